@@ -1,0 +1,176 @@
+#include "compiler/ir/infer.h"
+
+#include <deque>
+
+namespace portfire::ir {
+
+TensorView view_of(const Type& type, int k) {
+  TensorView t;
+  t.dtype = type.dtype;
+  for (const Dim& d : type.sizes) t.shape.push(d.at[k]);
+  if (type.strides.empty())
+    t.set_contiguous();
+  else
+    for (int d = 0; d < t.rank(); ++d) t.strides[d] = type.strides[d].at[k];
+  return t;
+}
+
+struct CallArgs::Storage {
+  std::deque<TensorView> tensors;
+  std::deque<std::vector<TensorView*>> tensor_lists;
+  std::deque<std::vector<int64_t>> ints;
+  std::deque<std::vector<double>> reals;
+  std::deque<std::unique_ptr<bool[]>> booleans;
+  std::vector<Value> values;
+  std::vector<const Value*> pointers;
+  const Graph& graph;
+  int k;
+  bool with_data;
+
+  Storage(const Graph& g, int assignment, bool data) : graph(g), k(assignment), with_data(data) {}
+
+  TensorView* tensor(ValueId id) {
+    tensors.push_back(view_of(graph.type(id), k));
+    if (const auto& c = graph.values[id].constant; with_data && c) tensors.back().data = const_cast<void*>(c->data);
+    return &tensors.back();
+  }
+
+  Value of_ref(ValueId id) {
+    const Type& t = graph.type(id);
+    switch (t.kind) {
+      case Type::Kind::tensor: return Value::of(tensor(id));
+      case Type::Kind::integer: return Value::of(t.number.at[k]);
+      case Type::Kind::boolean: return Value::of(t.number.at[k] != 0);
+      case Type::Kind::real: return Value::of(t.real[k]);
+      case Type::Kind::none: break;
+    }
+    return {};
+  }
+
+  bool is_tensor_item(const Arg& a) const { return a.none() || (a.ref() && graph.type(a.ref()->id).is_tensor()); }
+
+  Value of_list(const Arg::List& list) {
+    bool any_tensor = false, any_real = false, all_bool = !list.empty();
+    for (const Arg& a : list) {
+      any_tensor |= is_tensor_item(a);
+      any_real |= a.real() != nullptr;
+      all_bool &= a.boolean() != nullptr;
+    }
+    if (any_tensor) {
+      auto& out = tensor_lists.emplace_back();
+      for (const Arg& a : list) out.push_back(a.none() ? nullptr : tensor(a.ref()->id));
+      return Value::of(std::span<TensorView* const>(out));
+    }
+    if (all_bool) {
+      booleans.push_back(std::make_unique<bool[]>(list.size()));
+      for (size_t i = 0; i < list.size(); ++i) booleans.back()[i] = *list[i].boolean();
+      return Value::of(std::span<const bool>(booleans.back().get(), list.size()));
+    }
+    if (any_real) {
+      auto& out = reals.emplace_back();
+      for (const Arg& a : list) {
+        const Value v = of(a);
+        out.push_back(v.kind == Value::Kind::real ? v.real : static_cast<double>(v.integer));
+      }
+      return Value::of(std::span<const double>(out));
+    }
+    auto& out = ints.emplace_back();
+    for (const Arg& a : list) out.push_back(of(a).integer);
+    return Value::of(IntList{out.data(), static_cast<uint32_t>(out.size()), nullptr});
+  }
+
+  Value of(const Arg& a) {
+    if (a.ref()) return of_ref(a.ref()->id);
+    if (a.list()) return of_list(*a.list());
+    if (a.boolean()) return Value::of(*a.boolean());
+    if (a.integer()) return Value::of(*a.integer());
+    if (a.real()) return Value::of(*a.real());
+    if (a.string()) return Value::of(std::string_view(*a.string()));
+    return {};
+  }
+};
+
+CallArgs::CallArgs(const Graph& graph, std::span<const Arg> args, int k, bool with_data)
+    : storage_(std::make_unique<Storage>(graph, k, with_data)) {
+  storage_->values.reserve(args.size());
+  for (const Arg& a : args) storage_->values.push_back(storage_->of(a));
+  for (const Value& v : storage_->values) storage_->pointers.push_back(&v);
+}
+CallArgs::~CallArgs() = default;
+Args CallArgs::args() const { return Args(storage_->pointers); }
+Value& CallArgs::value(size_t arg) { return storage_->values[arg]; }
+
+namespace {
+
+bool all_static(const Graph& graph, std::span<const Arg> args) {
+  bool yes = true;
+  for (const Arg& a : args)
+    for_each_ref(a, [&](ValueId id) {
+      const Type& t = graph.type(id);
+      yes &= t.is_tensor() ? t.is_static() : t.kind != Type::Kind::real && t.number.is_static();
+    });
+  return yes;
+}
+
+// Elements an operator may make for one tensor; more than any machine holds is a mistake.
+constexpr int64_t kMaxElements = int64_t{1} << 46;
+
+Error check_size(const TensorView& t) {
+  int64_t n = 1;
+  for (int64_t s : t.shape.dims())
+    if (s < 0 || !checked_multiply(n, s ? s : 1, &n) || n > kMaxElements)
+      return Error::make(Code::bad_argument, "result of impossible size %s", TypeText(t).c_str());
+  return {};
+}
+
+}  // namespace
+
+Result<std::vector<Type>> infer(const Graph& graph, const OpInfo& op, std::span<const Arg> args) {
+  PF_CHECK(op.op != nullptr);
+  const int assignments = all_static(graph, args) ? 1 : kAssignments;
+  std::vector<Type> types(op.op->outs);
+  for (int k = 0; k < assignments; ++k) {
+    CallArgs call(graph, args, k);
+    std::vector<TensorView> outs(op.op->outs);
+    if (op.op->view) {
+      PF_TRY(op.op->view(call.args(), outs[0]));
+    } else {
+      std::vector<TensorSpec> specs(op.op->outs);
+      PF_TRY(op.op->infer(call.args(), specs));
+      for (size_t i = 0; i < outs.size(); ++i) {
+        outs[i].dtype = specs[i].dtype;
+        outs[i].shape = specs[i].shape;
+        outs[i].set_contiguous();
+      }
+    }
+    for (size_t i = 0; i < outs.size(); ++i) {
+      PF_TRY(check_size(outs[i]));
+      Type& t = types[i];
+      if (k == 0) {
+        t.kind = Type::Kind::tensor;
+        t.dtype = outs[i].dtype;
+        t.sizes.resize(outs[i].rank());
+        t.strides.resize(outs[i].rank());
+      }
+      if (t.rank() != outs[i].rank() || t.dtype != outs[i].dtype)
+        return Error::make(Code::unsupported, "rank or dtype of the result depends on a symbolic size");
+      for (int d = 0; d < t.rank(); ++d)
+        for (int j = k; j < (k + 1 == assignments ? kAssignments : k + 1); ++j) {
+          t.sizes[d].at[j] = outs[i].size(d);
+          t.strides[d].at[j] = outs[i].strides[d];
+        }
+    }
+  }
+  for (Type& t : types) {
+    bool contiguous = true;
+    for (int k = 0; k < kAssignments; ++k) contiguous &= view_of(t, k).is_contiguous();
+    if (contiguous) t.strides.clear();
+  }
+  bool unbounded = false;
+  for (const Arg& a : args) for_each_ref(a, [&](ValueId id) { unbounded |= graph.type(id).unbounded; });
+  if (unbounded)
+    for (Type& t : types) t.unbounded = !t.is_static();
+  return types;
+}
+
+}  // namespace portfire::ir

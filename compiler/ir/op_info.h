@@ -1,0 +1,73 @@
+// What the host knows of an operator beyond the device: its parsed schema and its decomposition.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ops/op.h"
+
+namespace portfire::ir {
+
+class Builder;
+
+struct SchemaArg {
+  std::string type;           // "Tensor", "Tensor?", "int", "SymInt[2]", "ScalarType?", ...
+  std::string name;
+  std::string default_text;   // as written; empty where there is none
+  bool has_default = false;
+  bool keyword_only = false;
+  bool aliases = false;       // "Tensor(a)": the result is a view of it
+  bool written = false;       // "Tensor(a!)": an in-place or out operand
+};
+struct Schema {
+  std::string name;           // "aten::add.Tensor"
+  std::vector<SchemaArg> args;
+  std::vector<std::string> returns;  // types
+  // -1 where there is none of that name.
+  int index_of(std::string_view arg) const;
+};
+Schema parse_schema(std::string_view text);
+
+using DecomposeFn = void (*)(Builder&);
+
+struct OpInfo {
+  std::string_view name;      // "aten::add.Tensor"
+  Schema schema;
+  const Op* op = nullptr;     // null for composites: there is nothing to run
+  DecomposeFn decompose = nullptr;
+  bool is_view() const { return op && op->view; }
+};
+
+// By qualified name; null where there is none. The table is built on first use and never changes.
+const OpInfo* find_op_info(std::string_view name);
+// All operators, sorted by name.
+const std::vector<const OpInfo*>& all_op_infos();
+
+// Filled by generated code: one entry for each struct in ops/.
+struct HostOp {
+  std::string_view schema;
+  DecomposeFn decompose;
+};
+struct HostOpTable {
+  const HostOp* ops;
+  size_t count;
+};
+std::span<const HostOpTable> host_op_tables();
+
+template <class T>
+constexpr HostOp make_host_op() {
+  HostOp h{T::schema, nullptr};
+  if constexpr (requires { T::template decompose<Builder>; }) h.decompose = &T::template decompose<Builder>;
+  return h;
+}
+template <class... T>
+constexpr auto make_host_table(OpList<T...>) {
+  struct {
+    HostOp ops[sizeof...(T) ? sizeof...(T) : 1];
+    size_t count = sizeof...(T);
+  } table{{make_host_op<T>()...}};
+  return table;
+}
+
+}  // namespace portfire::ir

@@ -1,0 +1,79 @@
+// ATen's element-wise operators, by way of the one-line table in ops/pointwise_table.h.
+// Operands are tensors of any dtypes (or numbers), broadcast and promoted as torch.result_type.
+#pragma once
+
+#include "ops/op.h"
+#include "ops/pointwise_table.h"
+
+namespace portfire::ops::pointwise {
+
+// Operands are the first `arity` arguments. With `scaled`, argument `arity` is alpha: the last
+// operand is multiplied by it first (add, sub).
+Error infer_pointwise(const Pointwise& p, const Args& a, std::span<TensorSpec> outs);
+Error run_pointwise(const Pointwise& p, const Args& a, std::span<TensorView> outs, bool scaled);
+
+// A struct for an overload of table entry `entry`.
+#define PF_OP(type, entry, schema_text, scaled)                              \
+  struct type {                                                              \
+    static constexpr std::string_view schema = schema_text;                  \
+    static constexpr std::string_view pointwise = entry;                     \
+    static Error infer(const Args& a, std::span<TensorSpec> outs) {          \
+      return infer_pointwise(*find_pointwise(entry), a, outs);               \
+    }                                                                        \
+    static Error reference(const Args& a, std::span<TensorView> outs) {      \
+      return run_pointwise(*find_pointwise(entry), a, outs, scaled);         \
+    }                                                                        \
+  };
+#define PF_UNARY(name) PF_OP(name##_, #name, "aten::" #name "(Tensor self) -> Tensor", false)
+#define PF_BINARY(name) PF_OP(name##_, #name, "aten::" #name "(Tensor self, Tensor other) -> Tensor", false)
+#define PF_BINARY_BOTH(name)                                                                            \
+  PF_OP(name##_tensor, #name, "aten::" #name ".Tensor(Tensor self, Tensor other) -> Tensor", false)     \
+  PF_OP(name##_scalar, #name, "aten::" #name ".Scalar(Tensor self, Scalar other) -> Tensor", false)
+
+#define PF_UNARIES(X)                                                                                  \
+  X(abs) X(neg) X(sign) X(sgn) X(square) X(relu) X(ceil) X(floor) X(trunc) X(round) X(frac)            \
+  X(bitwise_not) X(reciprocal) X(sqrt) X(rsqrt) X(exp) X(exp2) X(expm1) X(log) X(log2) X(log10)        \
+  X(log1p) X(sin) X(cos) X(tan) X(asin) X(acos) X(atan) X(sinh) X(cosh) X(tanh) X(asinh) X(acosh)      \
+  X(atanh) X(erf) X(erfc) X(lgamma) X(sigmoid) X(silu) X(isnan) X(isinf) X(logical_not)
+#define PF_BINARIES(X) \
+  X(atan2) X(hypot) X(nextafter) X(maximum) X(minimum) X(fmax) X(fmin) X(logical_and) X(logical_or) X(logical_xor)
+#define PF_BINARIES_BOTH(X)                                                                            \
+  X(mul) X(div) X(fmod) X(remainder) X(bitwise_and) X(bitwise_or) X(bitwise_xor) X(bitwise_left_shift) \
+  X(eq) X(ne) X(lt) X(le) X(gt) X(ge) X(copysign)
+
+PF_UNARIES(PF_UNARY)
+PF_BINARIES(PF_BINARY)
+PF_BINARIES_BOTH(PF_BINARY_BOTH)
+PF_OP(add_tensor, "add", "aten::add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor", true)
+PF_OP(add_scalar, "add", "aten::add.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor", true)
+PF_OP(sub_tensor, "sub", "aten::sub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor", true)
+PF_OP(sub_scalar, "sub", "aten::sub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor", true)
+PF_OP(pow_tensor_tensor, "pow", "aten::pow.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor", false)
+PF_OP(pow_tensor_scalar, "pow", "aten::pow.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor", false)
+PF_OP(pow_scalar, "pow", "aten::pow.Scalar(Scalar self, Tensor exponent) -> Tensor", false)
+PF_OP(remainder_scalar_tensor, "remainder",
+      "aten::remainder.Scalar_Tensor(Scalar self, Tensor other) -> Tensor", false)
+PF_OP(where_self, "where", "aten::where.self(Tensor condition, Tensor self, Tensor other) -> Tensor", false)
+PF_OP(where_scalar_other, "where",
+      "aten::where.ScalarOther(Tensor condition, Tensor self, Scalar other) -> Tensor", false)
+PF_OP(where_scalar_self, "where",
+      "aten::where.ScalarSelf(Tensor condition, Scalar self, Tensor other) -> Tensor", false)
+PF_OP(where_scalar, "where", "aten::where.Scalar(Tensor condition, Scalar self, Scalar other) -> Tensor", false)
+// Steps of fused programs that stand for an ATen operator with a mode.
+PF_OP(div_trunc_, "div_trunc", "portfire::div_trunc(Tensor self, Tensor other) -> Tensor", false)
+PF_OP(div_floor_, "div_floor", "portfire::div_floor(Tensor self, Tensor other) -> Tensor", false)
+PF_OP(gelu_none, "gelu", "portfire::gelu(Tensor self) -> Tensor", false)
+PF_OP(gelu_tanh_, "gelu_tanh", "portfire::gelu_tanh(Tensor self) -> Tensor", false)
+PF_OP(right_shift_tensor, "bitwise_right_shift",
+      "aten::bitwise_right_shift.Tensor(Tensor self, Tensor other) -> Tensor", false)
+PF_OP(right_shift_scalar, "bitwise_right_shift",
+      "aten::bitwise_right_shift.Tensor_Scalar(Tensor self, Scalar other) -> Tensor", false)
+
+#define PF_ONE(name) name##_,
+#define PF_TWO(name) name##_tensor, name##_scalar,
+using Ops = OpList<PF_UNARIES(PF_ONE) PF_BINARIES(PF_ONE) PF_BINARIES_BOTH(PF_TWO) add_tensor, add_scalar, sub_tensor,
+                   sub_scalar, pow_tensor_tensor, pow_tensor_scalar, pow_scalar, remainder_scalar_tensor, where_self,
+                   where_scalar_other, where_scalar_self, where_scalar, div_trunc_, div_floor_, gelu_none, gelu_tanh_,
+                   right_shift_tensor, right_shift_scalar>;
+
+}  // namespace portfire::ops::pointwise
