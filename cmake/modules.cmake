@@ -4,8 +4,10 @@
 find_package(Threads REQUIRED)
 find_package(fmt REQUIRED)
 find_package(simdjson REQUIRED)
+find_package(ZLIB REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(hwy REQUIRED IMPORTED_TARGET libhwy)
+pkg_check_modules(minizip REQUIRED IMPORTED_TARGET minizip)
 
 function(portfire_module name)
   file(GLOB sources CONFIGURE_DEPENDS ${ARGN})
@@ -24,6 +26,28 @@ portfire_device_module(ops ops/*.cc)
 target_sources(portfire_ops PRIVATE ${ops_device_sources})
 target_link_libraries(portfire_ops PUBLIC portfire_core)
 
+# The program format: generated accessors, verified views.
+find_program(flatc flatc REQUIRED)
+set(program_header ${PROJECT_BINARY_DIR}/generated/program_generated.h)
+add_custom_command(OUTPUT ${program_header}
+  COMMAND ${flatc} --cpp -o ${PROJECT_BINARY_DIR}/generated ${PROJECT_SOURCE_DIR}/format/program.fbs
+  DEPENDS ${PROJECT_SOURCE_DIR}/format/program.fbs VERBATIM)
+add_custom_target(portfire_format_header DEPENDS ${program_header})
+portfire_device_module(format format/*.cc)
+target_include_directories(portfire_format PUBLIC $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/generated>)
+target_link_libraries(portfire_format PUBLIC portfire_core)
+add_dependencies(portfire_format portfire_format_header)
+
 portfire_module(compiler compiler/*/*.cc)
 target_sources(portfire_compiler PRIVATE ${ops_host_sources})
-target_link_libraries(portfire_compiler PUBLIC portfire_ops fmt::fmt simdjson::simdjson)
+target_link_libraries(portfire_compiler PUBLIC portfire_ops portfire_format fmt::fmt simdjson::simdjson PkgConfig::minizip ZLIB::ZLIB)
+
+portfire_device_module(kernels kernels/*.cc kernels/*/*.cc)
+target_link_libraries(portfire_kernels PUBLIC portfire_ops PkgConfig::hwy Threads::Threads)
+
+portfire_device_module(runtime runtime/*.cc)
+target_link_libraries(portfire_runtime PUBLIC portfire_kernels portfire_format)
+
+file(GLOB cli_sources CONFIGURE_DEPENDS cli/*.cc)
+add_executable(portfire ${cli_sources})
+target_link_libraries(portfire PRIVATE portfire_compiler portfire_runtime fmt::fmt)

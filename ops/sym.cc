@@ -65,10 +65,27 @@ Value integer_or_predicate(std::string_view n, int64_t i) {
 
 bool is_sym_op(std::string_view name) {
   return name.substr(0, kPrefix.size()) == kPrefix || name == "aten::sym_size.int" || name == "aten::sym_numel" ||
-         name == "aten::_local_scalar_dense";
+         name == "aten::_local_scalar_dense" || name == "portfire::check_range" || name == "portfire::check_equal";
 }
 
 Error evaluate(std::string_view name, const Args& a, Value* out) {
+  if (name == "portfire::check_range" || name == "portfire::check_equal") {
+    const int64_t value = a.integer(0), lower = a.integer(1);
+    const bool range = name == "portfire::check_range";
+    const int64_t upper = range ? a.integer(2) : lower;
+    *out = Value();
+    if (value >= lower && value <= upper) return {};
+    const std::string_view what = a.string(range ? 3 : 2);
+    char expected[64];
+    if (lower == upper)
+      snprintf(expected, sizeof expected, "%lld", static_cast<long long>(lower));
+    else if (upper == INT64_MAX)
+      snprintf(expected, sizeof expected, "at least %lld", static_cast<long long>(lower));
+    else
+      snprintf(expected, sizeof expected, "%lld to %lld", static_cast<long long>(lower), static_cast<long long>(upper));
+    return Error::make(Code::bad_argument, "%.*s (expected %s, got %lld)", static_cast<int>(what.size()), what.data(),
+                       expected, static_cast<long long>(value));
+  }
   if (name == "aten::sym_size.int") {
     int dim;
     PF_TRY(wrap_dim(a.integer(1), a.tensor(0).rank(), &dim));

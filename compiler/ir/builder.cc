@@ -4,6 +4,7 @@
 
 #include "compiler/ir/default_args.h"
 #include "compiler/ir/infer.h"
+#include "ops/sym.h"
 
 namespace portfire::ir {
 
@@ -176,11 +177,41 @@ std::vector<Arg> Builder::call(const OpInfo& op, std::vector<Arg> args) {
     --depth_;
     return std::move(results_);
   }
+  if (ops::sym::is_sym_op(op.name)) return symbolic(op, std::move(args));
   Result<std::vector<Type>> types = infer(*graph_, op, args);
   if (!types.ok()) throw Refusal{types.error().code(), std::string(op.name) + ": " + types.error().text()};
   std::vector<Arg> out;
   for (ValueId id : append(op, std::move(args), *std::move(types))) out.push_back(Ref{id});
   return out;
+}
+
+// Folded to a plain number where it is the same under every assignment.
+std::vector<Arg> Builder::symbolic(const OpInfo& op, std::vector<Arg> args) {
+  if (op.schema.returns.empty()) {  // a check
+    append(op, std::move(args), {});
+    return {};
+  }
+  const bool reads_data = op.name == "aten::_local_scalar_dense";
+  bool unbounded = false;
+  for (const Arg& a : args)
+    if (a.ref()) unbounded |= graph_->type(a.ref()->id).unbounded;
+  Type type;
+  bool fixed = !reads_data && !unbounded;
+  Value first;
+  for (int k = 0; k < kAssignments; ++k) {
+    Value v;
+    if (Error e = ops::sym::evaluate(op.name, CallArgs(*graph_, args, k).args(), &v)) refuse(e.text());
+    if (k == 0) first = v;
+    type.kind = v.kind == Value::Kind::boolean ? Type::Kind::boolean : v.kind == Value::Kind::real ? Type::Kind::real : Type::Kind::integer;
+    type.number.at[k] = v.kind == Value::Kind::boolean ? v.boolean : v.kind == Value::Kind::real ? static_cast<int64_t>(v.real) : v.integer;
+    type.real[k] = v.kind == Value::Kind::real ? v.real : static_cast<double>(type.number.at[k]);
+    fixed &= type.number.at[k] == type.number.at[0] && type.real[k] == type.real[0];
+  }
+  if (fixed && type.kind == Type::Kind::integer) return {Arg(type.number.at[0])};
+  if (fixed && type.kind == Type::Kind::boolean) return {Arg(type.number.at[0] != 0)};
+  if (fixed) return {Arg(type.real[0])};
+  if (reads_data && hint && hint->kind == type.kind) type = *hint;
+  return {Arg(Ref{append(op, std::move(args), {type})[0]})};
 }
 
 std::vector<Tensor> Builder::many(std::string_view name, std::vector<Arg> args) {

@@ -73,6 +73,9 @@ class Builder {
 
   Graph& graph() { return *graph_; }
   uint32_t origin = 0;  // given to the nodes that are appended
+  // What the export recorded of the result being rebuilt: the assignments of numbers that depend on
+  // data cannot be inferred. Null: nothing known.
+  const Type* hint = nullptr;
 
   // --- the arguments of the operator being decomposed, by schema name ---
   const Arg& arg(std::string_view name) const;       // to pass on as it is
@@ -159,7 +162,7 @@ class Builder {
     const OpInfo* op = nullptr;
     const std::vector<Arg>* args = nullptr;
   };
-  std::vector<Arg> fold_integers(const OpInfo& op, const std::vector<Arg>& args);
+  std::vector<Arg> symbolic(const OpInfo& op, std::vector<Arg> args);
   Graph* graph_;
   Frame frame_;
   int depth_ = 0;

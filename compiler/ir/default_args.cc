@@ -12,7 +12,7 @@ Arg parse(std::string_view text, std::string_view type) {
   if (s == "False") return false;
   if (s == "Mean") return 1;  // at::Reduction
   if (s == "contiguous_format") return 0;
-  if (s == "preserve_format") return 3;
+  if (s == "preserve_format") return 1;
   if (s == "long") return static_cast<int64_t>(DType::i64);
   if (s.front() == '"' || s.front() == '\'') return s.substr(1, s.size() - 2);
   if (s.front() == '[') {

@@ -166,6 +166,17 @@ Result<std::vector<Type>> infer(const Graph& graph, const OpInfo& op, std::span<
     for (int k = 0; k < kAssignments; ++k) contiguous &= view_of(t, k).is_contiguous();
     if (contiguous) t.strides.clear();
   }
+  // How many elements there will be (dim 0) is not known before the data is: any number up to the
+  // bound that the shape rule gave.
+  if (op.op->data_dependent)
+    for (Type& t : types)
+      if (!t.sizes.empty()) {
+        Dim& d = t.sizes[0];
+        const int64_t bound = d.upper();
+        d.at[0] = bound;
+        for (int k = 1; k < kAssignments; ++k) d.at[k] = bound * (k - 1) / (kAssignments + 1);
+        t.strides.clear();
+      }
   bool unbounded = false;
   for (const Arg& a : args) for_each_ref(a, [&](ValueId id) { unbounded |= graph.type(id).unbounded; });
   if (unbounded)

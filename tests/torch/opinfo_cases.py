@@ -1,7 +1,7 @@
 """Turn PyTorch's OpInfo samples into a folder of cases for check.py: exported programs, inputs, eager answers.
 
 Usage: opinfo_cases.py DIR [--only SUBSTR] [--dtype float32 ...] [--samples 3] [--other-samples 1] [--decomposed]
-                       [--seed 0] [--max-bytes 4194304] [--timeout 60] [--workers 1]
+                       [--seed 0] [--max-bytes N (inputs and outputs)] [--timeout SECONDS (a sample)] [--workers 1]
 
 A sample of an OpInfo is a call op(input, *args, **kwargs). Its tensor leaves become the program's inputs (made
 contiguous: .npy cannot say strides), its other leaves are constants of the program. A case is kept only where the
@@ -22,7 +22,6 @@ import multiprocessing
 import pathlib
 import random
 import signal
-import sys
 import warnings
 
 import numpy as np
@@ -54,9 +53,7 @@ class Call(torch.nn.Module):
         super().__init__()
         self.op = op
         self.leaves, self.tree = pytree.tree_flatten((sample.input, sample.args, sample.kwargs))
-
-    def tensors(self):
-        return [leaf for leaf in self.leaves if isinstance(leaf, torch.Tensor)]
+        self.tensors = [leaf for leaf in self.leaves if isinstance(leaf, torch.Tensor)]
 
     def forward(self, *tensors):
         rest = iter(tensors)
@@ -67,25 +64,18 @@ class Call(torch.nn.Module):
         return result if isinstance(result, torch.Tensor) else tuple(pytree.tree_leaves(result))
 
 
-def one_line(error):
-    return " ".join(f"{type(error).__name__}: {error}".split())[:200]
-
-
 def attempt(reason, function, *args, **kwargs):
     try:
         return function(*args, **kwargs)
+    except Skip:
+        raise
     except Exception as e:
-        raise Skip(reason, one_line(e)) from e
-
-
-def dtype_name(dtype):
-    return str(dtype).removeprefix("torch.")
+        raise Skip(reason, " ".join(f"{type(e).__name__}: {e}".split())[:200]) from e
 
 
 def target_name(target):
-    if isinstance(target, (torch._ops.OpOverload, torch._ops.HigherOrderOperator)):
-        return str(target)
-    return f"{target.__module__}.{target.__name__}"
+    ours = isinstance(target, (torch._ops.OpOverload, torch._ops.HigherOrderOperator))
+    return str(target) if ours else f"{target.__module__}.{target.__name__}"
 
 
 def distinct_targets(program):
@@ -110,20 +100,14 @@ def refuse_tensors(what, leaves):
             raise Skip(f"{what} is complex" if leaf.dtype.is_complex else f"{what} has a rare dtype", leaf.dtype)
 
 
-def difference(a, b):
-    """max |a-b| / max |b| as `portfire run` counts it; infinite where shapes, dtypes or non-finites differ."""
+def agree(a, b, tolerance):
+    """Whether max |a-b| <= tolerance * max |b| over the finite values, all else alike: `portfire run`'s measure."""
     if a.shape != b.shape or a.dtype != b.dtype:
-        return np.inf
+        return False
     a, b = a.double().numpy(), b.double().numpy()
     finite = np.isfinite(b)
-    if not np.array_equal(a[~finite], b[~finite], equal_nan=True) or not np.isfinite(a[finite]).all():
-        return np.inf
-    a, b = a[finite], b[finite]
-    return float(np.abs(a - b).max() / max(1e-6, np.abs(b).max())) if b.size else 0.0
-
-
-def differ(xs, ys, tolerance):
-    return len(xs) != len(ys) or any(difference(x, y) > tolerance for x, y in zip(xs, ys))
+    bound = tolerance * max(1e-6, np.abs(b[finite]).max(initial=0))
+    return np.array_equal(a[~finite], b[~finite], equal_nan=True) and bool((np.abs(a - b)[finite] <= bound).all())
 
 
 def make_case(op, sample, stem, options):
@@ -131,8 +115,8 @@ def make_case(op, sample, stem, options):
     if op.name in UNINITIALISED:
         raise Skip("uninitialised", "")
     module = Call(op, sample)
-    refuse_tensors("an input", module.tensors())
-    inputs = [t.detach().resolve_neg().clone(memory_format=torch.contiguous_format) for t in module.tensors()]
+    refuse_tensors("an input", module.tensors)
+    inputs = [t.detach().resolve_neg().clone(memory_format=torch.contiguous_format) for t in module.tensors]
 
     def answer(function):  # Copies in and out: an operator may write into its inputs or return views of them.
         leaves = pytree.tree_leaves(function(*(t.clone() for t in inputs)))
@@ -140,11 +124,9 @@ def make_case(op, sample, stem, options):
 
     outputs = attempt("eager failed", answer, module)
     refuse_tensors("an output", outputs)
-    if not outputs:
-        raise Skip("no output", "")
-    if sum(t.nbytes for t in inputs + outputs) > options.max_bytes:
-        raise Skip("too big", "")
-    if differ(attempt("eager failed", answer, module), outputs, 0):
+    if not outputs or sum(t.nbytes for t in inputs + outputs) > options.max_bytes:
+        raise Skip("too big" if outputs else "no output", "")
+    if not all(map(agree, attempt("eager failed", answer, module), outputs, [0] * len(outputs))):
         raise Skip("random", "two eager runs differ")
 
     examples = tuple(t.clone() for t in inputs)
@@ -159,7 +141,8 @@ def make_case(op, sample, stem, options):
 
     saved = decomposed if options.decomposed else program
     tolerance = max(TOLERANCE[t.dtype] for t in inputs + outputs)
-    if differ(attempt("exported program failed", answer, saved.module()), outputs, tolerance):
+    again = attempt("exported program failed", answer, saved.module())
+    if not all(map(agree, again, outputs, [tolerance] * len(outputs))):
         raise Skip("exported program differs from eager", "")
     attempt("save failed", torch.export.save, saved, f"{stem}.pt2")
     for letter, tensors in (("x", inputs), ("y", outputs)):
@@ -169,50 +152,44 @@ def make_case(op, sample, stem, options):
                        "decomposed": [target_name(t) for t in targets]}
 
 
-def with_alarm(seconds, function, *args):
-    def ring(*_):
-        raise TimeoutError(f"{seconds} s")
-    signal.signal(signal.SIGALRM, ring)
-    signal.alarm(seconds)
-    try:
-        return function(*args)
-    finally:
-        signal.alarm(0)
+def ring(*_):
+    raise TimeoutError
 
 
-def spread(items, count):
-    """At most `count` (index, item), evenly spread, both ends included."""
-    if len(items) <= count:
-        return list(enumerate(items))
-    picks = [round(i * (len(items) - 1) / max(1, count - 1)) for i in range(count)]
-    return [(i, items[i]) for i in picks]
+def even(length, count):
+    """At most `count` of range(length), evenly spread from the first to the last."""
+    return list(dict.fromkeys(i * (length - 1) // max(1, count - 1) for i in range(count) if length))
 
 
 def cases_of(op, options):
     """Write the cases of one OpInfo. Returns [(name, tolerance, targets)], [(dtype, index, reason, detail)]."""
     kept, skipped = [], []
-    supported = [t for t in DTYPES if t in op.supported_dtypes("cpu")]
-    if not supported:
-        skipped.append(("-", "-", "no dtype of ours", ""))
-    for dtype in supported:
-        label = dtype_name(dtype)
+    signal.signal(signal.SIGALRM, ring)
+    for dtype in [t for t in DTYPES if t in op.supported_dtypes("cpu")]:
+        label = str(dtype).removeprefix("torch.")
         if options.dtype and label not in options.dtype:
             continue
         random.seed(options.seed), np.random.seed(options.seed), torch.manual_seed(options.seed)
-        index = "-"
         try:
             samples = attempt("sampling failed", lambda: list(op.sample_inputs("cpu", dtype, requires_grad=False)))
         except Skip as s:
             skipped.append((label, "-", *s.args))
             continue
-        for index, sample in spread(samples, options.samples if dtype == torch.float32 else options.other_samples):
+        left = options.samples if dtype == torch.float32 else options.other_samples
+        picks = even(len(samples), left)
+        if kept or not skipped:  # Others stand in for those refused, unless all of the dtypes before were.
+            picks += even(len(samples), 3 * left)
+        for index in dict.fromkeys(picks):
             name = f"{op.formatted_name}-{label}-{index}"
+            signal.alarm(options.timeout)
             try:
-                kept.append((name, *with_alarm(options.timeout, make_case, op, sample, options.dir / name, options)))
+                kept.append((name, *attempt("failed", make_case, op, samples[index], options.dir / name, options)))
+                left -= 1
             except Skip as s:
                 skipped.append((label, index, *s.args))
-            except Exception as e:
-                skipped.append((label, index, type(e).__name__, one_line(e)))
+            signal.alarm(0)
+            if not left:
+                break
     return kept, skipped
 
 
@@ -232,23 +209,17 @@ def isolated(op, options):
         child.join()
 
 
-def parse(argv):
+def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("dir", type=pathlib.Path)
     p.add_argument("--only", default="", help="OpInfos whose formatted name holds this")
-    p.add_argument("--dtype", nargs="+", default=[], choices=[dtype_name(t) for t in DTYPES])
+    p.add_argument("--dtype", nargs="+", default=[], choices=[str(t).removeprefix("torch.") for t in DTYPES])
     p.add_argument("--samples", type=int, default=3, help="per OpInfo, of float32")
     p.add_argument("--other-samples", type=int, default=1, help="per OpInfo, of each other dtype")
     p.add_argument("--decomposed", action="store_true", help="save run_decompositions(), not the export as it is")
-    p.add_argument("--seed", type=int, default=0)
-    p.add_argument("--max-bytes", type=int, default=4 << 20, help="of a case's inputs and outputs")
-    p.add_argument("--timeout", type=int, default=60, help="seconds a sample")
-    p.add_argument("--workers", type=int, default=1)
-    return p.parse_args(argv)
-
-
-def main(argv):
-    options = parse(argv)
+    for flag, value in (("seed", 0), ("max-bytes", 4 << 20), ("timeout", 60), ("workers", 1)):
+        p.add_argument(f"--{flag}", type=int, default=value)
+    options = p.parse_args()
     options.dir.mkdir(parents=True, exist_ok=True)
     warnings.filterwarnings("ignore")
     torch.set_num_threads(1)  # The tensors are tiny, and a fork after OpenMP made threads would hang.
@@ -264,7 +235,7 @@ def main(argv):
             cases.writelines(f"{name}\t1\t{tolerance:g}\n" for name, tolerance, _ in kept)
             skips.writelines("\t".join(map(str, (op.formatted_name, *row))) + "\n" for row in skipped)
             reasons.update(row[2] for row in skipped)
-            opinfos["with cases" if kept else skipped[0][2] if skipped else "nothing asked for"] += 1
+            opinfos["with cases" if kept else skipped[0][2] if skipped else "no dtype of those asked for"] += 1
             print(f"{i + 1}/{len(ops)} {op.formatted_name}: {len(kept)} kept, {len(skipped)} skipped", flush=True)
             cases.flush(), skips.flush()
     (options.dir / "TARGETS.json").write_text(json.dumps(targets, indent=1))
@@ -274,4 +245,4 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

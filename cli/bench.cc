@@ -1,0 +1,93 @@
+#include <algorithm>
+#include <chrono>
+#include <random>
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+
+#include "cli/commands.h"
+#include "cli/npy.h"
+#include "ops/element.h"
+#include "runtime/method.h"
+
+namespace portfire::cli {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+double ms_since(Clock::time_point t) { return std::chrono::duration<double, std::milli>(Clock::now() - t).count(); }
+
+// Seeded random values: floats around 0, integers small enough to be indices, bools either way.
+Array random_input(const Value& type, uint32_t seed) {
+  if (type.kind != Value::Kind::tensor) {
+    Array a(DType::i64, Shape());
+    ops::store_int(a.view, 0, 1);
+    return a;
+  }
+  Array a(type.tensor->dtype, type.tensor->shape);
+  std::mt19937 generator(seed);
+  std::normal_distribution<double> normal;
+  for (int64_t i = 0; i < a.view.numel(); ++i) {
+    if (is_floating(a.view.dtype) || is_complex(a.view.dtype))
+      ops::store_real(a.view, i, normal(generator));
+    else
+      ops::store_int(a.view, i, generator() % 2);
+  }
+  return a;
+}
+
+}  // namespace
+
+int bench(const BenchOptions& o) {
+  const auto start = Clock::now();
+  Result<std::shared_ptr<const Program>> program = Program::open(o.model.c_str());
+  if (!program.ok()) return report(program.error());
+  Result<std::unique_ptr<Method>> loaded = Method::load(*program, o.method, {});
+  if (!loaded.ok()) return report(loaded.error().at(o.model.c_str()));
+  const double load_ms = ms_since(start);
+  Method& m = **loaded;
+  if (!o.inputs.empty() && o.inputs.size() != m.input_count()) {
+    fmt::print(stderr, "portfire: bench: wrong number of inputs (expected {}, got {})\n", m.input_count(), o.inputs.size());
+    return 2;
+  }
+  std::vector<Array> inputs;
+  for (size_t i = 0; i < m.input_count(); ++i) {
+    if (o.inputs.empty()) {
+      inputs.push_back(random_input(m.input_type(i), static_cast<uint32_t>(i)));
+    } else {
+      Result<Array> a = read_npy(o.inputs[i]);
+      if (!a.ok()) return report(a.error());
+      inputs.push_back(*std::move(a));
+      const Value& want = m.input_type(i);
+      if (want.kind == Value::Kind::tensor && want.tensor->dtype == DType::bf16) inputs.back() = convert(inputs.back().view, DType::bf16);
+    }
+  }
+  auto call = [&]() -> Error {
+    for (size_t i = 0; i < inputs.size(); ++i) PF_TRY(m.set_input(i, inputs[i].view));
+    return m.execute();
+  };
+  const auto first = Clock::now();
+  if (Error e = call()) return report(e);
+  const double first_ms = ms_since(first);
+  std::vector<double> times;
+  const auto begin = Clock::now();
+  while (times.size() < 5 || (ms_since(begin) < o.seconds * 1e3 && times.size() < 100000)) {
+    const auto t = Clock::now();
+    if (Error e = call()) return report(e);
+    times.push_back(ms_since(t));
+  }
+  std::sort(times.begin(), times.end());
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const double median = times[times.size() / 2], rss = static_cast<double>(usage.ru_maxrss) / 1024,
+               arena = static_cast<double>(m.arena_bytes()) / (1 << 20);
+  if (o.json)
+    fmt::print("{{\"model\": \"{}\", \"method\": \"{}\", \"threads\": {}, \"runs\": {}, \"median_ms\": {:.6f}, \"best_ms\": {:.6f}, "
+               "\"load_ms\": {:.4f}, \"first_ms\": {:.4f}, \"peak_rss_mib\": {:.2f}, \"arena_mib\": {:.3f}}}\n",
+               o.model, o.method, o.threads, times.size(), median, times[0], load_ms, first_ms, rss, arena);
+  else
+    fmt::print("{} {}: median {:.3f} ms, best {:.3f} ms of {} runs; load {:.2f} ms, first {:.2f} ms; peak memory {:.1f} MiB, arena {:.2f} MiB\n",
+               o.model, o.method, median, times[0], times.size(), load_ms, first_ms, rss, arena);
+  return 0;
+}
+
+}  // namespace portfire::cli

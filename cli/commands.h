@@ -1,0 +1,33 @@
+// The commands. Each returns the process's exit code: 0 done; 1 it ran and failed or differed; 2 the
+// call was wrong; 3 a file was bad, or held something unsupported.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "compiler/driver/compile.h"
+
+namespace portfire::cli {
+
+// Prints "portfire: TEXT" to stderr; the exit code for it.
+int report(const Error& e);
+
+struct RunOptions {
+  std::string model, method = "forward";
+  std::vector<std::string> inputs, outputs, expects;
+  std::vector<std::string> calls;  // "x0.npy,x1.npy=y0.npy,..."
+  double tolerance = 1e-4;
+  int threads = 0;
+};
+int run(const RunOptions& options);
+
+struct BenchOptions {
+  std::string model, method = "forward";
+  std::vector<std::string> inputs;
+  int threads = 0;
+  double seconds = 1;
+  bool json = false;
+};
+int bench(const BenchOptions& options);
+
+}  // namespace portfire::cli

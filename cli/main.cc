@@ -1,0 +1,92 @@
+// portfire: the command line. docs/cli.md is its contract.
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "cli/commands.h"
+
+namespace portfire::cli {
+
+int report(const Error& e) {
+  fmt::print(stderr, "portfire: {}\n", e.text());
+  switch (e.code()) {
+    case Code::ok: return 0;
+    case Code::bad_file:
+    case Code::unsupported:
+    case Code::io: return 3;
+    case Code::bad_argument: return 2;
+    case Code::out_of_memory:
+    case Code::failed: return 1;
+  }
+  return 1;
+}
+
+namespace {
+
+int compile_command(const std::string& input, const std::string& output, const std::string& method,
+                    const std::vector<std::string>& more, const std::string& precision, const std::string& target,
+                    const std::string& dump) {
+  CompileOptions o;
+  o.output = output;
+  o.passes.dump_dir = dump;
+  if (const char* times = std::getenv("PORTFIRE_DEBUG")) o.passes.report_times = *times >= '1';
+  o.methods.emplace_back(method, input);
+  for (const std::string& m : more) {
+    const size_t eq = m.find('=');
+    if (eq == m.npos || eq == 0) {
+      fmt::print(stderr, "portfire: compile: --method {} (expected NAME=IN.pt2)\n", m);
+      return 2;
+    }
+    o.methods.emplace_back(m.substr(0, eq), m.substr(eq + 1));
+  }
+  if (precision != "f32") return report(Error::make(Code::unsupported, "compile: --precision %s (expected f32)", precision.c_str()));
+  if (target != "native") return report(Error::make(Code::unsupported, "compile: --target %s (expected native)", target.c_str()));
+  return report(compile(o));
+}
+
+}  // namespace
+}  // namespace portfire::cli
+
+int main(int argc, char** argv) {
+  using namespace portfire::cli;
+  CLI::App app("portfire: compiles torch.export archives and runs them");
+  app.require_subcommand(1);
+
+  std::string input, output, precision = "f32", target = "native", dump;
+  std::vector<std::string> methods;
+  CLI::App* c = app.add_subcommand("compile", "compile IN.pt2 to OUT.pte");
+  c->add_option("input", input, "IN.pt2")->required();
+  c->add_option("-o,--output", output, "OUT.pte")->required();
+  c->add_option("--method", methods, "NAME=IN.pt2: another method of the same program");
+  c->add_option("--precision", precision, "f32 or bf16");
+  c->add_option("--target", target, "native or executorch");
+  c->add_option("--dump", dump, "write the graph after each pass into DIR");
+
+  RunOptions ro;
+  CLI::App* r = app.add_subcommand("run", "run MODEL.pte on .npy inputs");
+  r->add_option("model", ro.model, "MODEL.pte")->required();
+  r->add_option("--method", ro.method, "which method");
+  r->add_option("--input", ro.inputs, "an input, in order")->allow_extra_args(false);
+  r->add_option("--output", ro.outputs, "where to write an output, in order")->allow_extra_args(false);
+  r->add_option("--expect", ro.expects, "compare an output with this, in order")->allow_extra_args(false);
+  r->add_option("--call", ro.calls, "x0.npy,x1.npy=y0.npy: one call of several, in order")->allow_extra_args(false)->delimiter('\0');
+  r->add_option("--tolerance", ro.tolerance, "largest relative difference");
+  r->add_option("--threads", ro.threads, "threads to use; 0: all");
+
+  BenchOptions bo;
+  CLI::App* b = app.add_subcommand("bench", "time MODEL.pte");
+  b->add_option("model", bo.model, "MODEL.pte")->required();
+  b->add_option("--method", bo.method, "which method");
+  b->add_option("--input", bo.inputs, "an input, in order; random ones where none is given")->allow_extra_args(false);
+  b->add_option("--threads", bo.threads, "threads to use; 0: all");
+  b->add_option("--seconds", bo.seconds, "how long to measure");
+  b->add_flag("--json", bo.json, "print one JSON object");
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? 0 : 2;
+  }
+  if (*c) return compile_command(input, output, "forward", methods, precision, target, dump);
+  if (*r) return run(ro);
+  return bench(bo);
+}

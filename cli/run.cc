@@ -1,0 +1,121 @@
+#include <fmt/format.h>
+
+#include "cli/commands.h"
+#include "cli/compare.h"
+#include "cli/npy.h"
+#include "ops/element.h"
+#include "runtime/method.h"
+
+namespace portfire::cli {
+namespace {
+
+std::vector<std::string> split(const std::string& text) {
+  std::vector<std::string> parts;
+  for (size_t at = 0; at <= text.size();) {
+    const size_t comma = std::min(text.find(',', at), text.size());
+    if (comma > at) parts.push_back(text.substr(at, comma - at));
+    at = comma + 1;
+  }
+  return parts;
+}
+
+struct Call {
+  std::vector<std::string> inputs, expects, outputs;
+  bool compare = false;
+};
+
+// The answer as a tensor, numbers included.
+Array answer_of(const Value& v) {
+  switch (v.kind) {
+    case Value::Kind::tensor: return convert(*v.tensor, v.tensor->dtype);
+    case Value::Kind::real: {
+      Array a(DType::f64, Shape());
+      ops::store_real(a.view, 0, v.real);
+      return a;
+    }
+    case Value::Kind::boolean: {
+      Array a(DType::boolean, Shape());
+      ops::store_int(a.view, 0, v.boolean);
+      return a;
+    }
+    default: {
+      Array a(DType::i64, Shape());
+      ops::store_int(a.view, 0, v.integer);
+      return a;
+    }
+  }
+}
+
+// 0: fine, else the exit code.
+int run_call(Method& m, const Call& call, double tolerance) {
+  if (call.inputs.size() != m.input_count()) {
+    fmt::print(stderr, "portfire: run: wrong number of inputs (expected {}, got {})\n", m.input_count(), call.inputs.size());
+    return 2;
+  }
+  std::vector<Array> held;
+  for (size_t i = 0; i < call.inputs.size(); ++i) {
+    Result<Array> a = read_npy(call.inputs[i]);
+    if (!a.ok()) return report(a.error());
+    held.push_back(*std::move(a));
+    const Value& want = m.input_type(i);
+    // `.npy` has no bf16.
+    if (want.kind == Value::Kind::tensor && want.tensor->dtype == DType::bf16 && held.back().view.dtype == DType::f32)
+      held.back() = convert(held.back().view, DType::bf16);
+    if (Error e = m.set_input(i, held.back().view)) return report(e.at(call.inputs[i].c_str()));
+  }
+  if (Error e = m.execute()) return report(e);
+  std::vector<Array> answers;
+  for (size_t i = 0; i < m.output_count(); ++i)
+    if (m.output(i).kind != Value::Kind::none) answers.push_back(answer_of(m.output(i)));
+  for (size_t i = 0; i < call.outputs.size() && i < answers.size(); ++i)
+    if (Error e = write_npy(call.outputs[i], answers[i].view)) return report(e);
+  if (!call.compare) {
+    for (size_t i = 0; i < answers.size(); ++i) fmt::print("output {}: {}\n", i, TypeText(answers[i].view).c_str());
+    return 0;
+  }
+  if (call.expects.size() != answers.size()) {
+    fmt::print(stderr, "portfire: run: wrong number of outputs (expected {}, got {})\n", call.expects.size(), answers.size());
+    return 1;
+  }
+  int code = 0;
+  for (size_t i = 0; i < answers.size(); ++i) {
+    Result<Array> b = read_npy(call.expects[i]);
+    if (!b.ok()) return report(b.error());
+    const Difference d = compare(answers[i].view, b->view);
+    const bool ok = d.within(tolerance);
+    fmt::print("output {}: {} largest error {:.3g}, relative {:.3g} (tolerance {:g}): {}\n", i, TypeText(answers[i].view).c_str(),
+               d.largest, d.relative, tolerance, ok ? "ok" : "DIFFERS");
+    if (ok) continue;
+    code = 1;
+    if (!d.same_shape)
+      fmt::print(stderr, "portfire: output {}: wrong shape (expected {}, got {})\n", i, TypeText(b->view).c_str(), TypeText(answers[i].view).c_str());
+    else
+      fmt::print(stderr, "portfire: output {}: differs from {} (expected at most {:g}, got {:.3g}{})\n", i, call.expects[i], tolerance,
+                 d.relative, d.same_special ? "" : "; NaN or infinities in other places");
+  }
+  return code;
+}
+
+}  // namespace
+
+int run(const RunOptions& o) {
+  Result<std::shared_ptr<const Program>> program = Program::open(o.model.c_str());
+  if (!program.ok()) return report(program.error());
+  Result<std::unique_ptr<Method>> method = Method::load(*program, o.method, {});
+  if (!method.ok()) return report(method.error().at(o.model.c_str()));
+  std::vector<Call> calls;
+  for (const std::string& text : o.calls) {
+    const size_t eq = text.find('=');
+    calls.push_back({split(text.substr(0, eq)), eq == text.npos ? std::vector<std::string>() : split(text.substr(eq + 1)), {}, eq != text.npos});
+  }
+  if (calls.empty()) calls.push_back({o.inputs, o.expects, o.outputs, !o.expects.empty()});
+  int code = 0;
+  for (const Call& c : calls) {
+    const int one = run_call(**method, c, o.tolerance);
+    if (one > 1) return one;
+    code = std::max(code, one);
+  }
+  return code;
+}
+
+}  // namespace portfire::cli

@@ -1,0 +1,39 @@
+// Lowering: a functional graph, control flow included, becomes a flat list of instructions over one
+// table of values. Sub-graphs are inlined between jumps; state updates become writes at the end.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "compiler/ir/graph.h"
+#include "core/error.h"
+
+namespace portfire::emit {
+
+using ir::Arg;
+using ir::ValueId;
+
+struct Instruction {
+  enum class Kind : uint8_t { call, move, jump_false };
+  Kind kind = Kind::call;
+  const ir::OpInfo* op = nullptr;
+  std::vector<Arg> args;        // call: schema arguments; move: source; jump_false: condition
+  std::vector<ValueId> outs;    // call: results; move: destination
+  uint32_t target = 0;          // jump_false: where to go
+  uint32_t origin = 0;
+};
+
+struct Lowered {
+  std::string name;
+  std::vector<ir::ValueInfo> values;
+  std::vector<Instruction> code;
+  std::vector<ir::Input> inputs;
+  std::vector<ir::Output> outputs;   // values, or literals
+  std::vector<ir::Buffer> state;     // value: the memory; constant: its initial content
+  std::vector<ir::Origin> origins;
+  std::string input_structure, output_structure;
+};
+
+Result<Lowered> lower(const ir::Graph& graph);
+
+}  // namespace portfire::emit

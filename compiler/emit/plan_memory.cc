@@ -1,0 +1,179 @@
+#include "compiler/emit/plan_memory.h"
+
+#include <algorithm>
+#include <numeric>
+
+namespace portfire::emit {
+
+using ir::for_each_ref;
+using ir::kNoValue;
+
+namespace {
+
+constexpr uint64_t kAlignment = 64;
+
+struct Interval {
+  uint32_t first = UINT32_MAX, last = 0;
+  void extend(uint32_t at) {
+    first = std::min(first, at);
+    last = std::max(last, at);
+  }
+  bool used() const { return first != UINT32_MAX; }
+  bool meets(const Interval& o) const { return first <= o.last && o.first <= last; }
+};
+
+class Planner {
+ public:
+  explicit Planner(const Lowered& p) : p_(p), root_(p.values.size()), life_(p.values.size()), fixed_(p.values.size()) {
+    std::iota(root_.begin(), root_.end(), ValueId{0});
+  }
+
+  MemoryPlan run() {
+    find_roots();
+    find_lifetimes();
+    share_in_place();
+    place();
+    return std::move(plan_);
+  }
+
+ private:
+  ValueId root(ValueId v) {
+    while (root_[v] != v) v = root_[v] = root_[root_[v]];
+    return v;
+  }
+
+  void find_roots() {
+    for (const Instruction& i : p_.code)
+      if (i.kind == Instruction::Kind::call && i.op->is_view() && i.args[0].ref()) root_[i.outs[0]] = root(i.args[0].ref()->id);
+    for (const ir::Input& in : p_.inputs) fixed_[in.value] = true;
+    for (size_t v = 0; v < p_.values.size(); ++v) fixed_[v] = fixed_[v] || p_.values[v].constant != nullptr;
+  }
+
+  void find_lifetimes() {
+    const auto end = static_cast<uint32_t>(p_.code.size());
+    for (uint32_t at = 0; at < end; ++at) {
+      const Instruction& i = p_.code[at];
+      for (const Arg& a : i.args) for_each_ref(a, [&](ValueId v) { life_[root(v)].extend(at); });
+      for (ValueId v : i.outs) life_[root(v)].extend(at);
+    }
+    for (const ir::Output& o : p_.outputs)
+      if (o.value != kNoValue) life_[root(o.value)].extend(end);
+    for (const ir::Buffer& s : p_.state) {
+      life_[s.value].extend(0);
+      life_[s.value].extend(end);
+    }
+    // What is live where a loop begins and used inside must last through the loop.
+    for (uint32_t at = 0; at < end; ++at) {
+      const Instruction& i = p_.code[at];
+      if (i.kind != Instruction::Kind::jump_false || i.target > at) continue;
+      for (Interval& life : life_)
+        if (life.used() && life.first < i.target && life.last >= i.target && life.last < at) life.last = at;
+    }
+  }
+
+  bool is_state(ValueId v) const {
+    return std::any_of(p_.state.begin(), p_.state.end(), [&](const ir::Buffer& b) { return b.value == v; });
+  }
+
+  // Whether results may lie where operand `k` lay: each element is read before it is written.
+  static bool in_place(const Instruction& i, size_t k) {
+    const std::string_view op = i.op->name;
+    if (op == "portfire::pointwise") return true;
+    return k == 0 && (op == "aten::slice_scatter" || op == "aten::select_scatter");
+  }
+
+  void share_in_place() {
+    for (uint32_t at = 0; at < p_.code.size(); ++at) {
+      const Instruction& i = p_.code[at];
+      if (i.kind != Instruction::Kind::call || i.op->is_view() || i.outs.size() != 1) continue;
+      const ValueId out = i.outs[0];
+      if (root(out) != out || life_[out].first != at) continue;
+      std::vector<ValueId> candidates;
+      for (size_t k = 0; k < i.args.size(); ++k) {
+        if (!in_place(i, k)) continue;
+        for_each_ref(i.args[k], [&](ValueId v) { candidates.push_back(v); });
+      }
+      for (ValueId v : candidates) {
+        const ValueId r = root(v);
+        const ir::Type &a = p_.values[v].type, &b = p_.values[out].type;
+        const bool same = a.is_tensor() && a.dtype == b.dtype && a.sizes == b.sizes && a.strides == b.strides && !b.unbounded &&
+                          p_.values[r].type.numel() == a.numel();
+        if (!same || fixed_[r] || is_state(r) || life_[r].last != at) continue;
+        root_[out] = r;
+        life_[r].last = std::max(life_[r].last, life_[out].last);
+        break;
+      }
+    }
+  }
+
+  void place() {
+    plan_.values.resize(p_.values.size());
+    plan_.buffer_sizes = {0, 0};
+    std::vector<ValueId> bounded, growing;
+    for (ValueId v = 0; v < p_.values.size(); ++v) {
+      if (root(v) != v || !life_[v].used() || !p_.values[v].type.is_tensor()) continue;
+      if (fixed_[v] && !is_state(v)) continue;
+      (p_.values[v].type.unbounded ? growing : bounded).push_back(v);
+    }
+    place_bounded(bounded);
+    place_growing(growing);
+    // Views and shared results follow; a view needs no allocation of its own.
+    for (const Instruction& i : p_.code) {
+      if (i.kind != Instruction::Kind::call || i.op->is_view()) continue;
+      for (ValueId v : i.outs)
+        if (root(v) != v) plan_.values[v] = plan_.values[root(v)];
+    }
+  }
+
+  void place_bounded(std::vector<ValueId>& list) {
+    auto bytes = [&](ValueId v) {
+      const auto n = static_cast<uint64_t>(p_.values[v].type.upper_bytes());
+      return (std::max<uint64_t>(n, 1) + kAlignment - 1) / kAlignment * kAlignment;
+    };
+    std::stable_sort(list.begin(), list.end(), [&](ValueId a, ValueId b) { return bytes(a) > bytes(b); });
+    std::vector<ValueId> placed;  // by offset
+    uint64_t total = 0;
+    for (ValueId v : list) {
+      uint64_t offset = 0;
+      for (ValueId other : placed) {
+        if (!life_[v].meets(life_[other])) continue;
+        const uint64_t at = plan_.values[other].offset;
+        if (offset + bytes(v) <= at) break;
+        offset = std::max(offset, at + bytes(other));
+      }
+      plan_.values[v] = {1, offset};
+      total = std::max(total, offset + bytes(v));
+      placed.insert(std::upper_bound(placed.begin(), placed.end(), v,
+                                     [&](ValueId a, ValueId b) { return plan_.values[a].offset < plan_.values[b].offset; }),
+                    v);
+    }
+    plan_.buffer_sizes[1] = static_cast<int64_t>(total);
+  }
+
+  void place_growing(std::vector<ValueId>& list) {
+    std::stable_sort(list.begin(), list.end(), [&](ValueId a, ValueId b) { return life_[a].first < life_[b].first; });
+    std::vector<uint32_t> busy_until;  // by buffer - 2
+    for (ValueId v : list) {
+      size_t b = 0;
+      while (b < busy_until.size() && busy_until[b] >= life_[v].first) ++b;
+      if (b == busy_until.size()) {
+        busy_until.push_back(0);
+        plan_.buffer_sizes.push_back(0);
+      }
+      busy_until[b] = life_[v].last;
+      plan_.values[v] = {static_cast<uint32_t>(b + 2), 0};
+    }
+  }
+
+  const Lowered& p_;
+  std::vector<ValueId> root_;
+  std::vector<Interval> life_;
+  std::vector<bool> fixed_;
+  MemoryPlan plan_;
+};
+
+}  // namespace
+
+MemoryPlan plan_memory(const Lowered& program) { return Planner(program).run(); }
+
+}  // namespace portfire::emit

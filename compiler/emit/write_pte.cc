@@ -1,0 +1,351 @@
+#include "compiler/emit/write_pte.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <map>
+#include <unistd.h>
+
+#include "format/program_view.h"
+
+namespace portfire::emit {
+
+using ir::kNoValue;
+using ir::Ref;
+using ir::Type;
+
+namespace {
+
+namespace fb = flatbuffers;
+
+uint64_t aligned(uint64_t n) { return (n + kSegmentAlignment - 1) / kSegmentAlignment * kSegmentAlignment; }
+
+// The bytes of one segment, in pieces that stay where they are.
+class Segment {
+ public:
+  // The index in the table of offsets. Equal constants are stored once.
+  uint32_t add(const ir::Constant& c, size_t bytes) {
+    auto [it, fresh] = known_.try_emplace({c.data, bytes}, static_cast<uint32_t>(offsets_.size()));
+    if (fresh) {
+      offsets_.push_back(size_);
+      pieces_.push_back({c.data, bytes});
+      size_ = aligned(size_ + bytes);
+    }
+    return it->second;
+  }
+  bool empty() const { return pieces_.empty(); }
+  uint64_t size() const { return size_; }
+  const std::vector<uint64_t>& offsets() const { return offsets_; }
+  struct Piece {
+    const void* data;
+    size_t bytes;
+  };
+  const std::vector<Piece>& pieces() const { return pieces_; }
+
+ private:
+  std::vector<uint64_t> offsets_{0};  // entry 0 is not used
+  std::vector<Piece> pieces_;
+  std::map<std::pair<const void*, size_t>, uint32_t> known_;
+  uint64_t size_ = 0;
+};
+
+class MethodWriter {
+ public:
+  MethodWriter(fb::FlatBufferBuilder& out, const EmitMethod& m, Segment& constants, Segment& state)
+      : out_(out), p_(m.program), memory_(m.memory), constants_(constants), state_(state), index_(p_.values.size(), -1) {}
+
+  fb::Offset<pte::ExecutionPlan> write() {
+    for (const ir::Input& i : p_.inputs) names_[i.value] = i.name;
+    for (const ir::Buffer& s : p_.state) {
+      names_[s.value] = s.name;
+      is_state_[s.value] = true;
+    }
+    std::vector<int32_t> inputs, outputs;
+    for (const ir::Input& i : p_.inputs) inputs.push_back(value(i.value));
+    std::vector<fb::Offset<pte::Instruction>> code;
+    std::vector<fb::Offset<pte::FrameList>> traces;
+    for (const Instruction& i : p_.code) {
+      code.push_back(instruction(i));
+      traces.push_back(trace(p_.origins[i.origin]));
+    }
+    for (const ir::Output& o : p_.outputs) outputs.push_back(o.value == kNoValue ? argument(o.literal) : value(o.value));
+    auto chain = pte::CreateChain(out_, out_.CreateVector(inputs), out_.CreateVector(outputs), out_.CreateVector(code), out_.CreateVector(traces));
+    std::vector<int64_t> buffers = memory_.buffer_sizes;
+    auto structure = pte::CreateContainerMetadata(out_, out_.CreateString(p_.input_structure), out_.CreateString(p_.output_structure));
+    return pte::CreateExecutionPlan(out_, out_.CreateString(p_.name), structure, out_.CreateVector(values_), out_.CreateVector(inputs),
+                                    out_.CreateVector(outputs), out_.CreateVector(&chain, 1), out_.CreateVector(operators_),
+                                    out_.CreateVector(std::vector<fb::Offset<pte::BackendDelegate>>()), out_.CreateVector(buffers));
+  }
+
+ private:
+  int32_t push(pte::KernelTypes kind, fb::Offset<void> v) {
+    values_.push_back(pte::CreateEValue(out_, kind, v));
+    return static_cast<int32_t>(values_.size() - 1);
+  }
+
+  int32_t value(ValueId v) {
+    if (index_[v] >= 0) return index_[v];
+    const Type& t = p_.values[v].type;
+    switch (t.kind) {
+      case Type::Kind::tensor: return index_[v] = push(pte::KernelTypes_Tensor, tensor(v).Union());
+      case Type::Kind::boolean: return index_[v] = push(pte::KernelTypes_Bool, pte::CreateBool(out_, false).Union());
+      case Type::Kind::real: return index_[v] = push(pte::KernelTypes_Double, pte::CreateDouble(out_, 0).Union());
+      default: return index_[v] = push(pte::KernelTypes_Int, pte::CreateInt(out_, 0).Union());
+    }
+  }
+
+  fb::Offset<pte::Tensor> tensor(ValueId v) {
+    const ir::ValueInfo& info = p_.values[v];
+    const Type& t = info.type;
+    std::vector<int32_t> sizes;
+    std::vector<uint8_t> order;
+    for (int d = 0; d < t.rank(); ++d) {
+      sizes.push_back(static_cast<int32_t>(t.sizes[d].upper()));
+      order.push_back(static_cast<uint8_t>(d));
+    }
+    // Dense layouts other than row-major (channels-last) show in the order of dimensions.
+    if (!t.strides.empty())
+      std::stable_sort(order.begin(), order.end(), [&](uint8_t a, uint8_t b) { return t.strides[a].at[0] > t.strides[b].at[0]; });
+    uint32_t data = 0;
+    fb::Offset<pte::AllocationDetails> allocation;
+    const Allocation& a = memory_.values[v];
+    if (is_state_.count(v))
+      data = state_.add(*info.constant, info.constant->bytes);
+    else if (info.constant)
+      data = constants_.add(*info.constant, info.constant->bytes);
+    if (a.buffer) allocation = pte::CreateAllocationDetails(out_, a.buffer, static_cast<uint32_t>(a.offset), static_cast<uint32_t>(a.offset >> 32));
+    fb::Offset<pte::ExtraTensorInfo> extra;
+    if (auto it = names_.find(v); it != names_.end()) extra = pte::CreateExtraTensorInfo(out_, 0, out_.CreateString(it->second));
+    const int8_t dynamism = t.unbounded ? 2 : t.is_static() ? 0 : 1;
+    return pte::CreateTensor(out_, static_cast<int8_t>(t.dtype), 0, out_.CreateVector(sizes), out_.CreateVector(order), false, data,
+                             allocation, 0, dynamism, extra);
+  }
+
+  // Plain arguments are values too; equal ones are shared.
+  int32_t argument(const Arg& a) {
+    if (const Ref* r = a.ref()) return value(r->id);
+    if (a.list()) return list(*a.list());
+    if (a.none()) return shared("N", [&] { return push(pte::KernelTypes_Null, pte::CreateNull(out_).Union()); });
+    if (a.boolean())
+      return shared(*a.boolean() ? "T" : "F", [&] { return push(pte::KernelTypes_Bool, pte::CreateBool(out_, *a.boolean()).Union()); });
+    if (a.integer())
+      return shared("i" + std::to_string(*a.integer()), [&] { return push(pte::KernelTypes_Int, pte::CreateInt(out_, *a.integer()).Union()); });
+    if (a.real()) {
+      uint64_t bits;
+      std::memcpy(&bits, a.real(), sizeof bits);
+      return shared("d" + std::to_string(bits), [&] { return push(pte::KernelTypes_Double, pte::CreateDouble(out_, *a.real()).Union()); });
+    }
+    return shared("s" + *a.string(),
+                  [&] { return push(pte::KernelTypes_String, pte::CreateString(out_, out_.CreateString(*a.string())).Union()); });
+  }
+  template <class F>
+  int32_t shared(const std::string& key, F make) {
+    auto it = plain_.find(key);
+    if (it == plain_.end()) it = plain_.emplace(key, make()).first;
+    return it->second;
+  }
+
+  bool is_tensor(const Arg& a) const { return a.ref() && p_.values[a.ref()->id].type.is_tensor(); }
+
+  int32_t list(const Arg::List& l) {
+    bool tensors = false, absent = false, reals = false, booleans = !l.empty();
+    for (const Arg& a : l) {
+      tensors |= is_tensor(a);
+      absent |= a.none();
+      reals |= a.real() != nullptr;
+      booleans &= a.boolean() != nullptr;
+    }
+    std::vector<int32_t> items;
+    if (tensors || absent) {
+      for (const Arg& a : l) items.push_back(a.none() ? -1 : value(a.ref()->id));
+      if (absent) return push(pte::KernelTypes_OptionalTensorList, pte::CreateOptionalTensorList(out_, out_.CreateVector(items)).Union());
+      return push(pte::KernelTypes_TensorList, pte::CreateTensorList(out_, out_.CreateVector(items)).Union());
+    }
+    if (reals) {
+      std::vector<double> numbers;
+      for (const Arg& a : l) numbers.push_back(a.real() ? *a.real() : a.integer() ? static_cast<double>(*a.integer()) : 0);
+      return push(pte::KernelTypes_DoubleList, pte::CreateDoubleList(out_, out_.CreateVector(numbers)).Union());
+    }
+    if (booleans) {
+      std::vector<uint8_t> flags;
+      for (const Arg& a : l) flags.push_back(*a.boolean());
+      return push(pte::KernelTypes_BoolList, pte::CreateBoolList(out_, out_.CreateVector(flags)).Union());
+    }
+    std::vector<int64_t> ints;
+    for (const Arg& a : l) ints.push_back(argument(a));
+    return push(pte::KernelTypes_IntList, pte::CreateIntList(out_, out_.CreateVector(ints)).Union());
+  }
+
+  int32_t op_index(std::string_view name) {
+    auto [it, fresh] = op_indices_.try_emplace(std::string(name), static_cast<int32_t>(operators_.size()));
+    if (fresh) {
+      const size_t dot = name.find('.');
+      operators_.push_back(pte::CreateOperator(out_, out_.CreateString(std::string(name.substr(0, dot))),
+                                               out_.CreateString(dot == name.npos ? std::string() : std::string(name.substr(dot + 1)))));
+    }
+    return it->second;
+  }
+
+  fb::Offset<pte::Instruction> instruction(const Instruction& i) {
+    switch (i.kind) {
+      case Instruction::Kind::move: {
+        const auto move = pte::CreateMoveCall(out_, argument(i.args[0]), value(i.outs[0]));
+        return pte::CreateInstruction(out_, pte::InstructionArguments_MoveCall, move.Union());
+      }
+      case Instruction::Kind::jump_false: {
+        const auto jump = pte::CreateJumpFalseCall(out_, argument(i.args[0]), static_cast<int32_t>(i.target));
+        return pte::CreateInstruction(out_, pte::InstructionArguments_JumpFalseCall, jump.Union());
+      }
+      case Instruction::Kind::call: break;
+    }
+    std::vector<int32_t> args;
+    for (size_t k = 0; k < i.args.size(); ++k) {
+      const bool tensor_list = i.op->schema.args[k].type.starts_with("Tensor") && i.op->schema.args[k].type.find('[') != std::string::npos;
+      if (tensor_list && i.args[k].list() && i.args[k].list()->empty())
+        args.push_back(push(pte::KernelTypes_TensorList, pte::CreateTensorList(out_, out_.CreateVector(std::vector<int32_t>())).Union()));
+      else if (tensor_list && i.op->schema.args[k].type.find("?[") != std::string::npos)
+        args.push_back(optional_tensors(*i.args[k].list()));
+      else
+        args.push_back(typed(i.args[k], i.op->schema.args[k].type));
+    }
+    for (ValueId v : i.outs) args.push_back(value(v));
+    const auto call = pte::CreateKernelCall(out_, op_index(i.op->name), out_.CreateVector(args));
+    return pte::CreateInstruction(out_, pte::InstructionArguments_KernelCall, call.Union());
+  }
+  int32_t optional_tensors(const Arg::List& l) {
+    std::vector<int32_t> items;
+    for (const Arg& a : l) items.push_back(a.none() ? -1 : value(a.ref()->id));
+    return push(pte::KernelTypes_OptionalTensorList, pte::CreateOptionalTensorList(out_, out_.CreateVector(items)).Union());
+  }
+  // Empty and integral lists where the schema wants reals or bools.
+  int32_t typed(const Arg& a, const std::string& type) {
+    const Arg::List* l = a.list();
+    if (!l) return argument(a);
+    if (type.starts_with("float[")) {
+      std::vector<double> numbers;
+      for (const Arg& item : *l) numbers.push_back(item.real() ? *item.real() : item.integer() ? static_cast<double>(*item.integer()) : 0);
+      return push(pte::KernelTypes_DoubleList, pte::CreateDoubleList(out_, out_.CreateVector(numbers)).Union());
+    }
+    if (type.starts_with("bool[") && l->empty())
+      return push(pte::KernelTypes_BoolList, pte::CreateBoolList(out_, out_.CreateVector(std::vector<uint8_t>())).Union());
+    return list(*l);
+  }
+
+  fb::Offset<pte::FrameList> trace(const ir::Origin& o) {
+    if (o.line.empty() && o.module.empty()) return pte::CreateFrameList(out_);
+    auto [it, fresh] = traces_.try_emplace(o.line + "|" + o.module + "|" + o.code);
+    if (fresh) {
+      const size_t colon = o.line.rfind(':');
+      const int32_t line = colon == std::string::npos ? 0 : std::atoi(o.line.c_str() + colon + 1);
+      auto frame = pte::CreateFrame(out_, out_.CreateString(o.line.substr(0, colon)), line, out_.CreateString(o.module), out_.CreateString(o.code));
+      it->second = pte::CreateFrameList(out_, out_.CreateVector(&frame, 1));
+    }
+    return it->second;
+  }
+
+  fb::FlatBufferBuilder& out_;
+  const Lowered& p_;
+  const MemoryPlan& memory_;
+  Segment &constants_, &state_;
+  std::vector<int32_t> index_;
+  std::map<ValueId, std::string> names_;
+  std::map<ValueId, bool> is_state_;
+  std::vector<fb::Offset<pte::EValue>> values_;
+  std::vector<fb::Offset<pte::Operator>> operators_;
+  std::map<std::string, int32_t> op_indices_, plain_;
+  std::map<std::string, fb::Offset<pte::FrameList>> traces_;
+};
+
+// A file written aside, renamed when all of it is there.
+class NewFile {
+ public:
+  explicit NewFile(const std::string& path) : path_(path), aside_(path + ".tmp." + std::to_string(getpid())) {
+    fd_ = ::open(aside_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  }
+  ~NewFile() {
+    if (fd_ >= 0) ::close(fd_);
+    if (!done_) ::unlink(aside_.c_str());
+  }
+  Error write(const void* data, size_t bytes) {
+    if (fd_ < 0) return failed("cannot create");
+    const char* p = static_cast<const char*>(data);
+    while (bytes > 0) {
+      const ssize_t n = ::write(fd_, p, bytes);
+      if (n < 0 && errno == EINTR) continue;
+      if (n <= 0) return failed("cannot write");
+      p += n;
+      bytes -= static_cast<size_t>(n);
+    }
+    return {};
+  }
+  Error finish() {
+    const int rc = ::close(fd_);
+    fd_ = -1;
+    if (rc != 0) return failed("cannot write");
+    if (::rename(aside_.c_str(), path_.c_str()) != 0) return failed("cannot rename to it");
+    done_ = true;
+    return {};
+  }
+
+ private:
+  Error failed(const char* what) const { return Error::make(Code::io, "%s: %s: %s", path_.c_str(), what, strerror(errno)); }
+  std::string path_, aside_;
+  int fd_ = -1;
+  bool done_ = false;
+};
+
+Error write_segment(NewFile& file, const Segment& s) {
+  static const char zeros[kSegmentAlignment] = {};
+  uint64_t at = 0;
+  for (size_t i = 0; i < s.pieces().size(); ++i) {
+    PF_TRY(file.write(zeros, s.offsets()[i + 1] - at));
+    PF_TRY(file.write(s.pieces()[i].data, s.pieces()[i].bytes));
+    at = s.offsets()[i + 1] + s.pieces()[i].bytes;
+  }
+  return file.write(zeros, s.size() - at);
+}
+
+}  // namespace
+
+Error write_pte(const std::vector<EmitMethod>& methods, const std::string& path) {
+  fb::FlatBufferBuilder out(1 << 20);
+  Segment constants, state;
+  std::vector<fb::Offset<pte::ExecutionPlan>> plans;
+  for (const EmitMethod& m : methods) plans.push_back(MethodWriter(out, m, constants, state).write());
+  std::vector<fb::Offset<pte::DataSegment>> segments{pte::CreateDataSegment(out, 0, constants.size())};
+  if (!state.empty()) segments.push_back(pte::CreateDataSegment(out, constants.size(), state.size()));
+  auto constant_table = pte::CreateSubsegmentOffsets(out, 0, out.CreateVector(constants.offsets()));
+  std::vector<fb::Offset<pte::SubsegmentOffsets>> state_tables;
+  if (!state.empty()) state_tables.push_back(pte::CreateSubsegmentOffsets(out, 1, out.CreateVector(state.offsets())));
+  auto program = pte::CreateProgram(out, 0, out.CreateVector(plans), 0, 0, out.CreateVector(segments), constant_table,
+                                    out.CreateVector(state_tables));
+  out.Finish(program, "ET12");
+
+  // The extended header sits at byte 8; the root offset grows by its length.
+  constexpr uint64_t kHeader = 32;
+  const uint8_t* body = out.GetBufferPointer();
+  const uint64_t program_size = out.GetSize() + kHeader, base = aligned(program_size), data = constants.size() + state.size();
+  char head[8 + kHeader] = {};
+  uint32_t root;
+  std::memcpy(&root, body, 4);
+  root += kHeader;
+  const uint32_t length = kHeader;
+  std::memcpy(head, &root, 4);
+  std::memcpy(head + 4, body + 4, 4);
+  std::memcpy(head + 8, "eh00", 4);
+  std::memcpy(head + 12, &length, 4);
+  std::memcpy(head + 16, &program_size, 8);
+  std::memcpy(head + 24, &base, 8);
+  std::memcpy(head + 32, &data, 8);
+  NewFile file(path);
+  PF_TRY(file.write(head, sizeof head));
+  PF_TRY(file.write(body + 8, out.GetSize() - 8));
+  static const char zeros[kSegmentAlignment] = {};
+  PF_TRY(file.write(zeros, base - program_size));
+  PF_TRY(write_segment(file, constants));
+  PF_TRY(write_segment(file, state));
+  return file.finish();
+}
+
+}  // namespace portfire::emit

@@ -1,0 +1,19 @@
+// The passes, each a verb: graph in, graph out. compiler/passes/pipeline.cc lists them in order.
+#pragma once
+
+#include "compiler/ir/graph.h"
+#include "core/error.h"
+
+namespace portfire::passes {
+
+using ir::Graph;
+
+// Composite operators become operators that the runtime has.
+Result<Graph> decompose(Graph graph);
+
+// Mutation through views becomes values: after it, no `aten::copy_` is left. A write to a view is a
+// scatter into what it views, and everything read afterwards reads the new value. Writes to state and
+// to inputs become their updates.
+Result<Graph> functionalise(Graph graph);
+
+}  // namespace portfire::passes

@@ -1,0 +1,266 @@
+#include "format/program_view.h"
+
+#include <cstring>
+
+namespace portfire {
+namespace {
+
+constexpr uint64_t kMaxBuffer = uint64_t{1} << 46;
+constexpr size_t kMaxValues = size_t{1} << 24;
+
+[[gnu::format(printf, 1, 2)]] Error bad(const char* format, ...) {
+  char text[256];
+  va_list args;
+  va_start(args, format);
+  vsnprintf(text, sizeof text, format, args);
+  va_end(args);
+  return Error::make(Code::bad_file, "%s", text);
+}
+
+template <class T>
+T load(std::span<const std::byte> bytes, size_t at) {
+  T v;
+  std::memcpy(&v, bytes.data() + at, sizeof v);
+  return v;
+}
+
+template <class V>
+size_t count(const V* vector) {
+  return vector ? vector->size() : 0;
+}
+
+}  // namespace
+
+Result<ProgramView> ProgramView::open(std::span<const std::byte> file) {
+  ProgramView view;
+  view.file_ = file;
+  if (file.size() < 16) return bad("%zu bytes are too few for a .pte program", file.size());
+  if (std::memcmp(file.data() + 4, "ET12", 4) != 0) return bad("not a .pte program (expected ET12 at byte 4)");
+  uint64_t program_size = file.size();
+  if (std::memcmp(file.data() + 8, "eh00", 4) == 0) {
+    const uint32_t length = file.size() >= 32 ? load<uint32_t>(file, 12) : 0;
+    if (length < 24) return bad("extended header of %u bytes (expected 24 or more)", length);
+    program_size = load<uint64_t>(file, 16);
+    view.segment_base_ = load<uint64_t>(file, 24);
+    if (program_size > file.size() || view.segment_base_ > file.size())
+      return bad("truncated: header wants %llu program bytes and segments at %llu, file has %zu",
+                 static_cast<unsigned long long>(program_size), static_cast<unsigned long long>(view.segment_base_), file.size());
+    if (length >= 32) {
+      if (file.size() < 40) return bad("truncated header");
+      const uint64_t data = load<uint64_t>(file, 32);
+      if (data > file.size() - view.segment_base_)
+        return bad("truncated: segments of %llu bytes at %llu, file has %zu", static_cast<unsigned long long>(data),
+                   static_cast<unsigned long long>(view.segment_base_), file.size());
+    }
+  }
+  flatbuffers::Verifier verifier(reinterpret_cast<const uint8_t*>(file.data()), program_size, /*max_depth=*/32,
+                                 /*max_tables=*/10'000'000);
+  if (!pte::VerifyProgramBuffer(verifier)) return bad("damaged flatbuffer");
+  view.root_ = pte::GetProgram(file.data());
+  PF_TRY(view.verify());
+  return view;
+}
+
+std::span<const std::byte> ProgramView::segment(uint32_t i) const {
+  const pte::DataSegment* s = root_->segments()->Get(i);
+  return file_.subspan(segment_base_ + s->offset(), s->size());
+}
+
+std::span<const std::byte> ProgramView::sub_segment(const pte::SubsegmentOffsets* table, uint32_t idx) const {
+  if (!table || !table->offsets() || idx >= table->offsets()->size() || table->segment_index() >= count(root_->segments()))
+    return {};
+  const auto bytes = segment(table->segment_index());
+  const uint64_t offset = table->offsets()->Get(idx);
+  return offset > bytes.size() ? std::span<const std::byte>() : bytes.subspan(offset);
+}
+
+const std::byte* ProgramView::constant(uint32_t idx) const {
+  if (count(root_->constant_buffer()) > idx && root_->constant_buffer()->Get(idx)->storage())
+    return reinterpret_cast<const std::byte*>(root_->constant_buffer()->Get(idx)->storage()->data());
+  return sub_segment(root_->constant_segment(), idx).data();
+}
+
+const std::byte* ProgramView::initial_state(uint32_t idx) const {
+  return sub_segment(count(root_->mutable_data_segments()) ? root_->mutable_data_segments()->Get(0) : nullptr, idx).data();
+}
+
+const pte::ExecutionPlan* ProgramView::plan(std::string_view name) const {
+  for (const pte::ExecutionPlan* p : *root_->execution_plan())
+    if (p->name()->string_view() == name) return p;
+  return nullptr;
+}
+
+Error ProgramView::verify() {
+  if (root_->version() != 0) return bad("program version %u (expected 0)", root_->version());
+  for (size_t i = 0; i < count(root_->segments()); ++i) {
+    const pte::DataSegment* s = root_->segments()->Get(static_cast<uint32_t>(i));
+    const uint64_t room = file_.size() - segment_base_;
+    if (s->offset() > room || s->size() > room - s->offset()) return bad("segment %zu reaches past the end of the file", i);
+  }
+  for (size_t i = 0; i < count(root_->named_data()); ++i) {
+    const pte::NamedData* n = root_->named_data()->Get(static_cast<uint32_t>(i));
+    if (!n->key() || n->segment_index() >= count(root_->segments())) return bad("named data %zu has no segment", i);
+  }
+  if (count(root_->execution_plan()) == 0) return bad("no methods");
+  for (const pte::ExecutionPlan* plan : *root_->execution_plan()) {
+    if (!plan->name()) return bad("a method without a name");
+    if (Error e = verify_plan(*plan)) return e.at(plan->name()->c_str());
+  }
+  return {};
+}
+
+Error ProgramView::verify_tensor(const pte::ExecutionPlan& plan, const pte::Tensor& t) const {
+  const size_t rank = count(t.sizes());
+  if (!is_dtype(t.scalar_type())) return bad("dtype number %d is not supported", t.scalar_type());
+  if (rank > static_cast<size_t>(kMaxRank)) return bad("rank %zu (at most %d is supported)", rank, kMaxRank);
+  if (t.storage_offset() != 0) return bad("storage offset %d (expected 0)", t.storage_offset());
+  if (t.shape_dynamism() < 0 || t.shape_dynamism() > 2) return bad("shape dynamism %d", t.shape_dynamism());
+  int64_t bytes = static_cast<int64_t>(byte_size(static_cast<DType>(t.scalar_type())));
+  for (size_t d = 0; d < rank; ++d) {
+    const int32_t size = t.sizes()->Get(static_cast<uint32_t>(d));
+    if (size < 0 || !checked_multiply(bytes, size, &bytes)) return bad("impossible size %d", size);
+  }
+  if (count(t.dim_order()) != rank && count(t.dim_order()) != 0)
+    return bad("%zu dimension orders for rank %zu", count(t.dim_order()), rank);
+  uint32_t seen = 0;
+  for (size_t d = 0; d < count(t.dim_order()); ++d) {
+    const unsigned at = t.dim_order()->Get(static_cast<uint32_t>(d));
+    if (at >= rank || (seen & (1u << at))) return bad("dimension order is no permutation");
+    seen |= 1u << at;
+  }
+  if (const pte::AllocationDetails* a = t.allocation_info()) {
+    if (a->memory_id() == 0 || a->memory_id() >= count(plan.non_const_buffer_sizes())) return bad("memory id %u", a->memory_id());
+    const auto room = static_cast<uint64_t>(plan.non_const_buffer_sizes()->Get(a->memory_id()));
+    if (memory_offset(*a) > room || (t.shape_dynamism() != 2 && static_cast<uint64_t>(bytes) > room - memory_offset(*a)))
+      return bad("planned memory reaches past its buffer");
+  }
+  const bool external = t.extra_tensor_info() && t.extra_tensor_info()->location() == 1;
+  if (t.data_buffer_idx() > 0 && !external) {
+    const bool state = t.allocation_info() != nullptr;
+    const pte::SubsegmentOffsets* table =
+        !state ? root_->constant_segment()
+               : count(root_->mutable_data_segments()) ? root_->mutable_data_segments()->Get(0) : nullptr;
+    size_t room = sub_segment(table, t.data_buffer_idx()).size();
+    if (!state && count(root_->constant_buffer()) > t.data_buffer_idx()) {
+      const auto* storage = root_->constant_buffer()->Get(t.data_buffer_idx())->storage();
+      room = storage ? storage->size() : 0;
+    }
+    if (static_cast<uint64_t>(bytes) > room)
+      return bad("data of %lld bytes at constant %u reaches past its segment", static_cast<long long>(bytes), t.data_buffer_idx());
+  }
+  return {};
+}
+
+Error ProgramView::verify_plan(const pte::ExecutionPlan& plan) const {
+  const size_t values = count(plan.values());
+  if (values > kMaxValues) return bad("%zu values are too many", values);
+  for (size_t i = 0; i < count(plan.non_const_buffer_sizes()); ++i) {
+    const int64_t size = plan.non_const_buffer_sizes()->Get(static_cast<uint32_t>(i));
+    if (size < 0 || static_cast<uint64_t>(size) > kMaxBuffer) return bad("buffer %zu of %lld bytes", i, static_cast<long long>(size));
+  }
+  auto is = [&](int64_t i, pte::KernelTypes kind) {
+    return i >= 0 && static_cast<size_t>(i) < values && plan.values()->Get(static_cast<uint32_t>(i))->val_type() == kind;
+  };
+  for (size_t i = 0; i < values; ++i) {
+    const pte::EValue* v = plan.values()->Get(static_cast<uint32_t>(i));
+    if (v->val_type() != pte::KernelTypes_NONE && !v->val()) return bad("value %zu is empty", i);
+    switch (v->val_type()) {
+      case pte::KernelTypes_Tensor:
+        if (Error e = verify_tensor(plan, *v->val_as_Tensor())) return bad("value %zu: %s", i, e.text());
+        break;
+      case pte::KernelTypes_IntList:
+        for (size_t k = 0; k < count(v->val_as_IntList()->items()); ++k)
+          if (!is(v->val_as_IntList()->items()->Get(static_cast<uint32_t>(k)), pte::KernelTypes_Int))
+            return bad("value %zu: item %zu of an int list is no int", i, k);
+        break;
+      case pte::KernelTypes_TensorList:
+        for (size_t k = 0; k < count(v->val_as_TensorList()->items()); ++k)
+          if (!is(v->val_as_TensorList()->items()->Get(static_cast<uint32_t>(k)), pte::KernelTypes_Tensor))
+            return bad("value %zu: item %zu of a tensor list is no tensor", i, k);
+        break;
+      case pte::KernelTypes_OptionalTensorList:
+        for (size_t k = 0; k < count(v->val_as_OptionalTensorList()->items()); ++k) {
+          const int32_t item = v->val_as_OptionalTensorList()->items()->Get(static_cast<uint32_t>(k));
+          if (item != -1 && !is(item, pte::KernelTypes_Tensor))
+            return bad("value %zu: item %zu of a tensor list is no tensor", i, k);
+        }
+        break;
+      case pte::KernelTypes_String:
+        if (!v->val_as_String()->value()) return bad("value %zu: a string without text", i);
+        break;
+      case pte::KernelTypes_Null: case pte::KernelTypes_Int: case pte::KernelTypes_Bool: case pte::KernelTypes_Double:
+      case pte::KernelTypes_DoubleList: case pte::KernelTypes_BoolList: case pte::KernelTypes_NONE: break;
+      default: return bad("value %zu: unknown kind %d", i, v->val_type());
+    }
+  }
+  for (const auto* list : {plan.inputs(), plan.outputs()})
+    for (size_t k = 0; k < count(list); ++k) {
+      const int32_t i = list->Get(static_cast<uint32_t>(k));
+      if (i < 0 || static_cast<size_t>(i) >= values) return bad("input or output %zu is no value", k);
+    }
+  for (size_t i = 0; i < count(plan.operators()); ++i)
+    if (!plan.operators()->Get(static_cast<uint32_t>(i))->name()) return bad("operator %zu has no name", i);
+  if (count(plan.chains()) != 1) return bad("%zu chains (expected 1)", count(plan.chains()));
+  return verify_chain(plan, *plan.chains()->Get(0));
+}
+
+Error ProgramView::verify_chain(const pte::ExecutionPlan& plan, const pte::Chain& chain) const {
+  const size_t values = count(plan.values()), instructions = count(chain.instructions());
+  auto is_value = [&](int32_t i) { return i >= 0 && static_cast<size_t>(i) < values; };
+  for (size_t i = 0; i < instructions; ++i) {
+    const pte::Instruction* in = chain.instructions()->Get(static_cast<uint32_t>(i));
+    if (!in->instr_args()) return bad("instruction %zu is empty", i);
+    bool ok = true;
+    const flatbuffers::Vector<int32_t>* args = nullptr;
+    switch (in->instr_args_type()) {
+      case pte::InstructionArguments_KernelCall: {
+        const pte::KernelCall* call = in->instr_args_as_KernelCall();
+        ok = call->op_index() >= 0 && static_cast<size_t>(call->op_index()) < count(plan.operators());
+        args = call->args();
+        break;
+      }
+      case pte::InstructionArguments_DelegateCall: {
+        const pte::DelegateCall* call = in->instr_args_as_DelegateCall();
+        ok = call->delegate_index() >= 0 && static_cast<size_t>(call->delegate_index()) < count(plan.delegates());
+        args = call->args();
+        break;
+      }
+      case pte::InstructionArguments_MoveCall:
+        ok = is_value(in->instr_args_as_MoveCall()->move_from()) && is_value(in->instr_args_as_MoveCall()->move_to());
+        break;
+      case pte::InstructionArguments_JumpFalseCall: {
+        const pte::JumpFalseCall* jump = in->instr_args_as_JumpFalseCall();
+        ok = is_value(jump->cond_value_index()) && jump->destination_instruction() >= 0 &&
+             static_cast<size_t>(jump->destination_instruction()) <= instructions;
+        break;
+      }
+      case pte::InstructionArguments_FreeCall: ok = is_value(in->instr_args_as_FreeCall()->value_index()); break;
+      default: ok = false;
+    }
+    for (size_t k = 0; ok && k < count(args); ++k) ok = is_value(args->Get(static_cast<uint32_t>(k)));
+    if (!ok) return bad("instruction %zu refers to what does not exist", i);
+  }
+  return {};
+}
+
+Shape shape_of(const pte::Tensor& t) {
+  Shape s;
+  for (size_t d = 0; d < count(t.sizes()); ++d) s.push(t.sizes()->Get(static_cast<uint32_t>(d)));
+  return s;
+}
+
+uint64_t memory_offset(const pte::AllocationDetails& a) {
+  return uint64_t{a.memory_offset_high()} << 32 | a.memory_offset_low();
+}
+
+void set_strides(const pte::Tensor& t, TensorView* view) {
+  if (count(t.dim_order()) == 0) return view->set_contiguous();
+  int64_t stride = 1;
+  for (int i = view->rank() - 1; i >= 0; --i) {
+    const int d = t.dim_order()->Get(static_cast<uint32_t>(i));
+    view->strides[d] = stride;
+    stride *= view->size(d) > 0 ? view->size(d) : 1;
+  }
+}
+
+}  // namespace portfire

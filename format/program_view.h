@@ -1,0 +1,55 @@
+// A verified view of a `.pte` file's bytes. After `open` succeeded, everything that the accessors
+// reach lies inside the file, and every index, kind, size and dimension order in it is sound; the
+// runtime indexes without further checks. Nothing is copied: the bytes must outlive the view.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "core/error.h"
+#include "core/tensor_view.h"
+#include "program_generated.h"
+
+namespace portfire {
+
+inline constexpr size_t kSegmentAlignment = 128;
+
+class ProgramView {
+ public:
+  // Code::bad_file with what is wrong and where.
+  static Result<ProgramView> open(std::span<const std::byte> file);
+
+  const pte::Program& root() const { return *root_; }
+  std::span<const std::byte> file() const { return file_; }
+  // Segment `i` of `root().segments()`.
+  std::span<const std::byte> segment(uint32_t i) const;
+  // Data of a constant tensor (data_buffer_idx > 0, not external), at least `bytes` long.
+  const std::byte* constant(uint32_t data_buffer_idx) const;
+  // Initial value of state, likewise.
+  const std::byte* initial_state(uint32_t data_buffer_idx) const;
+  // Null where there is none of that name.
+  const pte::ExecutionPlan* plan(std::string_view name) const;
+
+ private:
+  Error verify();
+  Error verify_plan(const pte::ExecutionPlan& plan) const;
+  Error verify_tensor(const pte::ExecutionPlan& plan, const pte::Tensor& t) const;
+  Error verify_chain(const pte::ExecutionPlan& plan, const pte::Chain& chain) const;
+  // The bytes from `offsets[idx]` to the end of the segment; empty where out of range.
+  std::span<const std::byte> sub_segment(const pte::SubsegmentOffsets* table, uint32_t idx) const;
+
+  std::span<const std::byte> file_;
+  const pte::Program* root_ = nullptr;
+  uint64_t segment_base_ = 0;
+};
+
+// Dimensions, checked: the upper bound where sizes are dynamic.
+Shape shape_of(const pte::Tensor& t);
+// Where a planned tensor lies in its buffer.
+uint64_t memory_offset(const pte::AllocationDetails& a);
+// Dense strides in the tensor's dimension order.
+void set_strides(const pte::Tensor& t, TensorView* view);
+
+}  // namespace portfire

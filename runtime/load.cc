@@ -1,0 +1,268 @@
+// Loading a method: values, memory, instructions.
+#include <cstring>
+
+#include "ops/sym.h"
+#include "runtime/instruction.h"
+#include "runtime/schema_kinds.h"
+
+namespace portfire {
+namespace {
+
+const Error kOutOfMemory = Error::make(Code::out_of_memory, "no memory to load the method");
+
+template <class V>
+uint32_t count(const V* vector) {
+  return vector ? vector->size() : 0;
+}
+
+}  // namespace
+
+Method::~Method() = default;
+
+Result<std::unique_ptr<Method>> Method::load(std::shared_ptr<const Program> program, std::string_view name, const Options& options) {
+  const pte::ExecutionPlan* plan = program->view().plan(name);
+  if (!plan)
+    return Error::make(Code::bad_argument, "no method \"%.*s\" (the first is \"%s\")", static_cast<int>(name.size()), name.data(),
+                       program->view().root().execution_plan()->Get(0)->name()->c_str());
+  std::unique_ptr<Method> m(new (std::nothrow) Method(std::move(program), options));
+  if (!m) return kOutOfMemory;
+  m->plan_ = plan;
+  PF_TRY(m->load_values(*plan));
+  PF_TRY(m->reset());
+  PF_TRY(m->load_instructions(*plan));
+  return m;
+}
+
+Error Method::load_values(const pte::ExecutionPlan& plan) {
+  const size_t n = count(plan.values());
+  values_ = memory_.make<Value>(n);
+  versions_ = memory_.make<uint32_t>(n);
+  tensors_ = memory_.make<TensorInfo>(n);
+  buffers_ = memory_.make<Buffer>(count(plan.non_const_buffer_sizes()));
+  inputs_ = memory_.make<Input>(count(plan.inputs()));
+  outputs_ = memory_.make<Value*>(count(plan.outputs()));
+  if ((n && !tensors_.data()) || (count(plan.outputs()) && !outputs_.data())) return kOutOfMemory;
+  for (uint32_t i = 1; i < count(plan.non_const_buffer_sizes()); ++i)
+    PF_TRY(buffers_[i].reserve(static_cast<size_t>(plan.non_const_buffer_sizes()->Get(i))));
+  for (size_t i = 0; i < n; ++i) {
+    const pte::EValue* v = plan.values()->Get(static_cast<uint32_t>(i));
+    switch (v->val_type()) {
+      case pte::KernelTypes_Int: values_[i] = Value::of(int64_t{v->val_as_Int()->value()}); break;
+      case pte::KernelTypes_Bool: values_[i] = Value::of(v->val_as_Bool()->value()); break;
+      case pte::KernelTypes_Double: values_[i] = Value::of(v->val_as_Double()->value()); break;
+      case pte::KernelTypes_String: values_[i] = Value::of(v->val_as_String()->value()->string_view()); break;
+      case pte::KernelTypes_Tensor: PF_TRY(load_tensor(plan, i, *v->val_as_Tensor())); break;
+      default: break;
+    }
+  }
+  for (size_t i = 0; i < n; ++i) PF_TRY(load_list(plan, i));
+  for (uint32_t i = 0; i < inputs_.size(); ++i) {
+    const auto v = static_cast<size_t>(plan.inputs()->Get(i));
+    Input& in = inputs_[i];
+    in.value = &values_[v];
+    if (values_[v].kind != Value::Kind::tensor) continue;
+    in.dynamism = tensors_[v].dynamism;
+    in.planned = tensors_[v].buffer != 0;
+    tensors_[v].backed = true;
+    const pte::ExtraTensorInfo* extra = tensors_[v].file->extra_tensor_info();
+    if (extra && extra->fully_qualified_name()) in.name = extra->fully_qualified_name()->string_view();
+  }
+  for (uint32_t i = 0; i < outputs_.size(); ++i) outputs_[i] = &values_[static_cast<size_t>(plan.outputs()->Get(i))];
+  return {};
+}
+
+Error Method::load_tensor(const pte::ExecutionPlan& plan, size_t i, const pte::Tensor& t) {
+  auto view = memory_.make<TensorView>(1);
+  if (view.empty()) return kOutOfMemory;
+  TensorView& v = view[0];
+  TensorInfo& info = tensors_[i];
+  v.dtype = static_cast<DType>(t.scalar_type());
+  v.shape = shape_of(t);
+  set_strides(t, &v);
+  values_[i] = Value::of(&v);
+  info.file = &t;
+  info.dynamism = t.shape_dynamism();
+  dynamic_ |= info.dynamism != 0;
+  info.capacity = v.bytes();
+  if (t.extra_tensor_info() && t.extra_tensor_info()->location() == 1)
+    return Error::make(Code::unsupported, "value %zu: weights in a separate .ptd file", i);
+  if (const pte::AllocationDetails* a = t.allocation_info()) {
+    info.buffer = a->memory_id();
+    info.backed = true;
+    info.fixed = info.dynamism != 2;
+    v.data = buffers_[a->memory_id()].data() + memory_offset(*a);
+    if (info.dynamism == 2) info.capacity = static_cast<size_t>(plan.non_const_buffer_sizes()->Get(a->memory_id())) - memory_offset(*a);
+  } else if (t.data_buffer_idx() > 0) {
+    info.backed = info.fixed = true;
+    // Constants are never written: `bind` refuses them as results.
+    v.data = const_cast<std::byte*>(program_->view().constant(t.data_buffer_idx()));
+  }
+  return {};
+}
+
+Error Method::load_list(const pte::ExecutionPlan& plan, size_t i) {
+  const pte::EValue* v = plan.values()->Get(static_cast<uint32_t>(i));
+  switch (v->val_type()) {
+    case pte::KernelTypes_IntList: {
+      const auto* items = v->val_as_IntList()->items();
+      auto numbers = memory_.make<int64_t>(count(items));
+      auto sources = memory_.make<const Value*>(count(items));
+      if (count(items) && !sources.data()) return kOutOfMemory;
+      for (uint32_t k = 0; k < count(items); ++k) {
+        sources[k] = &values_[static_cast<size_t>(items->Get(k))];
+        numbers[k] = sources[k]->integer;
+      }
+      values_[i] = Value::of(IntList{numbers.data(), count(items), sources.data()});
+      return {};
+    }
+    case pte::KernelTypes_DoubleList: {
+      const auto* items = v->val_as_DoubleList()->items();
+      values_[i] = Value::of(std::span<const double>(items ? items->data() : nullptr, count(items)));
+      return {};
+    }
+    case pte::KernelTypes_BoolList: {
+      const auto* items = v->val_as_BoolList()->items();
+      values_[i] = Value::of(std::span<const bool>(reinterpret_cast<const bool*>(items ? items->data() : nullptr), count(items)));
+      return {};
+    }
+    case pte::KernelTypes_TensorList:
+    case pte::KernelTypes_OptionalTensorList: {
+      const auto* items = v->val_type() == pte::KernelTypes_TensorList ? v->val_as_TensorList()->items()
+                                                                        : v->val_as_OptionalTensorList()->items();
+      auto views = memory_.make<TensorView*>(count(items));
+      if (count(items) && !views.data()) return kOutOfMemory;
+      for (uint32_t k = 0; k < count(items); ++k)
+        views[k] = items->Get(k) < 0 ? nullptr : values_[static_cast<size_t>(items->Get(k))].tensor;
+      values_[i] = Value::of(std::span<TensorView* const>(views));
+      return {};
+    }
+    default: return {};
+  }
+}
+
+Error Method::load_instructions(const pte::ExecutionPlan& plan) {
+  const auto* instructions = plan.chains()->Get(0)->instructions();
+  code_ = memory_.make<Instruction>(count(instructions));
+  if (count(instructions) && !code_.data()) return kOutOfMemory;
+  for (uint32_t i = 0; i < code_.size(); ++i) {
+    const pte::Instruction* from = instructions->Get(i);
+    Instruction& in = code_[i];
+    in.index = i;
+    switch (from->instr_args_type()) {
+      case pte::InstructionArguments_KernelCall:
+        if (Error e = bind(plan, *from->instr_args_as_KernelCall(), &in)) return located(e, in);
+        break;
+      case pte::InstructionArguments_MoveCall:
+        in.kind = Instruction::Kind::move;
+        in.a = static_cast<uint32_t>(from->instr_args_as_MoveCall()->move_from());
+        in.b = static_cast<uint32_t>(from->instr_args_as_MoveCall()->move_to());
+        if (values_[in.a].kind == Value::Kind::tensor) tensors_[in.b].backed |= tensors_[in.a].backed;
+        break;
+      case pte::InstructionArguments_JumpFalseCall:
+        in.kind = Instruction::Kind::jump_false;
+        in.a = static_cast<uint32_t>(from->instr_args_as_JumpFalseCall()->cond_value_index());
+        in.b = static_cast<uint32_t>(from->instr_args_as_JumpFalseCall()->destination_instruction());
+        if (values_[in.a].kind != Value::Kind::boolean && values_[in.a].kind != Value::Kind::tensor &&
+            values_[in.a].kind != Value::Kind::integer)
+          return located(Error::make(Code::bad_file, "a condition that is no bool"), in);
+        break;
+      case pte::InstructionArguments_DelegateCall: {
+        const auto* delegate = plan.delegates()->Get(static_cast<uint32_t>(from->instr_args_as_DelegateCall()->delegate_index()));
+        return located(Error::make(Code::unsupported, "delegate \"%s\" (export without a delegate)",
+                                   delegate->id() ? delegate->id()->c_str() : "?"), in);
+      }
+      default: break;  // FreeCall: memory is planned, there is nothing to free
+    }
+  }
+  if (dynamic_) return {};
+  for (Instruction& in : code_)
+    if (Error e = prepare(in)) return located(e, in);
+  return {};
+}
+
+Error Method::bind(const pte::ExecutionPlan& plan, const pte::KernelCall& call, Instruction* in) {
+  const pte::Operator* file_op = plan.operators()->Get(static_cast<uint32_t>(call.op_index()));
+  char name[128];
+  const bool overload = file_op->overload() && file_op->overload()->size() > 0;
+  snprintf(name, sizeof name, "%s%s%s", file_op->name()->c_str(), overload ? "." : "", overload ? file_op->overload()->c_str() : "");
+  in->op = find_op(name);
+  if (!in->op) return Error::make(Code::unsupported, "operator %s is not in this build", name);
+  const bool symbolic = ops::sym::is_sym_op(name);
+  const uint32_t total = count(call.args()), args = in->op->args;
+  const uint32_t outs = in->op->outs;
+  if (total != args + outs)
+    return Error::make(Code::bad_file, "%u arguments for %s (expected %u and %u results)", total, name, args, outs);
+  in->args = memory_.make<const Value*>(args);
+  in->outs = memory_.make<TensorView*>(outs);
+  in->out_values = memory_.make<uint32_t>(outs);
+  if ((args && !in->args.data()) || (outs && !in->out_values.data())) return kOutOfMemory;
+  bool fixed = true;
+  for (uint32_t k = 0; k < args; ++k) {
+    const auto v = static_cast<size_t>(call.args()->Get(k));
+    in->args[k] = &values_[v];
+    if (values_[v].kind == Value::Kind::tensor && !tensors_[v].backed)
+      return Error::make(Code::bad_file, "argument %u is read before it is computed", k);
+    if (values_[v].kind == Value::Kind::tensor_list) {
+      const pte::EValue* list = plan.values()->Get(static_cast<uint32_t>(v));
+      const auto* items = list->val_type() == pte::KernelTypes_TensorList ? list->val_as_TensorList()->items()
+                                                                           : list->val_as_OptionalTensorList()->items();
+      for (uint32_t j = 0; j < count(items); ++j)
+        if (items->Get(j) >= 0 && !tensors_[static_cast<size_t>(items->Get(j))].backed)
+          return Error::make(Code::bad_file, "argument %u is read before it is computed", k);
+    }
+  }
+  for (uint32_t k = 0; k < outs; ++k) {
+    const auto v = static_cast<uint32_t>(call.args()->Get(args + k));
+    in->out_values[k] = v;
+    if (symbolic) {
+      const Value::Kind kind = values_[v].kind;
+      if (kind != Value::Kind::integer && kind != Value::Kind::boolean && kind != Value::Kind::real)
+        return Error::make(Code::bad_file, "result %u is no number", k);
+      continue;
+    }
+    if (values_[v].kind != Value::Kind::tensor) return Error::make(Code::bad_file, "result %u is no tensor", k);
+    in->outs[k] = values_[v].tensor;
+    const bool constant = tensors_[v].file->data_buffer_idx() > 0 && tensors_[v].buffer == 0;
+    if (constant) return Error::make(Code::bad_file, "result %u is a constant", k);
+    if (!in->op->view && !tensors_[v].backed) return Error::make(Code::bad_file, "result %u has no memory", k);
+  }
+  if (Error e = check_kinds(in->op->schema, in->args)) return e;
+  if (symbolic) {
+    in->kind = Instruction::Kind::symbolic;
+    dynamic_ = true;
+  } else if (in->op->view) {
+    in->kind = Instruction::Kind::view;
+    const auto source = static_cast<size_t>(call.args()->Get(0));
+    fixed = tensors_[source].fixed;
+    TensorInfo& out = tensors_[in->out_values[0]];
+    if (out.buffer != 0) return Error::make(Code::bad_file, "a view with memory of its own");
+    out.backed = true;
+    out.fixed = fixed;
+    in->every_time = !fixed;
+  } else {
+    in->kind = Instruction::Kind::reference;
+  }
+  return {};
+}
+
+Error Method::reset() {
+  for (size_t i = 0; i < values_.size(); ++i) {
+    const pte::Tensor* t = tensors_[i].file;
+    if (!t || tensors_[i].buffer == 0 || t->data_buffer_idx() == 0) continue;
+    TensorView& v = *values_[i].tensor;
+    v.shape = shape_of(*t);
+    set_strides(*t, &v);
+    std::memcpy(v.data, program_->view().initial_state(t->data_buffer_idx()), v.bytes());
+    ++versions_[i];
+  }
+  random_counter_ = 0;
+  return {};
+}
+
+size_t Method::arena_bytes() const {
+  size_t sum = 0;
+  for (const Buffer& b : buffers_) sum += b.bytes();
+  return sum;
+}
+
+}  // namespace portfire

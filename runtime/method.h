@@ -1,0 +1,98 @@
+// A method of a program, loaded: values, memory and bound calls. Not thread-safe; any number of
+// methods may share one program.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "kernels/kernel.h"
+#include "runtime/memory.h"
+#include "runtime/program.h"
+
+namespace portfire {
+
+class Method {
+ public:
+  struct Options {
+    ThreadPool* pool = nullptr;  // null: run on the calling thread. Must outlive the method.
+  };
+
+  // Errors: Code::bad_file, Code::unsupported (an operator this build has not), Code::out_of_memory.
+  static Result<std::unique_ptr<Method>> load(std::shared_ptr<const Program> program, std::string_view name,
+                                              const Options& options);
+  ~Method();
+
+  size_t input_count() const { return inputs_.size(); }
+  size_t output_count() const { return outputs_.size(); }
+  // The declared type of an input: sizes are upper bounds where they are dynamic.
+  const Value& input_type(size_t i) const { return *inputs_[i].value; }
+  std::string_view input_name(size_t i) const { return inputs_[i].name; }
+  bool input_is_dynamic(size_t i) const { return inputs_[i].dynamism != 0; }
+
+  // Takes dtype, shape, strides and data pointer; the data must stay until `execute` returns.
+  // Sizes must be those declared (at most those, where dynamic). Code::bad_argument otherwise.
+  Error set_input(size_t i, const TensorView& t);
+  Error set_input(size_t i, const Value& number);
+  // Runs the method. Outputs stay valid until the next call of `execute` or `set_input`.
+  Error execute();
+  const Value& output(size_t i) const { return *outputs_[i]; }
+
+  // Puts state back to its initial values.
+  Error reset();
+  // Bytes of planned tensor memory, all buffers.
+  size_t arena_bytes() const;
+
+ private:
+  struct Instruction;
+  struct Input {
+    Value* value = nullptr;
+    std::string_view name;
+    int dynamism = 0;
+    bool planned = false;  // has memory of its own: set_input copies
+  };
+  // What the file says of a tensor value, beyond its view.
+  struct TensorInfo {
+    const pte::Tensor* file = nullptr;
+    size_t capacity = 0;     // bytes that its memory holds
+    uint32_t buffer = 0;     // memory id; 0: none
+    int dynamism = 0;
+    bool backed = false;     // has memory, or gets it before it is read
+    bool fixed = false;      // its memory never moves
+  };
+
+  Method(std::shared_ptr<const Program> program, const Options& options) : program_(std::move(program)), options_(options) {}
+  Error load_values(const pte::ExecutionPlan& plan);
+  Error load_tensor(const pte::ExecutionPlan& plan, size_t i, const pte::Tensor& t);
+  Error load_list(const pte::ExecutionPlan& plan, size_t i);
+  Error load_instructions(const pte::ExecutionPlan& plan);
+  Error bind(const pte::ExecutionPlan& plan, const pte::KernelCall& call, Instruction* in);
+  Error prepare(Instruction& in);
+  Error resize(size_t value, const TensorSpec& spec);
+  Error run(Instruction& in);
+  Error run_reference(Instruction& in);
+  Error run_symbolic(Instruction& in);
+  Error run_view(Instruction& in);
+  Error move(const Instruction& in);
+  Error grow(uint32_t buffer, size_t bytes);
+  Error located(const Error& e, const Instruction& in) const;
+  uint64_t versions_of(const Instruction& in) const;
+  size_t index_of(const Value* v) const { return static_cast<size_t>(v - values_.data()); }
+
+  std::shared_ptr<const Program> program_;
+  Options options_;
+  const pte::ExecutionPlan* plan_ = nullptr;
+  LoadMemory memory_;
+  std::span<Value> values_;
+  std::span<uint32_t> versions_;  // of each value: changes with shape, strides or number
+  std::span<TensorInfo> tensors_;
+  std::span<Buffer> buffers_;
+  Buffer scratch_;
+  std::span<Input> inputs_;
+  std::span<Value*> outputs_;
+  std::span<Instruction> code_;
+  uint64_t random_counter_ = 0;
+  bool dynamic_ = false;
+};
+
+}  // namespace portfire
