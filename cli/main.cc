@@ -7,6 +7,7 @@
 namespace portfire::cli {
 
 int report(const Error& e) {
+  if (e.ok()) return 0;
   fmt::print(stderr, "portfire: {}\n", e.text());
   switch (e.code()) {
     case Code::ok: return 0;

@@ -165,7 +165,33 @@ std::vector<ValueId> Builder::append(const OpInfo& op, std::vector<Arg> args, st
   return graph_->nodes.back().outs;
 }
 
-std::vector<Arg> Builder::call(const OpInfo& op, std::vector<Arg> args) {
+// PyTorch's graphs give plain numbers where a schema says Tensor (`mul.Tensor(x, 2)`). The Scalar
+// overload of the operator says the same under the right promotion; else the number is wrapped.
+const OpInfo* Builder::wrap_numbers(const OpInfo* op, std::vector<Arg>& args) {
+  auto is_number = [&](const Arg& a) {
+    return a.integer() || a.real() || a.boolean() || (a.ref() && !graph_->type(a.ref()->id).is_tensor());
+  };
+  for (size_t i = 0; i < args.size(); ++i) {
+    const std::string& type = op->schema.args[i].type;
+    if ((type != "Tensor" && type != "Tensor?") || !is_number(args[i])) continue;
+    const size_t dot = op->schema.name.find('.');
+    const std::string overload = dot == std::string::npos ? "" : op->schema.name.substr(dot);
+    const char* scalar = i == 1 && overload == ".Tensor"          ? ".Scalar"
+                         : i == 1 && overload == ".Tensor_Tensor" ? ".Tensor_Scalar"
+                         : i == 1 && overload == ".Tensor_mode"   ? ".Scalar_mode"
+                                                                  : nullptr;
+    const OpInfo* other = scalar ? find_op_info(op->schema.name.substr(0, dot) + scalar) : nullptr;
+    if (other && other->schema.args.size() == args.size())
+      op = other;
+    else
+      args[i] = scalar_tensor(args[i], args[i].integer() ? DType::i64 : args[i].boolean() ? DType::boolean : args[i].real() ? DType::f32
+                              : graph_->type(args[i].ref()->id).kind == Type::Kind::real ? DType::f32 : DType::i64);
+  }
+  return op;
+}
+
+std::vector<Arg> Builder::call(const OpInfo& given, std::vector<Arg> args) {
+  const OpInfo& op = *wrap_numbers(&given, args);
   if (op.op == nullptr || (op.op->infer == nullptr && op.op->view == nullptr)) {
     if (op.decompose == nullptr) refuse(std::string(op.name) + " is not implemented");
     if (++depth_ > 64) refuse("decomposition of " + std::string(op.name) + " does not end");

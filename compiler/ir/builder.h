@@ -162,6 +162,7 @@ class Builder {
     const OpInfo* op = nullptr;
     const std::vector<Arg>* args = nullptr;
   };
+  const OpInfo* wrap_numbers(const OpInfo* op, std::vector<Arg>& args);
   std::vector<Arg> symbolic(const OpInfo& op, std::vector<Arg> args);
   Graph* graph_;
   Frame frame_;
