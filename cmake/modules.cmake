@@ -44,6 +44,8 @@ target_link_libraries(portfire_compiler PUBLIC portfire_ops portfire_format fmt:
 
 portfire_device_module(kernels kernels/*.cc kernels/*/*.cc)
 target_link_libraries(portfire_kernels PUBLIC portfire_ops PkgConfig::hwy Threads::Threads)
+# AVX3_DL of Highway 1.0.3 detects less than it enables; SSSE3 is nobody's machine any more.
+target_compile_definitions(portfire_kernels PRIVATE "HWY_DISABLED_TARGETS=(HWY_AVX3_DL|HWY_SSSE3)")
 
 portfire_device_module(runtime runtime/*.cc)
 target_link_libraries(portfire_runtime PUBLIC portfire_kernels portfire_format)

@@ -3,6 +3,21 @@
 
 namespace portfire {
 
-std::span<const Kernel> all_kernels() { return {}; }
+// X(namespace, constant), the preferred one for an operator first
+#define PF_KERNELS(X) X(pointwise, kPointwise)
+
+#define X(space, name)          \
+  namespace space {             \
+  extern const Kernel name;     \
+  }
+PF_KERNELS(X)
+#undef X
+
+std::span<const Kernel> all_kernels() {
+#define X(space, name) space::name,
+  static const Kernel table[] = {PF_KERNELS(X)};
+#undef X
+  return table;
+}
 
 }  // namespace portfire

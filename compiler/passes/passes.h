@@ -16,4 +16,14 @@ Result<Graph> decompose(Graph graph);
 // to inputs become their updates.
 Result<Graph> functionalise(Graph graph);
 
+// What depends on constants alone is computed here, by the operators' references.
+Result<Graph> fold_constants(Graph graph);
+
+// Removes operators that change nothing, repeated computations, and what nothing uses.
+Result<Graph> simplify(Graph graph);
+
+// Chains of element-wise operators become one `portfire::pointwise` each, which reads its inputs and
+// writes its result once. A value that several nodes use ends its chain.
+Result<Graph> fuse_pointwise(Graph graph);
+
 }  // namespace portfire::passes

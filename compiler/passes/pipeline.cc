@@ -14,6 +14,9 @@ std::span<const Pass> pipeline() {
   static constexpr Pass kPasses[] = {
       {"decompose", decompose},
       {"functionalise", functionalise},
+      {"fold_constants", fold_constants},
+      {"simplify", simplify},
+      {"fuse_pointwise", fuse_pointwise},
   };
   return kPasses;
 }

@@ -1,0 +1,89 @@
+#include <cstring>
+
+#include "compiler/ir/infer.h"
+#include "compiler/passes/passes.h"
+#include "compiler/passes/rewrite.h"
+
+namespace portfire::passes {
+namespace {
+
+using ir::Constant;
+using ir::Ref;
+using ir::Type;
+
+// What is computed once here instead of in every run makes the file larger: results up to this many
+// bytes always fold, larger ones only where they do not exceed their operands.
+constexpr int64_t kSmall = 64 << 10, kLarge = 64 << 20;
+
+bool is_random(std::string_view op) {
+  for (const char* name : {"aten::rand", "aten::bernoulli", "aten::native_dropout", "aten::normal", "portfire::rand"})
+    if (op.substr(0, std::string_view(name).size()) == name) return true;
+  return op.substr(0, 11) == "aten::empty";
+}
+
+}  // namespace
+
+Result<Graph> fold_constants(Graph graph) {
+  return rewrite(graph, [](Builder& b, const Node& n, std::vector<Arg>& args) -> std::optional<std::vector<Arg>> {
+    if (!n.op->op || n.outs.empty() || is_random(n.op->name) || n.op->op->data_dependent) return std::nullopt;
+    if (!n.op->op->infer && !n.op->op->view) return std::nullopt;
+    Graph& g = b.graph();
+    bool constant = true;
+    int64_t operand_bytes = 0;
+    for (const Arg& a : args)
+      for_each_ref(a, [&](ir::ValueId v) {
+        constant &= g.type(v).is_tensor() && g.values[v].constant != nullptr;
+        if (g.type(v).is_tensor()) operand_bytes += g.type(v).upper_bytes();
+      });
+    for (const ir::Buffer& state : g.buffers)
+      for (const Arg& a : args) for_each_ref(a, [&](ir::ValueId v) { constant &= v != state.value; });
+    if (!constant || g.type(0).kind == Type::Kind::none) return std::nullopt;
+    Result<std::vector<Type>> types = ir::infer(g, *n.op, args);
+    if (!types.ok()) return std::nullopt;  // the call itself reports it
+    int64_t bytes = 0;
+    for (Type& t : *types) {
+      if (!t.is_tensor()) return std::nullopt;
+      bytes += t.upper_bytes();
+    }
+    if (bytes > kSmall && (bytes > operand_bytes || bytes > kLarge)) return std::nullopt;
+    if (n.op->op->view && bytes > kSmall) return std::nullopt;  // a view costs nothing as it is
+    const ir::CallArgs call(g, args, 0, /*with_data=*/true);
+    std::vector<TensorView> outs;
+    std::vector<std::shared_ptr<std::vector<std::byte>>> memory;
+    for (Type& t : *types) {
+      t.strides.clear();
+      memory.push_back(std::make_shared<std::vector<std::byte>>(static_cast<size_t>(t.upper_bytes()) + 1));
+      outs.push_back(view_of(t, 0));
+      outs.back().data = memory.back()->data();
+    }
+    if (n.op->op->view) {
+      TensorView seen;
+      if (n.op->op->view(call.args(), seen)) return std::nullopt;
+      const ir::OpInfo* clone = ir::find_op_info("aten::clone");
+      const Value from = Value::of(&seen), format = Value::of(int64_t{0});
+      const Value* clone_args[] = {&from, &format};
+      if (clone->op->reference(Args(clone_args), outs)) return std::nullopt;
+    } else {
+      std::vector<std::byte> scratch(n.op->op->scratch ? n.op->op->scratch(call.args()) + 64 : 0);
+      const size_t skip = (64 - reinterpret_cast<uintptr_t>(scratch.data()) % 64) % 64;
+      std::vector<const Value*> pointers;
+      for (size_t i = 0; i < args.size(); ++i) pointers.push_back(&call.args()[i]);
+      CallContext context;
+      if (!scratch.empty()) context.scratch = std::span(scratch).subspan(skip);
+      if (n.op->op->reference(Args(pointers, context), outs)) return std::nullopt;
+    }
+    std::vector<Arg> results;
+    for (size_t i = 0; i < outs.size(); ++i) {
+      auto c = std::make_shared<Constant>();
+      c->data = memory[i]->data();
+      c->bytes = memory[i]->size() - 1;
+      c->owner = memory[i];
+      const ir::ValueId id = g.add_value((*types)[i], "folded");
+      g.values[id].constant = std::move(c);
+      results.push_back(Ref{id});
+    }
+    return results;
+  });
+}
+
+}  // namespace portfire::passes

@@ -1,0 +1,89 @@
+#include <map>
+
+#include "compiler/passes/passes.h"
+#include "compiler/passes/rewrite.h"
+
+namespace portfire::passes {
+namespace {
+
+using ir::Ref;
+using ir::Type;
+using ir::ValueId;
+
+
+// Whether `op` gives back its first operand where the types are equal.
+bool is_identity_like(std::string_view op) {
+  for (const char* name : {"aten::_to_copy", "aten::clone", "aten::expand", "aten::view", "aten::permute", "aten::alias",
+                           "aten::slice.Tensor", "aten::squeeze.dim", "aten::squeeze.dims", "aten::detach", "aten::lift_fresh_copy",
+                           "aten::repeat"})
+    if (op == name) return true;
+  return false;
+}
+
+bool is_identity_permutation(const Arg& dims) {
+  int64_t d = 0;
+  for (const Arg& a : *dims.list())
+    if (!a.integer() || *a.integer() != d++) return false;
+  return true;
+}
+
+// A slice that keeps every element does so from the start with step 1.
+bool keeps_all(const Node& n, const std::vector<Arg>& args) {
+  if (n.op->name == "aten::permute") return is_identity_permutation(args[1]);
+  if (n.op->name == "aten::slice.Tensor") return args[4].integer() && *args[4].integer() == 1;
+  return true;
+}
+
+std::string key_of(const Graph& g, const Arg& a) {
+  if (a.ref()) return "%" + std::to_string(a.ref()->id);
+  if (a.list()) {
+    std::string s = "[";
+    for (const Arg& item : *a.list()) s += key_of(g, item) + ",";
+    return s + "]";
+  }
+  if (a.integer()) return "i" + std::to_string(*a.integer());
+  if (a.boolean()) return *a.boolean() ? "T" : "F";
+  if (a.real()) {
+    char text[40];
+    snprintf(text, sizeof text, "d%a", *a.real());
+    return text;
+  }
+  if (a.string()) return "\"" + *a.string() + "\"";
+  return a.none() ? "N" : "";
+}
+
+bool is_pure(const Node& n) {
+  if (!n.op->op || n.op->schema.returns.empty()) return false;
+  for (const char* name : {"aten::rand", "aten::bernoulli", "aten::native_dropout", "aten::copy_", "portfire::rand"})
+    if (n.op->name.substr(0, std::string_view(name).size()) == name) return false;
+  return true;
+}
+
+}  // namespace
+
+Result<Graph> simplify(Graph graph) {
+  std::map<std::string, std::vector<Arg>> seen;  // common subexpressions
+  Result<Graph> out = rewrite(graph, [&](Builder& b, const Node& n, std::vector<Arg>& args) -> std::optional<std::vector<Arg>> {
+    if (b.graph().nodes.empty()) seen.clear();
+    std::vector<Arg> results;
+    std::string key;
+    if (is_pure(n)) {
+      key = std::string(b.graph().name) + "|" + std::string(n.op->name) + "(";
+      for (const Arg& a : args) key += key_of(b.graph(), a) + ",";
+      if (auto it = seen.find(key); it != seen.end()) return it->second;
+    }
+    if (is_identity_like(n.op->name) && args[0].ref() && keeps_all(n, args)) {
+      const Type& from = b.graph().type(args[0].ref()->id);
+      const Type to = graph.values.size() > n.outs[0] ? graph.type(n.outs[0]) : Type();
+      if (from == to && !from.unbounded) return std::vector<Arg>{args[0]};
+    }
+    if (key.empty()) return std::nullopt;
+    results = b.call(*n.op, args);
+    seen[key] = results;
+    return results;
+  });
+  if (!out.ok()) return out.error();
+  return eliminate_dead(*std::move(out));
+}
+
+}  // namespace portfire::passes

@@ -1,0 +1,56 @@
+// A pool of threads that runs one parallel loop at a time. The caller works too. Idle threads sleep.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <memory>
+#include <thread>
+#include <vector>
+
+namespace portfire {
+
+class ThreadPool {
+ public:
+  // `threads` counts the caller: 1 makes no thread. 0: as many as there are cores.
+  explicit ThreadPool(size_t threads);
+  ~ThreadPool();
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+
+  size_t threads() const { return workers_.size() + 1; }
+
+  // Calls fn(context, task, worker) for every task in [0, tasks), worker in [0, threads()); returns
+  // when all are done. Not reentrant, one caller at a time.
+  using Fn = void (*)(void* context, size_t task, size_t worker);
+  void run(size_t tasks, Fn fn, void* context);
+
+  template <class F>
+  void run(size_t tasks, F& f) {
+    run(tasks, [](void* c, size_t task, size_t worker) { (*static_cast<F*>(c))(task, worker); }, static_cast<void*>(&f));
+  }
+
+ private:
+  void work(size_t worker);
+  void drain(size_t worker);
+
+  std::vector<std::thread> workers_;
+  Fn fn_ = nullptr;
+  void* context_ = nullptr;
+  size_t tasks_ = 0;
+  alignas(64) std::atomic<uint32_t> generation_{0};
+  alignas(64) std::atomic<size_t> next_{0};
+  alignas(64) std::atomic<size_t> busy_{0};
+  std::atomic<bool> stop_{false};
+};
+
+// Runs f(task, worker) on the pool, or in order where there is none.
+template <class F>
+void parallel(ThreadPool* pool, size_t tasks, F&& f) {
+  if (!pool || pool->threads() == 1 || tasks <= 1) {
+    for (size_t t = 0; t < tasks; ++t) f(t, size_t{0});
+    return;
+  }
+  pool->run(tasks, f);
+}
+
+}  // namespace portfire
