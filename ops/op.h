@@ -12,7 +12,9 @@
 //
 // inside `namespace portfire::ops::<file name>`. The build finds the files by itself and makes the
 // tables (cmake/ops.cmake). An operator without `reference` is composite: the compiler always
-// decomposes it. One with both is kept whole where it can be, decomposed where that serves.
+// decomposes it. One with both is kept whole where it can be, decomposed where that serves;
+// `template <class G> static bool whole(G& g)` says where it cannot (false: always decomposed, the
+// reference is there for programs that other compilers made).
 //
 // A view defines `view` in place of `infer` and `reference`; it must not touch element data.
 #pragma once
@@ -21,7 +23,8 @@
 #include <cstddef>
 #include <span>
 #include <string_view>
-#include <vector>  // for decompositions, which only the host instantiates
+#include <string>  // these two for decompositions, which only the host instantiates
+#include <vector>
 
 #include "core/error.h"
 #include "core/value.h"
@@ -110,6 +113,8 @@ struct Op {
   ScratchFn scratch = nullptr;      // bytes that `reference` needs for arguments of these shapes
   // The sizes that `infer` gives are upper bounds; `reference` lowers outs[i].shape to the real ones.
   bool data_dependent = false;
+  // Draws from context().random_counter: two calls with the same arguments differ.
+  bool random = false;
   uint8_t args = 0, outs = 0;
 
   std::string_view name() const { return schema.substr(0, schema.find('(')); }  // "aten::add.Tensor"
@@ -163,6 +168,7 @@ constexpr Op make_op() {
   if constexpr (requires { T::reference; }) op.reference = &T::reference;
   if constexpr (requires { T::scratch; }) op.scratch = &T::scratch;
   if constexpr (requires { T::data_dependent; }) op.data_dependent = T::data_dependent;
+  if constexpr (requires { T::random; }) op.random = T::random;
   return op;
 }
 

@@ -190,12 +190,22 @@ const OpInfo* Builder::wrap_numbers(const OpInfo* op, std::vector<Arg>& args) {
   return op;
 }
 
+bool Builder::accepts(std::string_view op, const std::vector<Arg>& args) const {
+  return infer(*graph_, *find_op_info(op), args).ok();
+}
+
 std::vector<Arg> Builder::call(const OpInfo& given, std::vector<Arg> args) {
   const OpInfo& op = *wrap_numbers(&given, args);
-  if (op.op == nullptr || (op.op->infer == nullptr && op.op->view == nullptr)) {
+  bool whole = op.op != nullptr && (op.op->infer != nullptr || op.op->view != nullptr);
+  const Frame outer = frame_;
+  if (whole && op.whole != nullptr) {
+    frame_ = {&op, &args};
+    whole = op.whole(*this);
+    frame_ = outer;
+  }
+  if (!whole) {
     if (op.decompose == nullptr) refuse(std::string(op.name) + " is not implemented");
     if (++depth_ > 64) refuse("decomposition of " + std::string(op.name) + " does not end");
-    const Frame outer = frame_;
     frame_ = {&op, &args};
     results_.clear();
     op.decompose(*this);

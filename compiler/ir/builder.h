@@ -69,6 +69,9 @@ bool same(Int a, Int b);
 
 class Builder {
  public:
+  using Tensor = ir::Tensor;  // for decompositions, as `typename G::Tensor`
+  using Int = ir::Int;
+
   explicit Builder(Graph* out) : graph_(out) {}
 
   Graph& graph() { return *graph_; }
@@ -114,6 +117,8 @@ class Builder {
   std::vector<Tensor> all(std::string_view op, const A&... args) {
     return many(op, {to_arg(args)...});
   }
+  // Whether `op` would take these arguments (all of them) as they are; nothing is built.
+  bool accepts(std::string_view op, const std::vector<Arg>& args) const;
   Tensor one(std::string_view op, std::vector<Arg> args);
   std::vector<Tensor> many(std::string_view op, std::vector<Arg> args);
   // The general form: arguments complete and in order; results as Args (Ref, or a folded int).

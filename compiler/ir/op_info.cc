@@ -96,6 +96,7 @@ struct Registry {
         info.name = info.schema.name;
         info.op = find_op(info.name);
         info.decompose = table.ops[i].decompose;
+        info.whole = table.ops[i].whole;
         if (!by_name.emplace(info.name, &info).second) {
           fprintf(stderr, "portfire: operator defined twice: %s\n", info.schema.name.c_str());
           PF_CHECK(false);

@@ -30,12 +30,14 @@ struct Schema {
 Schema parse_schema(std::string_view text);
 
 using DecomposeFn = void (*)(Builder&);
+using WholeFn = bool (*)(Builder&);
 
 struct OpInfo {
   std::string_view name;      // "aten::add.Tensor"
   Schema schema;
   const Op* op = nullptr;     // null for composites: there is nothing to run
   DecomposeFn decompose = nullptr;
+  WholeFn whole = nullptr;    // whether a call with these arguments stays; null: always
   bool is_view() const { return op && op->view; }
 };
 
@@ -48,6 +50,7 @@ const std::vector<const OpInfo*>& all_op_infos();
 struct HostOp {
   std::string_view schema;
   DecomposeFn decompose;
+  WholeFn whole;
 };
 struct HostOpTable {
   const HostOp* ops;
@@ -57,8 +60,9 @@ std::span<const HostOpTable> host_op_tables();
 
 template <class T>
 constexpr HostOp make_host_op() {
-  HostOp h{T::schema, nullptr};
+  HostOp h{T::schema, nullptr, nullptr};
   if constexpr (requires { T::template decompose<Builder>; }) h.decompose = &T::template decompose<Builder>;
+  if constexpr (requires { T::template whole<Builder>; }) h.whole = &T::template whole<Builder>;
   return h;
 }
 template <class... T>

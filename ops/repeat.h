@@ -1,0 +1,83 @@
+// aten::repeat, tile, repeat_interleave: elements given several times.
+#pragma once
+
+#include "ops/element.h"
+#include "ops/op.h"
+
+namespace portfire::ops::repeat {
+
+// y_{i + k n} = x_i along each dimension of size n, k < repeats
+struct Repeat {
+  static constexpr std::string_view schema = "aten::repeat(Tensor self, SymInt[] repeats) -> Tensor";
+  static Error infer(const Args& a, std::span<TensorSpec> outs);
+  static Error reference(const Args& a, std::span<TensorView> outs);
+};
+
+struct Tile {
+  static constexpr std::string_view schema = "aten::tile(Tensor self, SymInt[] dims) -> Tensor";
+  template <class G>
+  static void decompose(G& g) {
+    auto x = g.tensor("self");
+    auto repeats = g.ints("dims");
+    while (static_cast<int>(repeats.size()) < x.rank()) repeats.insert(repeats.begin(), 1);
+    g.result(g("aten::repeat", x, repeats));
+  }
+};
+
+// i repeated repeats_i times. The number of results depends on data: `output_size` or, without it,
+// what the repeats sum to.
+struct RepeatInterleave {
+  static constexpr std::string_view schema =
+      "aten::repeat_interleave.Tensor(Tensor repeats, *, SymInt? output_size=None) -> Tensor";
+  static Error infer(const Args& a, std::span<TensorSpec> outs);
+  static Error reference(const Args& a, std::span<TensorView> outs);
+  static constexpr bool data_dependent = true;
+  // With a known number of results, i is where position j falls among the sums of the repeats.
+  template <class G>
+  static bool whole(G& g) {
+    return g.none("output_size");
+  }
+  template <class G>
+  static void decompose(G& g) {
+    auto repeats = g.tensor("repeats");
+    auto ends = g("aten::cumsum", repeats, 0), at = g("aten::arange", g.integer("output_size"), repeats.dtype());
+    g.result(g("aten::searchsorted.Tensor", ends, at, repeats.dtype() == DType::i32, true));
+  }
+};
+
+struct RepeatInterleaveTensor {
+  static constexpr std::string_view schema =
+      "aten::repeat_interleave.self_Tensor(Tensor self, Tensor repeats, int? dim=None, *, SymInt? output_size=None) -> "
+      "Tensor";
+  template <class G>
+  static void decompose(G& g) {
+    auto x = g.tensor("self"), repeats = g.tensor("repeats");
+    if (g.none("dim")) x = g.reshape(x, {g.numel(x)});
+    const int64_t dim = g.none("dim") ? 0 : g.dim("dim", x.rank());
+    if (x.rank() == 0) x = g.reshape(x, {1});
+    if (repeats.rank() == 0 || (same(g.size(repeats, 0), 1) && !same(g.size(x, dim), 1)))
+      repeats = g("aten::expand", repeats, std::vector<typename G::Int>{g.size(x, dim)});
+    g.result(g("aten::index_select", x, dim, g("aten::repeat_interleave.Tensor", repeats, g.arg("output_size"))));
+  }
+};
+
+struct RepeatInterleaveInt {
+  static constexpr std::string_view schema =
+      "aten::repeat_interleave.self_int(Tensor self, SymInt repeats, int? dim=None, *, SymInt? output_size=None) -> "
+      "Tensor";
+  template <class G>
+  static void decompose(G& g) {
+    auto x = g.tensor("self");
+    if (g.none("dim") || x.rank() == 0) x = g.reshape(x, {g.numel(x)});
+    const int64_t dim = g.none("dim") ? 0 : g.dim("dim", x.rank());
+    auto sizes = g.sizes(x), wide = sizes;
+    const auto repeats = g.integer("repeats");
+    sizes[dim] = sizes[dim] * repeats;
+    wide.insert(wide.begin() + dim + 1, repeats);
+    g.result(g.reshape(g("aten::expand", g("aten::unsqueeze", x, dim + 1), wide), sizes));
+  }
+};
+
+using Ops = OpList<Repeat, Tile, RepeatInterleave, RepeatInterleaveTensor, RepeatInterleaveInt>;
+
+}  // namespace portfire::ops::repeat

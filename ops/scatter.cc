@@ -1,0 +1,177 @@
+#include "ops/scatter.h"
+
+#include "ops/creation.h"
+#include "ops/index_reader.h"
+#include "ops/rows.h"
+
+namespace portfire::ops::scatter {
+namespace {
+
+Error infer_scatter(const Args& a, const TensorView* src, std::span<TensorSpec> outs) {
+  const TensorView &x = a.tensor(0), &index = a.tensor(2);
+  int dim;
+  PF_TRY(wrap_dim(a.integer(1), x.rank(), &dim));
+  PF_TRY(check_index_dtype(index));
+  outs[0] = {x.dtype, x.shape};
+  if (index.numel() == 0) return {};
+  bool fits = index.rank() == x.rank() || (index.rank() <= 1 && x.rank() <= 1);
+  if (src) fits &= src->rank() == index.rank() || (src->rank() <= 1 && index.rank() <= 1);
+  for (int d = 0; fits && d < index.rank(); ++d) {
+    if (d < x.rank() && d != dim) fits &= index.size(d) <= x.size(d);
+    if (src && d < src->rank()) fits &= index.size(d) <= src->size(d);
+  }
+  if (src && src->dtype != x.dtype)
+    return Error::make(Code::bad_argument, "src is %s (expected %s)", name_of(src->dtype), name_of(x.dtype));
+  if (!fits)
+    return Error::make(Code::bad_argument, "index %s%s%s into %s along dim %d", TypeText(index).c_str(),
+                       src ? " of " : "", src ? TypeText(*src).c_str() : "", TypeText(x).c_str(), dim);
+  return {};
+}
+
+// Calls put(offset in out, offset in src) for each element of index.
+template <class F>
+Error each(const Args& a, const TensorView& out, const TensorView* src, F put) {
+  const TensorView& index = a.tensor(2);
+  int dim;
+  PF_TRY(wrap_dim(a.integer(1), out.rank(), &dim));
+  const int64_t n = out.rank() ? out.size(dim) : 1, stride = out.rank() ? out.strides[dim] : 0;
+  int64_t base[kMaxRank] = {}, from[kMaxRank] = {};
+  for (int d = 0; d < index.rank(); ++d) {
+    if (d != dim && d < out.rank()) base[d] = out.strides[d];
+    if (src && d < src->rank()) from[d] = src->strides[d];
+  }
+  const IndexReader read(index, n);
+  for (Rows r(index.shape, {index.strides, base, from}); r.valid(); r.next())
+    for (int64_t j = 0; j < r.length(); ++j) {
+      const int64_t i = read(r.offset(0) + j * r.step(0));
+      if (!read.valid(i)) return read.out_of_range(i, dim);
+      put(r.offset(1) + j * r.step(1) + i * stride, r.offset(2) + j * r.step(2));
+    }
+  return {};
+}
+
+enum class Reduce { sum, prod, mean, amax, amin };
+
+Error parse(std::string_view name, Reduce* out) {
+  if (name == "sum") *out = Reduce::sum;
+  else if (name == "prod") *out = Reduce::prod;
+  else if (name == "mean") *out = Reduce::mean;
+  else if (name == "amax") *out = Reduce::amax;
+  else if (name == "amin") *out = Reduce::amin;
+  else
+    return Error::make(Code::bad_argument, "reduce %.*s (expected sum, prod, mean, amax or amin)",
+                       static_cast<int>(name.size()), name.data());
+  return {};
+}
+
+template <class T>
+T combine(Reduce how, T x, T y) {
+  switch (how) {
+    case Reduce::prod: return x * y;
+    case Reduce::amax: return x != x ? x : y != y ? y : x > y ? x : y;
+    case Reduce::amin: return x != x ? x : y != y ? y : x < y ? x : y;
+    default: return x + y;
+  }
+}
+uint64_t bits(int64_t v) { return static_cast<uint64_t>(v); }
+
+// to[i] = combine(to[i], from[j])
+void combine_at(Reduce how, const TensorView& to, int64_t i, const TensorView& from, int64_t j) {
+  if (to.dtype == DType::f32) {
+    auto& y = to.as<float>()[i];
+    y = combine(how, y, from.as<float>()[j]);
+  } else if (is_complex(to.dtype)) {
+    store_complex(to, i, load_complex(to, i) + load_complex(from, j));
+  } else if (is_floating(to.dtype)) {
+    store_real(to, i, combine(how, load_real(to, i), load_real(from, j)));
+  } else {
+    const int64_t x = load_int(to, i), y = load_int(from, j);
+    const bool wraps = how == Reduce::sum || how == Reduce::mean || how == Reduce::prod;  // unsigned: no overflow
+    store_int(to, i, wraps ? static_cast<int64_t>(combine(how, bits(x), bits(y))) : combine(how, x, y));
+  }
+}
+
+}  // namespace
+
+Error ScatterSrc::infer(const Args& a, std::span<TensorSpec> outs) { return infer_scatter(a, &a.tensor(3), outs); }
+Error ScatterSrc::reference(const Args& a, std::span<TensorView> outs) {
+  const TensorView &out = outs[0], &src = a.tensor(3);
+  copy_view(out, a.tensor(0));
+  return with_bits(out.dtype, [&](auto tag) {
+    auto* to = out.as<decltype(tag)>();
+    const auto* from = src.as<decltype(tag)>();
+    return each(a, out, &src, [&](int64_t i, int64_t j) { to[i] = from[j]; });
+  });
+}
+
+Error ScatterValue::infer(const Args& a, std::span<TensorSpec> outs) { return infer_scatter(a, nullptr, outs); }
+Error ScatterValue::reference(const Args& a, std::span<TensorView> outs) {
+  const TensorView& out = outs[0];
+  copy_view(out, a.tensor(0));
+  Bits<16> one;
+  TensorView value;
+  value.data = &one;
+  value.dtype = out.dtype;
+  creation::fill_with(value, a.scalar(3));
+  return with_bits(out.dtype, [&](auto tag) {
+    auto* to = out.as<decltype(tag)>();
+    const auto v = *value.as<decltype(tag)>();
+    return each(a, out, nullptr, [&](int64_t i, int64_t) { to[i] = v; });
+  });
+}
+
+Error ScatterAdd::reference(const Args& a, std::span<TensorView> outs) {
+  const TensorView &out = outs[0], &src = a.tensor(3);
+  copy_view(out, a.tensor(0));
+  return each(a, out, &src, [&](int64_t i, int64_t j) { combine_at(Reduce::sum, out, i, src, j); });
+}
+
+Error ScatterReduce::infer(const Args& a, std::span<TensorSpec> outs) {
+  Reduce how = Reduce::sum;
+  PF_TRY(parse(a.string(4), &how));
+  return infer_scatter(a, &a.tensor(3), outs);
+}
+
+// How often each place was written, for mean.
+size_t ScatterReduce::scratch(const Args& a) {
+  const TensorView& x = a.tensor(0);
+  return a.string(4) == "mean" || !a.boolean(5) ? static_cast<size_t>(x.numel()) * sizeof(int64_t) : 0;
+}
+
+Error ScatterReduce::reference(const Args& a, std::span<TensorView> outs) {
+  const TensorView &out = outs[0], &src = a.tensor(3);
+  const bool include_self = a.boolean(5);
+  Reduce how = Reduce::sum;
+  PF_TRY(parse(a.string(4), &how));
+  copy_view(out, a.tensor(0));
+  if (how != Reduce::mean && include_self)
+    return each(a, out, &src, [&](int64_t i, int64_t j) { combine_at(how, out, i, src, j); });
+  TensorView counts;
+  counts.data = a.context().scratch.data();
+  counts.dtype = DType::i64;
+  counts.shape = out.shape;
+  counts.set_contiguous();
+  fill_view(counts, int64_t{include_self});
+  int64_t* count = counts.as<int64_t>();
+  if (!out.is_contiguous())
+    return Error::make(Code::unsupported, "a result with strides (expected contiguous)");
+  PF_TRY(each(a, out, &src, [&](int64_t i, int64_t j) {
+    if (count[i]++ == 0)
+      copy_element(out, i, src, j);
+    else
+      combine_at(how, out, i, src, j);
+  }));
+  if (how != Reduce::mean) return {};
+  for (int64_t i = 0; i < out.numel(); ++i) {
+    if (count[i] < 2) continue;
+    if (is_floating(out.dtype)) {
+      store_real(out, i, load_real(out, i) / static_cast<double>(count[i]));
+    } else {
+      const int64_t v = load_int(out, i), q = v / count[i];
+      store_int(out, i, q - (v % count[i] != 0 && v < 0));
+    }
+  }
+  return {};
+}
+
+}  // namespace portfire::ops::scatter

@@ -1,0 +1,161 @@
+// aten::scatter, index_add and their kin: elements stored or combined at places given by numbers.
+#pragma once
+
+#include "ops/op.h"
+
+namespace portfire::ops::scatter {
+
+// y = self, then for each element of index: y_{i index_{i j k} k} = src_{i j k} (middle dimension `dim`)
+struct ScatterSrc {
+  static constexpr std::string_view schema =
+      "aten::scatter.src(Tensor self, int dim, Tensor index, Tensor src) -> Tensor";
+  static Error infer(const Args& a, std::span<TensorSpec> outs);
+  static Error reference(const Args& a, std::span<TensorView> outs);
+};
+struct ScatterValue {
+  static constexpr std::string_view schema =
+      "aten::scatter.value(Tensor self, int dim, Tensor index, Scalar value) -> Tensor";
+  static Error infer(const Args& a, std::span<TensorSpec> outs);
+  static Error reference(const Args& a, std::span<TensorView> outs);
+};
+struct ScatterAdd {
+  static constexpr std::string_view schema =
+      "aten::scatter_add(Tensor self, int dim, Tensor index, Tensor src) -> Tensor";
+  static Error infer(const Args& a, std::span<TensorSpec> outs) { return ScatterSrc::infer(a, outs); }
+  static Error reference(const Args& a, std::span<TensorView> outs);
+};
+// reduce: sum, prod, mean, amax, amin; without include_self places that are written start afresh.
+struct ScatterReduce {
+  static constexpr std::string_view schema =
+      "aten::scatter_reduce.two(Tensor self, int dim, Tensor index, Tensor src, str reduce, *, "
+      "bool include_self=True) -> Tensor";
+  static Error infer(const Args& a, std::span<TensorSpec> outs);
+  static Error reference(const Args& a, std::span<TensorView> outs);
+  static size_t scratch(const Args& a);
+};
+
+// Older names of two reductions.
+template <class G>
+void scatter_by_name(G& g, typename G::Tensor src) {
+  const std::string how = g.string("reduce");
+  if (how != "add" && how != "multiply") g.reject("reduce " + how + " (expected add or multiply)");
+  g.result(g("aten::scatter_reduce.two", g.tensor("self"), g.arg("dim"), g.tensor("index"), src,
+             how == "add" ? "sum" : "prod"));
+}
+struct ScatterReduceSrc {
+  static constexpr std::string_view schema =
+      "aten::scatter.reduce(Tensor self, int dim, Tensor index, Tensor src, *, str reduce) -> Tensor";
+  template <class G>
+  static void decompose(G& g) {
+    scatter_by_name(g, g.tensor("src"));
+  }
+};
+struct ScatterValueReduce {
+  static constexpr std::string_view schema =
+      "aten::scatter.value_reduce(Tensor self, int dim, Tensor index, Scalar value, *, str reduce) -> Tensor";
+  template <class G>
+  static void decompose(G& g) {
+    auto index = g.tensor("index");
+    scatter_by_name(g, g.full(g.sizes(index), g.arg("value"), g.tensor("self").dtype()));
+  }
+};
+
+// A list of numbers along `dim` as the index of a scatter that takes whole slices. `to` and `source`
+// get a dimension where they have none.
+template <class G>
+struct Slices {
+  typename G::Tensor to, index, source;
+  int64_t dim;
+  bool flat;
+
+  Slices(G& g, typename G::Tensor src) : to(g.tensor("self")), index(g.tensor("index")), source(src) {
+    dim = g.dim("dim", to.rank());
+    flat = to.rank() == 0;
+    if (flat) to = g.reshape(to, {1});
+    if (source && source.rank() == 0) source = g.reshape(source, {1});
+    auto sizes = g.sizes(to);
+    std::vector<typename G::Int> alone(to.rank(), 1);
+    sizes[dim] = alone[dim] = g.numel(index);
+    index = g("aten::expand", g.reshape(index, alone), sizes);
+  }
+  typename G::Tensor finish(G& g, typename G::Tensor t) const {
+    return flat ? g.reshape(t, {}) : t;
+  }
+};
+
+struct IndexAdd {
+  static constexpr std::string_view schema =
+      "aten::index_add(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor";
+  template <class G>
+  static void decompose(G& g) {
+    auto source = g.tensor("source");
+    const int64_t* alpha = g.arg("alpha").integer();
+    if (alpha == nullptr || *alpha != 1) source = g.cast(source * g.arg("alpha"), source.dtype());
+    const Slices<G> s(g, source);
+    g.result(s.finish(g, g("aten::scatter_add", s.to, s.dim, s.index, s.source)));
+  }
+};
+struct IndexCopy {
+  static constexpr std::string_view schema =
+      "aten::index_copy(Tensor self, int dim, Tensor index, Tensor source) -> Tensor";
+  template <class G>
+  static void decompose(G& g) {
+    const Slices<G> s(g, g.tensor("source"));
+    g.result(s.finish(g, g("aten::scatter.src", s.to, s.dim, s.index, s.source)));
+  }
+};
+struct IndexReduce {
+  static constexpr std::string_view schema =
+      "aten::index_reduce(Tensor self, int dim, Tensor index, Tensor source, str reduce, *, bool include_self=True) -> "
+      "Tensor";
+  template <class G>
+  static void decompose(G& g) {
+    const Slices<G> s(g, g.tensor("source"));
+    g.result(s.finish(g, g("aten::scatter_reduce.two", s.to, s.dim, s.index, s.source, g.arg("reduce"),
+                           g.arg("include_self"))));
+  }
+};
+// Here negative numbers count from the back.
+template <class G>
+void index_fill(G& g, bool tensor_value) {
+  Slices<G> s(g, {});
+  s.index = g.where(g("aten::lt.Scalar", s.index, 0), s.index + g.size(s.to, s.dim), s.index);
+  if (!tensor_value) return g.result(s.finish(g, g("aten::scatter.value", s.to, s.dim, s.index, g.arg("value"))));
+  auto value = g("aten::expand", g.cast(g.reshape(g.tensor("value"), {}), s.to.dtype()), g.sizes(s.index));
+  g.result(s.finish(g, g("aten::scatter.src", s.to, s.dim, s.index, value)));
+}
+struct IndexFillScalar {
+  static constexpr std::string_view schema =
+      "aten::index_fill.int_Scalar(Tensor self, int dim, Tensor index, Scalar value) -> Tensor";
+  template <class G>
+  static void decompose(G& g) {
+    index_fill(g, false);
+  }
+};
+struct IndexFillTensor {
+  static constexpr std::string_view schema =
+      "aten::index_fill.int_Tensor(Tensor self, int dim, Tensor index, Tensor value) -> Tensor";
+  template <class G>
+  static void decompose(G& g) {
+    index_fill(g, true);
+  }
+};
+
+// Elements numbered in row-major order; negative numbers count from the back.
+struct Put {
+  static constexpr std::string_view schema =
+      "aten::put(Tensor self, Tensor index, Tensor source, bool accumulate=False) -> Tensor";
+  template <class G>
+  static void decompose(G& g) {
+    auto x = g.tensor("self"), index = g.tensor("index"), source = g.tensor("source");
+    auto flat = g.reshape(x, {g.numel(x)});
+    auto y = g("aten::index_put", flat, g.list(g.reshape(index, {g.numel(index)})), g.reshape(source, {g.numel(source)}),
+               g.arg("accumulate"));
+    g.result(g.reshape(y, g.sizes(x)));
+  }
+};
+
+using Ops = OpList<ScatterSrc, ScatterValue, ScatterAdd, ScatterReduce, ScatterReduceSrc, ScatterValueReduce, IndexAdd,
+                   IndexCopy, IndexReduce, IndexFillScalar, IndexFillTensor, Put>;
+
+}  // namespace portfire::ops::scatter

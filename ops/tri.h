@@ -1,0 +1,109 @@
+// aten::tril, triu, diag and their kin: triangles and diagonals of matrices.
+#pragma once
+
+#include "ops/op.h"
+
+namespace portfire::ops::tri {
+
+// y_ij = x_ij where j - i <= diagonal, else 0
+struct Tril {
+  static constexpr std::string_view schema = "aten::tril(Tensor self, SymInt diagonal=0) -> Tensor";
+  static Error infer(const Args& a, std::span<TensorSpec> outs);
+  static Error reference(const Args& a, std::span<TensorView> outs);
+};
+// y_ij = x_ij where j - i >= diagonal, else 0
+struct Triu {
+  static constexpr std::string_view schema = "aten::triu(Tensor self, SymInt diagonal=0) -> Tensor";
+  static Error infer(const Args& a, std::span<TensorSpec> outs) { return Tril::infer(a, outs); }
+  static Error reference(const Args& a, std::span<TensorView> outs);
+};
+
+// The [2,n] row and column numbers of a triangle, row by row.
+template <class G>
+void indices(G& g, bool lower) {
+  const int64_t rows = g.known_integer("row"), columns = g.known_integer("col"), offset = g.known_integer("offset");
+  std::vector<int64_t> r, c;
+  for (int64_t i = 0; i < rows; ++i)
+    for (int64_t j = 0; j < columns; ++j)
+      if (lower ? j - i <= offset : j - i >= offset) {
+        r.push_back(i);
+        c.push_back(j);
+      }
+  const int64_t n = static_cast<int64_t>(r.size());
+  r.insert(r.end(), c.begin(), c.end());
+  g.result(g.cast(g.constant(DType::i64, {2, n}, r.data()), g.dtype("dtype").value_or(DType::i64)));
+}
+#define PF_INDICES(type, name, lower)                                                                           \
+  struct type {                                                                                                 \
+    static constexpr std::string_view schema =                                                                  \
+        "aten::" name "(int row, int col, int offset=0, *, ScalarType? dtype=4, Layout? layout=None, "          \
+        "Device? device=None, bool? pin_memory=None) -> Tensor";                                                \
+    template <class G>                                                                                          \
+    static void decompose(G& g) {                                                                               \
+      indices(g, lower);                                                                                        \
+    }                                                                                                           \
+  };
+PF_INDICES(TrilIndices, "tril_indices", true)
+PF_INDICES(TriuIndices, "triu_indices", false)
+#undef PF_INDICES
+
+// y with x on a diagonal of its dimensions dim1 and dim2, else 0
+struct DiagEmbed {
+  static constexpr std::string_view schema =
+      "aten::diag_embed(Tensor self, int offset=0, int dim1=-2, int dim2=-1) -> Tensor";
+  template <class G>
+  static void decompose(G& g) {
+    auto x = g.tensor("self");
+    const int64_t d1 = g.dim("dim1", x.rank() + 1), d2 = g.dim("dim2", x.rank() + 1), offset = g.known_integer("offset");
+    auto sizes = g.sizes(x);
+    const auto n = sizes.back() + (offset < 0 ? -offset : offset);
+    sizes.pop_back();
+    const int64_t low = d1 < d2 ? d1 : d2, high = d1 < d2 ? d2 : d1;
+    sizes.insert(sizes.begin() + low, n);
+    sizes.insert(sizes.begin() + high, n);
+    g.result(g("aten::diagonal_scatter", g.full(sizes, 0, x.dtype()), x, offset, d1, d2));
+  }
+};
+
+struct Diag {
+  static constexpr std::string_view schema = "aten::diag(Tensor self, int diagonal=0) -> Tensor";
+  template <class G>
+  static void decompose(G& g) {
+    auto x = g.tensor("self");
+    g.result(g(x.rank() == 1 ? "aten::diag_embed" : "aten::diagonal", x, g.arg("diagonal"), 0, 1));
+  }
+};
+
+struct Diagflat {
+  static constexpr std::string_view schema = "aten::diagflat(Tensor self, int offset=0) -> Tensor";
+  template <class G>
+  static void decompose(G& g) {
+    auto x = g.tensor("self");
+    g.result(g("aten::diag_embed", g.reshape(x, {g.numel(x)}), g.arg("offset"), 0, 1));
+  }
+};
+
+// Matrices along the diagonal of a larger one.
+struct BlockDiag {
+  static constexpr std::string_view schema = "aten::block_diag(Tensor[] tensors) -> Tensor";
+  template <class G>
+  static void decompose(G& g) {
+    auto blocks = g.tensors("tensors");
+    if (blocks.empty()) return g.result(g.full({1, 0}, 0, DType::f32));
+    typename G::Int columns = 0, before = 0;
+    for (auto& b : blocks) {
+      if (b.rank() < 2) b = g.reshape(b, {1, g.numel(b)});
+      columns = columns + g.size(b, 1);
+    }
+    for (auto& b : blocks) {
+      const auto n = g.size(b, 1);
+      b = g("aten::constant_pad_nd", b, std::vector<typename G::Int>{before, columns - before - n});
+      before = before + n;
+    }
+    g.result(g("aten::cat", blocks, 0));
+  }
+};
+
+using Ops = OpList<Tril, Triu, TrilIndices, TriuIndices, DiagEmbed, Diag, Diagflat, BlockDiag>;
+
+}  // namespace portfire::ops::tri
