@@ -2,6 +2,7 @@
 // element: reals come as double, integers and bool as int64_t, so sums are made wide.
 #pragma once
 
+#include <cstddef>
 #include <type_traits>
 
 #include "ops/element.h"
@@ -66,6 +67,45 @@ inline int64_t leading_count(const TensorView& t, int dims) {
   int64_t n = 1;
   for (int d = 0; d < dims; ++d) n *= t.size(d);
   return n;
+}
+
+// The view of the dimensions after the first `dims`, at the `n`-th index of those.
+inline TensorView item(const TensorView& t, int dims, int64_t n) {
+  TensorView v;
+  v.dtype = t.dtype;
+  v.data = t.as<std::byte>() + leading_offset(t, dims, n) * static_cast<int64_t>(byte_size(t.dtype));
+  for (int d = dims; d < t.rank(); ++d) {
+    v.strides[v.rank()] = t.strides[d];
+    v.shape.push(t.size(d));
+  }
+  return v;
+}
+
+// Visits the elements of views of one shape together, row-major: f(offsets), one for each view.
+template <class F, class... View>
+void walk(F f, const TensorView& first, const View&... rest) {
+  const TensorView* const views[] = {&first, &rest...};
+  constexpr size_t kViews = 1 + sizeof...(rest);
+  int64_t at[kMaxRank] = {}, offsets[kViews] = {};
+  const int last = first.rank() - 1;
+  if (first.numel() == 0) return;
+  if (last < 0) return f(offsets);
+  for (;;) {
+    for (int64_t i = 0; i < first.size(last); ++i) {
+      f(offsets);
+      for (size_t v = 0; v < kViews; ++v) offsets[v] += views[v]->strides[last];
+    }
+    // Step back over the row just walked, then on to the next one.
+    for (size_t v = 0; v < kViews; ++v) offsets[v] -= first.size(last) * views[v]->strides[last];
+    int d = last - 1;
+    for (; d >= 0; --d) {
+      for (size_t v = 0; v < kViews; ++v) offsets[v] += views[v]->strides[d];
+      if (++at[d] < first.size(d)) break;
+      for (size_t v = 0; v < kViews; ++v) offsets[v] -= first.size(d) * views[v]->strides[d];
+      at[d] = 0;
+    }
+    if (d < 0) return;
+  }
 }
 
 }  // namespace portfire::ops
