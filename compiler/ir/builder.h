@@ -130,6 +130,7 @@ class Builder {
   Int size(Tensor t, int64_t d);  // negative d counts from the back
   std::vector<Int> sizes(Tensor t);
   Int numel(Tensor t);
+  Int scaled(Int n, double factor);             // trunc(n * factor)
 
   // Frequent helpers.
   Tensor cast(Tensor t, DType to);                     // itself where it is that type already
