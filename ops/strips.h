@@ -5,6 +5,7 @@
 
 #include <complex>
 #include <cstdint>
+#include <span>
 
 #include "core/tensor_view.h"
 
@@ -42,27 +43,33 @@ class Rows {
 
   int64_t row_length() const { return inner_.numel(); }
 
-  // Calls visit(offset in x, offset in out) for each index of the kept dimensions, row-major. The
-  // dimensions of `out` are those kept, or (keepdim) all.
+  // Calls visit(offset in x, offsets in outs) for each index of the kept dimensions, row-major. The
+  // dimensions of each of `outs` (at most two) are those kept, or (keepdim) all.
   template <class F>
-  void for_each(const TensorView& out, bool keepdim, F visit) const {
+  void for_each(std::span<const TensorView> outs, bool keepdim, F visit) const {
     if (outer_.numel() == 0) return;
-    int64_t at[kMaxRank] = {}, in = 0, to = 0;
-    int64_t out_strides[kMaxRank];
-    for (int d = 0; d < outer_.rank; ++d) out_strides[d] = out.strides[keepdim ? source_[d] : d];
+    int64_t at[kMaxRank] = {}, in = 0, to[2] = {}, out_strides[2][kMaxRank];
+    for (size_t o = 0; o < outs.size(); ++o)
+      for (int d = 0; d < outer_.rank; ++d) out_strides[o][d] = outs[o].strides[keepdim ? source_[d] : d];
+    const auto move = [&](int d, int64_t steps) {
+      in += steps * outer_strides_[d];
+      for (size_t o = 0; o < outs.size(); ++o) to[o] += steps * out_strides[o][d];
+    };
     for (;;) {
       visit(in, to);
       int d = outer_.rank - 1;
       for (; d >= 0; --d) {
-        in += outer_strides_[d];
-        to += out_strides[d];
+        move(d, 1);
         if (++at[d] < outer_.sizes[d]) break;
-        in -= at[d] * outer_strides_[d];
-        to -= at[d] * out_strides[d];
+        move(d, -at[d]);
         at[d] = 0;
       }
       if (d < 0) return;
     }
+  }
+  template <class F>
+  void for_each(const TensorView& out, bool keepdim, F visit) const {
+    for_each({&out, 1}, keepdim, [&](int64_t in, const int64_t* to) { visit(in, to[0]); });
   }
 
   // Calls f(const T* values, n) for pieces of the row at `offset`, in row-major order.
