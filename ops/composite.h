@@ -1,6 +1,8 @@
 // Short ways to write composite operators, and what their decompositions share.
 #pragma once
 
+#include <utility>
+
 #include "core/dtype.h"
 #include "ops/op.h"
 
@@ -36,6 +38,18 @@ T widen(G& g, T x) {
 template <class G>
 double real_or(G& g, std::string_view name, double if_none) {
   return g.none(name) ? if_none : g.real(name);
+}
+
+// The sizes to which the operands broadcast.
+template <class G, class T>
+auto broadcast_sizes(G& g, T a, T b) {
+  auto x = g.sizes(a), y = g.sizes(b);
+  if (x.size() < y.size()) std::swap(x, y);
+  for (size_t i = 0; i < y.size(); ++i) {
+    auto& size = x[x.size() - y.size() + i];
+    if (same(size, 1)) size = y[i];
+  }
+  return x;
 }
 
 // |x|, which ATen also takes of unsigned numbers and bool, where it is x.
