@@ -35,26 +35,9 @@ void fold(const TensorView& x, const TensorView& out, const bool* mask, bool kee
   });
 }
 
-// `dtype` arguments convert the elements before they are added.
-template <class T>
-T rounded(DType dtype, T v) {
-  if constexpr (std::is_same_v<T, double>) return round_to(dtype, v);
-  if constexpr (std::is_same_v<T, int64_t>) return wrap_to(dtype, v);
-  return v;
-}
+// Does the conversion of `dtype`, which comes before the addition, change a value's wide form?
 bool narrows(DType from, DType to) {
   return byte_size(to) < byte_size(from) || to == DType::boolean || (from == DType::bf16) != (to == DType::bf16);
-}
-
-template <class T>
-T wrapping_add(T a, T b) {
-  if constexpr (std::is_same_v<T, int64_t>) return static_cast<int64_t>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
-  else return a + b;
-}
-template <class T>
-T wrapping_multiply(T a, T b) {
-  if constexpr (std::is_same_v<T, int64_t>) return static_cast<int64_t>(static_cast<uint64_t>(a) * static_cast<uint64_t>(b));
-  else return a * b;
 }
 
 Error add_up(const Args& a, const TensorView& out, bool divide) {

@@ -45,13 +45,6 @@ Error scan(const Args& a, std::span<TensorView> outs, State start, Update update
   return {};
 }
 
-template <class T>
-T rounded(DType dtype, T v) {
-  if constexpr (std::is_same_v<T, double>) return round_to(dtype, v);
-  if constexpr (std::is_same_v<T, int64_t>) return wrap_to(dtype, v);
-  return v;
-}
-
 template <bool greatest>
 Error running_extreme(const Args& a, std::span<TensorView> outs) {
   const TensorView& x = a.tensor(0);
@@ -90,23 +83,13 @@ Error Cumsum::infer(const Args& a, std::span<TensorSpec> outs) {
 }
 Error Cumsum::reference(const Args& a, std::span<TensorView> outs) {
   return with_wide(outs[0].dtype, [&]<class T>(T) {
-    return scan<T>(a, outs, T(0), [&](T& sum, T v) {
-      v = rounded(outs[0].dtype, v);
-      if constexpr (std::is_same_v<T, int64_t>)
-        return sum = static_cast<int64_t>(static_cast<uint64_t>(sum) + static_cast<uint64_t>(v));
-      else
-        return sum += v;
-    });
+    return scan<T>(a, outs, T(0), [&](T& sum, T v) { return sum = wrapping_add(sum, rounded(outs[0].dtype, v)); });
   });
 }
 Error Cumprod::reference(const Args& a, std::span<TensorView> outs) {
   return with_wide(outs[0].dtype, [&]<class T>(T) {
     return scan<T>(a, outs, T(1), [&](T& product, T v) {
-      v = rounded(outs[0].dtype, v);
-      if constexpr (std::is_same_v<T, int64_t>)
-        return product = static_cast<int64_t>(static_cast<uint64_t>(product) * static_cast<uint64_t>(v));
-      else
-        return product *= v;
+      return product = wrapping_multiply(product, rounded(outs[0].dtype, v));
     });
   });
 }

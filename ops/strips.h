@@ -6,8 +6,10 @@
 #include <complex>
 #include <cstdint>
 #include <span>
+#include <type_traits>
 
 #include "core/tensor_view.h"
+#include "ops/element.h"
 
 namespace portfire::ops {
 
@@ -33,6 +35,29 @@ template <class F>
 auto with_wide(DType t, F f) {
   if (is_complex(t)) return f(Complex());
   return is_floating(t) ? f(double()) : f(int64_t());
+}
+
+// Integers wrap, as ATen's do.
+template <class T>
+T wrapping_add(T a, T b) {
+  if constexpr (std::is_same_v<T, int64_t>)
+    return static_cast<int64_t>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
+  else
+    return a + b;
+}
+template <class T>
+T wrapping_multiply(T a, T b) {
+  if constexpr (std::is_same_v<T, int64_t>)
+    return static_cast<int64_t>(static_cast<uint64_t>(a) * static_cast<uint64_t>(b));
+  else
+    return a * b;
+}
+// v as `dtype` can hold it.
+template <class T>
+T rounded(DType dtype, T v) {
+  if constexpr (std::is_same_v<T, double>) return round_to(dtype, v);
+  if constexpr (std::is_same_v<T, int64_t>) return wrap_to(dtype, v);
+  return v;
 }
 
 // The dimensions of `x` parted into kept and reduced ones.
