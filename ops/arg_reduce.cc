@@ -19,7 +19,7 @@ Error choose(const Args& a, std::span<TensorView> outs) {
   const TensorView& x = a.tensor(0);
   bool mask[kMaxRank];
   PF_TRY(row_mask(a, mask));
-  const Rows rows(x, mask);
+  const ReducedRows rows(x, mask);
   with_wide(x.dtype, [&]<class T>(T) {
     if constexpr (!std::is_same_v<T, Complex>) {
       rows.for_each(outs, a.boolean(2), [&](int64_t from, const int64_t* to) {

@@ -238,18 +238,7 @@ PF_ALIAS(Arctanh, "aten::arctanh(Tensor self) -> Tensor", "aten::atanh")
 PF_ALIAS(Arctan2, "aten::arctan2(Tensor self, Tensor other) -> Tensor", "aten::atan2")
 PF_COMPOSITE(Positive, "aten::positive(Tensor(a) self) -> Tensor(a)") { g.result(g.tensor("self")); }
 
-// --- conjugation: real tensors are their own conjugates ---
-
-template <class G>
-auto conjugate(G& g) {
-  auto x = g.tensor("self");
-  return is_complex(x.dtype()) ? g("aten::conj_physical", x) : x;
-}
-PF_COMPOSITE(Conj, "aten::conj(Tensor(a) self) -> Tensor(a)") { g.result(conjugate(g)); }
-PF_COMPOSITE(ConjLazy, "aten::_conj(Tensor(a) self) -> Tensor(a)") { g.result(conjugate(g)); }
-PF_COMPOSITE(ConjPhysical, "aten::_conj_physical(Tensor self) -> Tensor") { g.result(conjugate(g)); }
-PF_COMPOSITE(ResolveConj, "aten::resolve_conj(Tensor(a) self) -> Tensor(a)") { g.result(g.tensor("self")); }
-PF_COMPOSITE(ResolveNeg, "aten::resolve_neg(Tensor(a) self) -> Tensor(a)") { g.result(g.tensor("self")); }
+PF_ALIAS(ConjPhysical, "aten::_conj_physical(Tensor self) -> Tensor", "aten::conj_physical")
 PF_COMPOSITE(NegView, "aten::_neg_view(Tensor(a) self) -> Tensor(a)") { g.result(-g.tensor("self")); }
 
 using Ops = OpList<
@@ -258,7 +247,7 @@ using Ops = OpList<
     TrueDivideTensor, TrueDivideScalar, RsubTensor, RsubScalar, Addcmul, Addcdiv, LerpScalar, LerpTensor, RoundDecimals,
     SpecialRound, Fix, Square, FloatPowerTensorTensor, FloatPowerTensorScalar, FloatPowerScalar, Ldexp, Deg2rad, Rad2deg,
     Logaddexp, Logaddexp2, Heaviside, NanToNum, Absolute, Negative, MultiplyTensor, MultiplyScalar, SubtractTensor,
-    SubtractScalar, Arccos, Arccosh, Arcsin, Arcsinh, Arctan, Arctanh, Arctan2, Positive, Conj, ConjLazy, ConjPhysical,
-    ResolveConj, ResolveNeg, NegView>;
+    SubtractScalar, Arccos, Arccosh, Arcsin, Arcsinh, Arctan, Arctanh, Arctan2, Positive, ConjPhysical,
+    NegView>;
 
 }  // namespace portfire::ops::arithmetic

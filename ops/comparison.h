@@ -19,6 +19,11 @@ PF_ALIAS_BOTH(And, "__and__", "bitwise_and")
 PF_ALIAS_BOTH(Or, "__or__", "bitwise_or")
 PF_ALIAS_BOTH(Xor, "__xor__", "bitwise_xor")
 #undef PF_ALIAS_BOTH
+// ~x of bool is !x, which no formula on integers gives.
+PF_COMPOSITE(BitwiseNot, "aten::bitwise_not(Tensor self) -> Tensor") {
+  auto x = g.tensor("self");
+  g.result(g(x.dtype() == DType::boolean ? "aten::logical_not" : "portfire::bitwise_not", x));
+}
 PF_ALIAS(LshiftTensor, "aten::__lshift__.Tensor(Tensor self, Tensor other) -> Tensor", "aten::bitwise_left_shift.Tensor")
 PF_ALIAS(LshiftScalar, "aten::__lshift__.Scalar(Tensor self, Scalar other) -> Tensor",
          "aten::bitwise_left_shift.Tensor_Scalar")
@@ -73,7 +78,7 @@ PF_COMPOSITE(Isclose,
 
 using Ops = OpList<GreaterTensor, GreaterScalar, GreaterEqualTensor, GreaterEqualScalar, LessTensor, LessScalar,
                    LessEqualTensor, LessEqualScalar, NotEqualTensor, NotEqualScalar, AndTensor, AndScalar, OrTensor,
-                   OrScalar, XorTensor, XorScalar, LshiftTensor, LshiftScalar, RshiftTensor, RshiftScalar, MaxOther,
+                   OrScalar, XorTensor, XorScalar, BitwiseNot, LshiftTensor, LshiftScalar, RshiftTensor, RshiftScalar, MaxOther,
                    MinOther, Isfinite, Isposinf, Isneginf, Isreal, Signbit, Isclose>;
 
 }  // namespace portfire::ops::comparison

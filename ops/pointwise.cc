@@ -17,7 +17,6 @@ bool run_complex(std::string_view name, Complex x, Complex y, Complex z, Complex
   else if (name == "mul") *out = x * y;
   else if (name == "div") *out = x / y;
   else if (name == "neg") *out = -x;
-  else if (name == "conj_physical") *out = std::conj(x);
   else if (name == "sgn") *out = x == 0.0 ? x : x / std::abs(x);
   else if (name == "reciprocal") *out = 1.0 / x;
   else if (name == "square") *out = x * x;
@@ -104,12 +103,9 @@ Error infer_pointwise(const Pointwise& p, const Args& a, std::span<TensorSpec> o
   return {};
 }
 
-Error run_pointwise(const Pointwise& entry, const Args& a, std::span<TensorView> outs, bool scaled) {
+Error run_pointwise(const Pointwise& p, const Args& a, std::span<TensorView> outs, bool scaled) {
   DType dtype;
-  PF_TRY(common_dtype(entry, a, &dtype));
-  // ~x of bool is !x, which no formula on integers gives.
-  const bool negates = dtype == DType::boolean && entry.name == "bitwise_not";
-  const Pointwise& p = negates ? *find_pointwise("logical_not") : entry;
+  PF_TRY(common_dtype(p, a, &dtype));
   const TensorView& out = outs[0];
   const size_t first = p.rule == PointwiseRule::first;
   if (is_complex(dtype)) {

@@ -43,10 +43,10 @@ Error run_pointwise(const Pointwise& p, const Args& a, std::span<TensorView> out
 
 #define PF_UNARIES(X)                                                                                  \
   X(abs) X(neg) X(sign) X(sgn) X(relu) X(ceil) X(floor) X(trunc) X(round) X(frac)            \
-  X(bitwise_not) X(reciprocal) X(sqrt) X(rsqrt) X(exp) X(exp2) X(expm1) X(log) X(log2) X(log10)        \
+  X(reciprocal) X(sqrt) X(rsqrt) X(exp) X(exp2) X(expm1) X(log) X(log2) X(log10)        \
   X(log1p) X(sin) X(cos) X(tan) X(asin) X(acos) X(atan) X(sinh) X(cosh) X(tanh) X(asinh) X(acosh)      \
   X(atanh) X(erf) X(erfc) X(lgamma) X(sigmoid) X(silu) X(isnan) X(isinf) X(logical_not) \
-  X(digamma) X(erfinv) X(i0) X(conj_physical) X(angle)
+  X(digamma) X(erfinv) X(i0) X(angle)
 #define PF_BINARIES(X) \
   X(atan2) X(hypot) X(nextafter) X(maximum) X(minimum) X(fmax) X(fmin) X(gcd) X(lcm) X(logical_and)      \
   X(logical_or) X(logical_xor)
@@ -85,6 +85,7 @@ PF_OP(div_trunc_, "div_trunc", "portfire::div_trunc(Tensor self, Tensor other) -
 PF_OP(div_floor_, "div_floor", "portfire::div_floor(Tensor self, Tensor other) -> Tensor", false)
 PF_OP(gelu_none, "gelu", "portfire::gelu(Tensor self) -> Tensor", false)
 PF_OP(gelu_tanh_, "gelu_tanh", "portfire::gelu_tanh(Tensor self) -> Tensor", false)
+PF_OP(bitwise_not_, "bitwise_not", "portfire::bitwise_not(Tensor self) -> Tensor", false)
 PF_OP(square_, "square", "portfire::square(Tensor self) -> Tensor", false)
 PF_OP(special_i0e, "i0e", "aten::special_i0e(Tensor self) -> Tensor", false)
 PF_OP(special_i1, "i1", "aten::special_i1(Tensor self) -> Tensor", false)
@@ -99,7 +100,7 @@ using Ops = OpList<PF_UNARIES(PF_ONE) PF_BINARIES(PF_ONE) PF_BINARIES_BOTH(PF_TW
                    PF_BITWISE(PF_BITWISE_NAME) PF_WITH_SCALARS(PF_WITH_SCALAR_NAME) PF_OF_SCALARS(PF_OF_SCALAR_NAME)
                    add_tensor, add_scalar, sub_tensor, sub_scalar, pow_tensor_tensor, pow_tensor_scalar, pow_scalar,
                    remainder_scalar_tensor, where_self, where_scalar_other, where_scalar_self, where_scalar,
-                   div_trunc_, div_floor_, square_, gelu_none, gelu_tanh_, special_i0e, special_i1,
+                   div_trunc_, div_floor_, bitwise_not_, square_, gelu_none, gelu_tanh_, special_i0e, special_i1,
                    special_i1e>;
 
 }  // namespace portfire::ops::pointwise

@@ -65,7 +65,6 @@ enum class PointwiseRule : uint8_t { keep, floating, predicate, first };
   X(i0e, 1, floating, bessel_i0e(x), 0)                                                       \
   X(i1, 1, floating, std::exp(std::fabs(x)) * bessel_i1e(x), 0)                               \
   X(i1e, 1, floating, bessel_i1e(x), 0)                                                       \
-  X(conj_physical, 1, keep, x, x)                                                             \
   X(angle, 1, floating, x != x ? x : x < 0 ? kPi : 0, 0)                                      \
   X(isnan, 1, predicate, x != x, 0)                                                           \
   X(isinf, 1, predicate, std::isinf(x), 0)                                                    \

@@ -23,7 +23,7 @@ Error infer_dims(const Args& a, DType dtype, std::span<const int64_t> dims, bool
 // out = finish(step over all x_j from start), in the wide type T.
 template <class T, class Step, class Finish>
 void fold(const TensorView& x, const TensorView& out, const bool* mask, bool keepdim, T start, Step step, Finish finish) {
-  const Rows rows(x, mask);
+  const ReducedRows rows(x, mask);
   rows.for_each(out, keepdim, [&](int64_t from, int64_t to) {
     T total = start;
     rows.strips<T>(x, from, [&](const T* v, int64_t n) {
@@ -44,7 +44,7 @@ Error add_up(const Args& a, const TensorView& out, bool divide) {
   const TensorView& x = a.tensor(0);
   bool mask[kMaxRank];
   PF_TRY(dim_mask(a.ints(1), x.rank(), mask));
-  const double n = divide ? static_cast<double>(Rows(x, mask).row_length()) : 1;
+  const double n = divide ? static_cast<double>(ReducedRows(x, mask).row_length()) : 1;
   with_wide(out.dtype, [&]<class T>(T zero) {
     const auto finish = [&](T total) { return divide ? static_cast<T>(total / static_cast<T>(n)) : total; };
     if (x.dtype != out.dtype && narrows(x.dtype, out.dtype))
@@ -96,7 +96,7 @@ Error test(const Args& a, const TensorView& out) {
   const TensorView& x = a.tensor(0);
   bool mask[kMaxRank];
   PF_TRY(predicate_mask(a, mask));
-  const Rows rows(x, mask);
+  const ReducedRows rows(x, mask);
   with_wide(x.dtype, [&]<class T>(T zero) {
     rows.for_each(out, a.boolean(2), [&](int64_t from, int64_t to) {
       bool found = false;  // what decides: a true element for any, a false one for all
@@ -176,7 +176,7 @@ Error Var::reference(const Args& a, std::span<TensorView> outs) {
   const TensorView &x = a.tensor(0), &out = outs[0];
   bool mask[kMaxRank];
   PF_TRY(dim_mask(a.ints(1), x.rank(), mask));
-  const Rows rows(x, mask);
+  const ReducedRows rows(x, mask);
   const double n = static_cast<double>(rows.row_length()), divisor = n - a.real(2, 1);
   with_wide(x.dtype, [&]<class T>(T zero) {
     rows.for_each(out, a.boolean(3), [&](int64_t from, int64_t to) {

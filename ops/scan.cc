@@ -32,7 +32,7 @@ Error scan(const Args& a, std::span<TensorView> outs, State start, Update update
   const TensorView& x = a.tensor(0);
   Lines l;
   PF_TRY(lines_of(a, outs, &l));
-  Rows(x, l.mask).for_each(outs[0], true, [&](int64_t from, int64_t to) {
+  ReducedRows(x, l.mask).for_each(outs[0], true, [&](int64_t from, int64_t to) {
     State state = start;
     T buffer[kStrip];
     for (int64_t i = 0; i < l.n; i += kStrip) {
@@ -52,7 +52,7 @@ Error running_extreme(const Args& a, std::span<TensorView> outs) {
   PF_TRY(lines_of(a, outs, &l));
   with_wide(x.dtype, [&]<class T>(T) {
     if constexpr (!std::is_same_v<T, Complex>) {
-      Rows(x, l.mask).for_each(outs, true, [&](int64_t from, const int64_t* to) {
+      ReducedRows(x, l.mask).for_each(outs, true, [&](int64_t from, const int64_t* to) {
         T best{};
         int64_t best_at = 0;
         for (int64_t i = 0; i < l.n; ++i) {

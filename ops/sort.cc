@@ -50,7 +50,7 @@ Error for_rows(const Args& a, size_t dim_arg, std::span<TensorView> outs, bool k
     return Error::make(Code::out_of_memory, "%lld elements to order and no memory for them", static_cast<long long>(n));
   bool mask[kMaxRank] = {};
   if (x.rank()) mask[dim] = true;
-  const Rows rows(x, mask);
+  const ReducedRows rows(x, mask);
   with_wide(x.dtype, [&]<class T>(T) {
     if constexpr (!std::is_same_v<T, Complex>) {
       Item<T>* items = reinterpret_cast<Item<T>*>(a.context().scratch.data());

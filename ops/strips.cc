@@ -97,7 +97,7 @@ void store(const TensorView& v, int64_t offset, int64_t stride, int64_t n, const
   for (int64_t i = 0; i < n; ++i) store_complex(v, offset + i * stride, in[i]);
 }
 
-Rows::Rows(const TensorView& x, const bool* mask) {
+ReducedRows::ReducedRows(const TensorView& x, const bool* mask) {
   for (int d = 0; d < x.rank(); ++d) {
     if (!mask[d]) {
       source_[outer_.rank] = d;

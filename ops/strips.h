@@ -61,10 +61,10 @@ T rounded(DType dtype, T v) {
 }
 
 // The dimensions of `x` parted into kept and reduced ones.
-class Rows {
+class ReducedRows {
  public:
   // mask[d]: dimension d is reduced.
-  Rows(const TensorView& x, const bool* mask);
+  ReducedRows(const TensorView& x, const bool* mask);
 
   int64_t row_length() const { return inner_.numel(); }
 
