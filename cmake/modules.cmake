@@ -38,8 +38,15 @@ target_include_directories(portfire_format PUBLIC $<BUILD_INTERFACE:${PROJECT_BI
 target_link_libraries(portfire_format PUBLIC portfire_core)
 add_dependencies(portfire_format portfire_format_header)
 
+# Decompositions: many small functions that run once for each node. Built for compile time.
+add_library(portfire_ops_host OBJECT ${ops_host_sources})
+target_include_directories(portfire_ops_host PRIVATE ${PROJECT_SOURCE_DIR})
+target_compile_options(portfire_ops_host PRIVATE -O1 -Wno-maybe-uninitialized)
+target_precompile_headers(portfire_ops_host PRIVATE compiler/ir/builder.h)
+
 portfire_module(compiler compiler/*/*.cc)
-target_sources(portfire_compiler PRIVATE ${ops_host_sources})
+target_sources(portfire_compiler PRIVATE $<TARGET_OBJECTS:portfire_ops_host>)
+target_compile_options(portfire_compiler PRIVATE -Wno-maybe-uninitialized)
 target_link_libraries(portfire_compiler PUBLIC portfire_ops portfire_format fmt::fmt simdjson::simdjson PkgConfig::minizip ZLIB::ZLIB)
 
 portfire_device_module(kernels kernels/*.cc kernels/*/*.cc)

@@ -21,25 +21,51 @@ using TileVec = hn::Vec<TileTag>;
 
 #define PF_TILE_ROWS(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11)
 
-HWY_INLINE TileVec activate(TileTag d, TileVec x, const Epilogue& e) {
-  switch (e.activation) {
-    case Activation::none: return x;
-    case Activation::relu: return hn::Max(x, hn::Zero(d));
-    case Activation::clamp: return hn::Min(hn::Max(x, hn::Set(d, e.low)), hn::Set(d, e.high));
-    case Activation::gelu: {
-      const TileVec half = hn::Mul(x, hn::Set(d, 0.5f));
-      return hn::MulAdd(half, fast_erf(d, hn::Mul(x, hn::Set(d, 0.70710678f))), half);
-    }
-    case Activation::gelu_tanh: {
-      const TileVec half = hn::Mul(x, hn::Set(d, 0.5f));
-      const TileVec u = hn::Mul(hn::Mul(x, hn::Set(d, 0.79788456f)), hn::MulAdd(hn::Mul(x, x), hn::Set(d, 0.044715f), hn::Set(d, 1.0f)));
-      return hn::MulAdd(half, fast_tanh(d, u), half);
-    }
-    case Activation::silu: return hn::Mul(x, fast_sigmoid(d, x));
-    case Activation::sigmoid: return fast_sigmoid(d, x);
-    case Activation::tanh: return fast_tanh(d, x);
+template <class F>
+HWY_INLINE void for_each_vector(const Tile& t, F f) {
+  const TileTag d;
+  const size_t lanes = hn::Lanes(d);
+  for (size_t i = 0; i < t.m; ++i) {
+    float* row = t.c + i * t.ldc;
+    size_t j = 0;
+    for (; j + lanes <= t.n; j += lanes) hn::StoreU(f(d, hn::LoadU(d, row + j)), d, row + j);
+    if (j == t.n) continue;
+    HWY_ALIGN float rest[16] = {};
+    for (size_t r = j; r < t.n; ++r) rest[r - j] = row[r];
+    hn::Store(f(d, hn::Load(d, rest)), d, rest);
+    for (size_t r = j; r < t.n; ++r) row[r] = rest[r - j];
   }
-  return x;
+}
+
+// Residual and activation on the finished tile, which is still in L1. Apart from the accumulation: inside
+// it they would be compiled once for each accumulator.
+HWY_NOINLINE void finish(const Tile& t) {
+  const Epilogue& e = t.epilogue;
+  if (e.residual)
+    for (size_t i = 0; i < t.m; ++i)
+      for (size_t j = 0; j < t.n; ++j) t.c[i * t.ldc + j] += e.residual[i * t.ldc + j];
+  using D = TileTag;
+  using V = TileVec;
+  switch (e.activation) {
+    case Activation::none: return;
+    case Activation::relu: return for_each_vector(t, [](D d, V x) HWY_ATTR { return hn::Max(x, hn::Zero(d)); });
+    case Activation::clamp:
+      return for_each_vector(t, [&](D d, V x) HWY_ATTR { return hn::Min(hn::Max(x, hn::Set(d, e.low)), hn::Set(d, e.high)); });
+    case Activation::gelu:
+      return for_each_vector(t, [](D d, V x) HWY_ATTR {
+        const V half = hn::Mul(x, hn::Set(d, 0.5f));
+        return hn::MulAdd(half, fast_erf(d, hn::Mul(x, hn::Set(d, 0.70710678f))), half);
+      });
+    case Activation::gelu_tanh:
+      return for_each_vector(t, [](D d, V x) HWY_ATTR {
+        const V half = hn::Mul(x, hn::Set(d, 0.5f));
+        const V cubic = hn::MulAdd(hn::Mul(x, x), hn::Set(d, 0.044715f), hn::Set(d, 1.0f));
+        return hn::MulAdd(half, fast_tanh(d, hn::Mul(hn::Mul(x, hn::Set(d, 0.79788456f)), cubic)), half);
+      });
+    case Activation::silu: return for_each_vector(t, [](D d, V x) HWY_ATTR { return hn::Mul(x, fast_sigmoid(d, x)); });
+    case Activation::sigmoid: return for_each_vector(t, [](D d, V x) HWY_ATTR { return fast_sigmoid(d, x); });
+    case Activation::tanh: return for_each_vector(t, [](D d, V x) HWY_ATTR { return fast_tanh(d, x); });
+  }
 }
 
 // Columns [column, column + 2 lanes) of the tile.
@@ -71,16 +97,11 @@ HWY_NOINLINE void tile_columns(const Tile& t, size_t column) {
   const Epilogue& e = t.epilogue;
   if (column + 2 * lanes <= t.n) {
     const TileVec bias0 = e.bias ? hn::LoadU(d, e.bias + column) : hn::Zero(d), bias1 = e.bias ? hn::LoadU(d, e.bias + column + lanes) : hn::Zero(d);
-#define PF_STORE(i)                                                        \
-  if constexpr (kM > i) {                                                  \
-    float* to = t.c + i * t.ldc + column;                                  \
-    TileVec x0 = hn::Add(c##i##0, bias0), x1 = hn::Add(c##i##1, bias1);    \
-    if (e.residual) {                                                      \
-      x0 = hn::Add(x0, hn::LoadU(d, e.residual + i * t.ldc + column));     \
-      x1 = hn::Add(x1, hn::LoadU(d, e.residual + i * t.ldc + column + lanes)); \
-    }                                                                      \
-    hn::StoreU(activate(d, x0, e), d, to);                                 \
-    hn::StoreU(activate(d, x1, e), d, to + lanes);                         \
+#define PF_STORE(i)                                             \
+  if constexpr (kM > i) {                                       \
+    float* to = t.c + i * t.ldc + column;                       \
+    hn::StoreU(hn::Add(c##i##0, bias0), d, to);                 \
+    hn::StoreU(hn::Add(c##i##1, bias1), d, to + lanes);         \
   }
     PF_TILE_ROWS(PF_STORE)
 #undef PF_STORE
@@ -95,21 +116,15 @@ HWY_NOINLINE void tile_columns(const Tile& t, size_t column) {
   }
   PF_TILE_ROWS(PF_EDGE)
 #undef PF_EDGE
-  const size_t columns = t.n - column;
-  for (size_t i = 0; i < kM; ++i) {
-    for (size_t j = 0; j < columns; ++j) {
-      if (e.bias) edge[i][j] += e.bias[column + j];
-      if (e.residual) edge[i][j] += e.residual[i * t.ldc + column + j];
-    }
-    for (size_t j = 0; j < columns; j += lanes) hn::StoreU(activate(d, hn::LoadU(d, edge[i] + j), e), d, edge[i] + j);
-    for (size_t j = 0; j < columns; ++j) t.c[i * t.ldc + column + j] = edge[i][j];
-  }
+  for (size_t i = 0; i < kM; ++i)
+    for (size_t j = column; j < t.n; ++j) t.c[i * t.ldc + j] = edge[i][j - column] + (e.bias ? e.bias[j] : 0);
 }
 
 template <size_t kM>
 void tile_rows(const Tile& t) {
   const size_t step = 2 * hn::Lanes(TileTag());
   for (size_t column = 0; column < t.n; column += step) tile_columns<kM>(t, column);
+  if (t.epilogue.residual || t.epilogue.activation != Activation::none) finish(t);
 }
 
 // How many rows of 2 vectors fit into the registers.
