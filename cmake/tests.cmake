@@ -1,0 +1,13 @@
+# Unit tests stand beside their source as *_test.cc; one program holds them all.
+find_package(GTest REQUIRED)
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
+
+file(GLOB_RECURSE test_sources CONFIGURE_DEPENDS
+  core/*_test.cc format/*_test.cc ops/*_test.cc kernels/*_test.cc runtime/*_test.cc compiler/*_test.cc cli/*_test.cc)
+add_executable(portfire_tests ${test_sources})
+target_link_libraries(portfire_tests PRIVATE portfire_compiler portfire_runtime GTest::gtest_main GTest::gmock)
+target_precompile_headers(portfire_tests PRIVATE <gtest/gtest.h>)
+
+include(GoogleTest)
+gtest_discover_tests(portfire_tests DISCOVERY_TIMEOUT 60)
+add_test(NAME layering COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tests/layering.py ${PROJECT_SOURCE_DIR})

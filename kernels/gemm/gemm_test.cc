@@ -1,0 +1,55 @@
+#include "kernels/gemm/gemm.h"
+
+#include <cmath>
+#include <random>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace portfire::gemm {
+namespace {
+
+std::vector<float> random_floats(size_t n, uint32_t seed) {
+  std::mt19937 g(seed);
+  std::uniform_real_distribution<float> d(-1, 1);
+  std::vector<float> v(n);
+  for (float& x : v) x = d(g);
+  return v;
+}
+
+// Every row count up to two tiles, column counts around the panel and vector widths, short and long k.
+TEST(Gemm, MatchesTheSumOfProducts) {
+  for (size_t m = 1; m <= 25; ++m)
+    for (size_t n : {1u, 7u, 15u, 16u, 17u, 31u, 32u, 33u, 48u, 65u})
+      for (size_t k : {1u, 3u, 40u}) {
+        const auto a = random_floats(m * k, 1), b = random_floats(n * k, 2), bias = random_floats(n, 3), residual = random_floats(m * n, 4);
+        std::vector<float> packed(packed_size(k, n)), c(m * n + 1, 77.0f);
+        pack(b.data(), 1, static_cast<int64_t>(k), k, n, packed.data());  // b is n x k
+        Gemm g{n, k, a.data(), static_cast<int64_t>(k), packed.data(), c.data(), static_cast<int64_t>(n), {}};
+        g.epilogue.bias = bias.data();
+        g.epilogue.residual = residual.data();
+        g.epilogue.activation = Activation::relu;
+        run(g, 0, m, 0, (n + kPanel - 1) / kPanel);
+        for (size_t i = 0; i < m; ++i)
+          for (size_t j = 0; j < n; ++j) {
+            double sum = bias[j];
+            for (size_t x = 0; x < k; ++x) sum += static_cast<double>(a[i * k + x]) * b[j * k + x];
+            ASSERT_NEAR(c[i * n + j], std::fmax(0.0, sum + residual[i * n + j]), 1e-5) << m << " " << n << " " << k;
+          }
+        ASSERT_EQ(c[m * n], 77.0f) << "wrote past the end";
+      }
+}
+
+TEST(Gemm, PacksEitherOrder) {
+  const size_t k = 37, n = 45;
+  const auto b = random_floats(k * n, 5);
+  std::vector<float> transposed(k * n), x(packed_size(k, n), 9), y(packed_size(k, n), 8);
+  for (size_t i = 0; i < k; ++i)
+    for (size_t j = 0; j < n; ++j) transposed[j * k + i] = b[i * n + j];
+  pack(b.data(), static_cast<int64_t>(n), 1, k, n, x.data());
+  pack(transposed.data(), 1, static_cast<int64_t>(k), k, n, y.data());
+  EXPECT_EQ(x, y);
+}
+
+}  // namespace
+}  // namespace portfire::gemm
