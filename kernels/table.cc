@@ -4,7 +4,11 @@
 namespace portfire {
 
 // X(namespace, constant), the preferred one for an operator first
-#define PF_KERNELS(X) X(pointwise, kPointwise)
+#define PF_KERNELS(X)      \
+  X(pointwise, kPointwise) \
+  X(gemm, kPackedLinear)   \
+  X(gemm, kMm)             \
+  X(gemm, kBmm)
 
 #define X(space, name)          \
   namespace space {             \

@@ -10,23 +10,48 @@ namespace {
 
 using Complex = std::complex<double>;
 
-// The few operators of complex numbers that programs around an FFT need.
+// The operators of complex numbers that ATen has and programs around an FFT need.
 bool run_complex(std::string_view name, Complex x, Complex y, Complex z, Complex* out) {
   if (name == "add") *out = x + y;
   else if (name == "sub") *out = x - y;
   else if (name == "mul") *out = x * y;
   else if (name == "div") *out = x / y;
   else if (name == "neg") *out = -x;
-  else if (name == "exp") *out = std::exp(x);
+  else if (name == "sgn") *out = x == 0.0 ? x : x / std::abs(x);
   else if (name == "reciprocal") *out = 1.0 / x;
   else if (name == "square") *out = x * x;
-  else if (name == "pow") *out = std::pow(x, y);
+  else if (name == "pow") *out = y == 0.0 ? 1.0 : x == 0.0 ? 0.0 : std::pow(x, y);
+  else if (name == "sqrt") *out = std::sqrt(x);
+  else if (name == "rsqrt") *out = 1.0 / std::sqrt(x);
+  else if (name == "exp") *out = std::exp(x);
+  else if (name == "log") *out = std::log(x);
+  else if (name == "log2") *out = std::log(x) / std::log(2.0);
+  else if (name == "log10") *out = std::log10(x);
+  else if (name == "sin") *out = std::sin(x);
+  else if (name == "cos") *out = std::cos(x);
+  else if (name == "tan") *out = std::tan(x);
+  else if (name == "sinh") *out = std::sinh(x);
+  else if (name == "cosh") *out = std::cosh(x);
+  else if (name == "tanh") *out = std::tanh(x);
+  else if (name == "sigmoid") *out = 1.0 / (1.0 + std::exp(-x));
   else if (name == "where") *out = x != 0.0 ? y : z;
   else if (name == "eq") *out = x == y;
   else if (name == "ne") *out = x != y;
+  else if (name == "logical_not") *out = x == 0.0;
+  else if (name == "logical_and") *out = x != 0.0 && y != 0.0;
+  else if (name == "logical_or") *out = x != 0.0 || y != 0.0;
+  else if (name == "isnan") *out = std::isnan(x.real()) || std::isnan(x.imag());
+  else if (name == "isinf") *out = std::isinf(x.real()) || std::isinf(x.imag());
   else return false;
   return true;
 }
+
+// Complex operands, a real result.
+bool gives_real(std::string_view name) { return name == "abs" || name == "angle"; }
+
+// ATen computes these of 16-bit floats in f32 and takes a number as it is; elsewhere it rounds the
+// number to the tensor's dtype first.
+bool keeps_numbers(std::string_view name) { return name == "add" || name == "sub" || name == "mul" || name == "div"; }
 
 Error common_dtype(const Pointwise& p, const Args& a, DType* out) {
   Promotion promotion;
@@ -71,7 +96,7 @@ Error infer_pointwise(const Pointwise& p, const Args& a, std::span<TensorSpec> o
     return Error::make(Code::bad_argument, "%.*s of dtype %s (expected an integer or bool)",
                        static_cast<int>(p.name.size()), p.name.data(), name_of(out.dtype));
   if (p.rule == PointwiseRule::predicate) out.dtype = DType::boolean;
-  if (is_complex(out.dtype) && p.name == "abs") out.dtype = real_of(out.dtype);
+  if (is_complex(out.dtype) && gives_real(p.name)) out.dtype = real_of(out.dtype);
   out.shape = Shape();
   for (size_t i = 0; i < p.arity; ++i)
     if (a[i].kind == Value::Kind::tensor) PF_TRY(broadcast(out.shape, a[i].tensor->shape, &out.shape));
@@ -89,8 +114,8 @@ Error run_pointwise(const Pointwise& p, const Args& a, std::span<TensorView> out
       if (first) x[0] = condition(a[0], at);
       for (size_t i = first; i < p.arity; ++i) x[i] = operand<Complex>(a[i], at, dtype);
       if (scaled) x[p.arity - 1] *= a.real(p.arity);
-      if (p.name == "abs") {
-        store_real(out, at.offset(out), std::abs(x[0]));
+      if (gives_real(p.name)) {
+        store_real(out, at.offset(out), p.name == "abs" ? std::abs(x[0]) : std::arg(x[0]));
         continue;
       }
       if (!run_complex(p.name, x[0], x[1], x[2], &result))
@@ -98,10 +123,12 @@ Error run_pointwise(const Pointwise& p, const Args& a, std::span<TensorView> out
       store_complex(out, at.offset(out), result);
     }
   } else if (is_floating(dtype)) {
+    const DType number_dtype = keeps_numbers(p.name) && dtype != DType::f64 ? DType::f32 : dtype;
     for (Index at(out.shape); at.valid(); at.next()) {
       double x[3] = {};
       if (first) x[0] = condition(a[0], at);
-      for (size_t i = first; i < p.arity; ++i) x[i] = operand<double>(a[i], at, dtype);
+      for (size_t i = first; i < p.arity; ++i)
+        x[i] = operand<double>(a[i], at, a[i].kind == Value::Kind::tensor ? dtype : number_dtype);
       if (scaled) x[p.arity - 1] *= a.real(p.arity);
       store_real(out, at.offset(out), p.real(x[0], x[1], x[2]));
     }

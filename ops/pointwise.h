@@ -30,20 +30,41 @@ Error run_pointwise(const Pointwise& p, const Args& a, std::span<TensorView> out
   PF_OP(name##_tensor, #name, "aten::" #name ".Tensor(Tensor self, Tensor other) -> Tensor", false)     \
   PF_OP(name##_scalar, #name, "aten::" #name ".Scalar(Tensor self, Scalar other) -> Tensor", false)
 
+#define PF_BITWISE_SCALAR(name)                                                                   \
+  PF_OP(name##_of_scalar, #name, "aten::" #name ".Scalar_Tensor(Scalar self, Tensor other) -> Tensor", false)
+#define PF_SHIFT(name)                                                                                  \
+  PF_OP(name##_tensor, #name, "aten::" #name ".Tensor(Tensor self, Tensor other) -> Tensor", false)     \
+  PF_OP(name##_scalar, #name, "aten::" #name ".Tensor_Scalar(Tensor self, Scalar other) -> Tensor", false)
+// Forms that ATen lacks, for decompositions.
+#define PF_WITH_SCALAR(name) \
+  PF_OP(name##_with_scalar, #name, "portfire::" #name ".Scalar(Tensor self, Scalar other) -> Tensor", false)
+#define PF_OF_SCALAR(name) \
+  PF_OP(name##_scalar_tensor, #name, "portfire::" #name ".Scalar_Tensor(Scalar self, Tensor other) -> Tensor", false)
+
 #define PF_UNARIES(X)                                                                                  \
-  X(abs) X(neg) X(sign) X(sgn) X(square) X(relu) X(ceil) X(floor) X(trunc) X(round) X(frac)            \
-  X(bitwise_not) X(reciprocal) X(sqrt) X(rsqrt) X(exp) X(exp2) X(expm1) X(log) X(log2) X(log10)        \
+  X(abs) X(neg) X(sign) X(sgn) X(relu) X(ceil) X(floor) X(trunc) X(round) X(frac)            \
+  X(reciprocal) X(sqrt) X(rsqrt) X(exp) X(exp2) X(expm1) X(log) X(log2) X(log10)        \
   X(log1p) X(sin) X(cos) X(tan) X(asin) X(acos) X(atan) X(sinh) X(cosh) X(tanh) X(asinh) X(acosh)      \
-  X(atanh) X(erf) X(erfc) X(lgamma) X(sigmoid) X(silu) X(isnan) X(isinf) X(logical_not)
+  X(atanh) X(erf) X(erfc) X(lgamma) X(sigmoid) X(silu) X(isnan) X(isinf) X(logical_not) \
+  X(digamma) X(erfinv) X(i0) X(angle)
 #define PF_BINARIES(X) \
-  X(atan2) X(hypot) X(nextafter) X(maximum) X(minimum) X(fmax) X(fmin) X(logical_and) X(logical_or) X(logical_xor)
+  X(atan2) X(hypot) X(nextafter) X(maximum) X(minimum) X(fmax) X(fmin) X(gcd) X(lcm) X(logical_and)      \
+  X(logical_or) X(logical_xor)
 #define PF_BINARIES_BOTH(X)                                                                            \
-  X(mul) X(div) X(fmod) X(remainder) X(bitwise_and) X(bitwise_or) X(bitwise_xor) X(bitwise_left_shift) \
-  X(eq) X(ne) X(lt) X(le) X(gt) X(ge) X(copysign)
+  X(mul) X(div) X(fmod) X(remainder) X(bitwise_and) X(bitwise_or) X(bitwise_xor) X(eq) X(ne)           \
+  X(lt) X(le) X(gt) X(ge) X(copysign)
+#define PF_SHIFTS(X) X(bitwise_left_shift) X(bitwise_right_shift)
+#define PF_BITWISE(X) X(bitwise_and) X(bitwise_or) X(bitwise_xor) X(bitwise_left_shift) X(bitwise_right_shift)
+#define PF_WITH_SCALARS(X) X(maximum) X(minimum) X(div_trunc) X(div_floor)
+#define PF_OF_SCALARS(X) X(sub) X(div) X(copysign)
 
 PF_UNARIES(PF_UNARY)
 PF_BINARIES(PF_BINARY)
 PF_BINARIES_BOTH(PF_BINARY_BOTH)
+PF_SHIFTS(PF_SHIFT)
+PF_BITWISE(PF_BITWISE_SCALAR)
+PF_WITH_SCALARS(PF_WITH_SCALAR)
+PF_OF_SCALARS(PF_OF_SCALAR)
 PF_OP(add_tensor, "add", "aten::add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor", true)
 PF_OP(add_scalar, "add", "aten::add.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor", true)
 PF_OP(sub_tensor, "sub", "aten::sub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor", true)
@@ -64,16 +85,22 @@ PF_OP(div_trunc_, "div_trunc", "portfire::div_trunc(Tensor self, Tensor other) -
 PF_OP(div_floor_, "div_floor", "portfire::div_floor(Tensor self, Tensor other) -> Tensor", false)
 PF_OP(gelu_none, "gelu", "portfire::gelu(Tensor self) -> Tensor", false)
 PF_OP(gelu_tanh_, "gelu_tanh", "portfire::gelu_tanh(Tensor self) -> Tensor", false)
-PF_OP(right_shift_tensor, "bitwise_right_shift",
-      "aten::bitwise_right_shift.Tensor(Tensor self, Tensor other) -> Tensor", false)
-PF_OP(right_shift_scalar, "bitwise_right_shift",
-      "aten::bitwise_right_shift.Tensor_Scalar(Tensor self, Scalar other) -> Tensor", false)
+PF_OP(bitwise_not_, "bitwise_not", "portfire::bitwise_not(Tensor self) -> Tensor", false)
+PF_OP(square_, "square", "portfire::square(Tensor self) -> Tensor", false)
+PF_OP(special_i0e, "i0e", "aten::special_i0e(Tensor self) -> Tensor", false)
+PF_OP(special_i1, "i1", "aten::special_i1(Tensor self) -> Tensor", false)
+PF_OP(special_i1e, "i1e", "aten::special_i1e(Tensor self) -> Tensor", false)
 
 #define PF_ONE(name) name##_,
 #define PF_TWO(name) name##_tensor, name##_scalar,
-using Ops = OpList<PF_UNARIES(PF_ONE) PF_BINARIES(PF_ONE) PF_BINARIES_BOTH(PF_TWO) add_tensor, add_scalar, sub_tensor,
-                   sub_scalar, pow_tensor_tensor, pow_tensor_scalar, pow_scalar, remainder_scalar_tensor, where_self,
-                   where_scalar_other, where_scalar_self, where_scalar, div_trunc_, div_floor_, gelu_none, gelu_tanh_,
-                   right_shift_tensor, right_shift_scalar>;
+#define PF_BITWISE_NAME(name) name##_of_scalar,
+#define PF_WITH_SCALAR_NAME(name) name##_with_scalar,
+#define PF_OF_SCALAR_NAME(name) name##_scalar_tensor,
+using Ops = OpList<PF_UNARIES(PF_ONE) PF_BINARIES(PF_ONE) PF_BINARIES_BOTH(PF_TWO) PF_SHIFTS(PF_TWO)
+                   PF_BITWISE(PF_BITWISE_NAME) PF_WITH_SCALARS(PF_WITH_SCALAR_NAME) PF_OF_SCALARS(PF_OF_SCALAR_NAME)
+                   add_tensor, add_scalar, sub_tensor, sub_scalar, pow_tensor_tensor, pow_tensor_scalar, pow_scalar,
+                   remainder_scalar_tensor, where_self, where_scalar_other, where_scalar_self, where_scalar,
+                   div_trunc_, div_floor_, bitwise_not_, square_, gelu_none, gelu_tanh_, special_i0e, special_i1,
+                   special_i1e>;
 
 }  // namespace portfire::ops::pointwise

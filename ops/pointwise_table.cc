@@ -1,11 +1,13 @@
 #include "ops/pointwise_table.h"
 
 #include <cmath>
+#include <limits>
 
 namespace portfire::ops {
 namespace {
 
 constexpr double kSqrtHalf = 0.70710678118654752440;
+constexpr double kPi = 3.14159265358979323846;
 
 int64_t wrapping_add(int64_t x, int64_t y) { return static_cast<int64_t>(static_cast<uint64_t>(x) + static_cast<uint64_t>(y)); }
 int64_t wrapping_sub(int64_t x, int64_t y) { return static_cast<int64_t>(static_cast<uint64_t>(x) - static_cast<uint64_t>(y)); }
@@ -23,7 +25,7 @@ int64_t remainder(int64_t x, int64_t y) {
   const int64_t r = fmod(x, y);
   return r != 0 && (r < 0) != (y < 0) ? r + y : r;
 }
-// c10::div_floor_floating: Python's floor division, exact where x / y is.
+// Python's floor division, exact where x / y is.
 double div_floor(double x, double y) {
   if (y == 0) return x / y;
   const double mod = std::fmod(x, y);
@@ -55,6 +57,77 @@ double gelu_tanh(double x) {
   constexpr double kSqrt2OverPi = 0.79788456080286535588;
   return 0.5 * x * (1 + std::tanh(kSqrt2OverPi * (x + 0.044715 * x * x * x)));
 }
+int64_t gcd(int64_t x, int64_t y) {
+  while (y != 0) {
+    const int64_t r = fmod(x, y);
+    x = y;
+    y = r;
+  }
+  return x < 0 ? wrapping_neg(x) : x;
+}
+int64_t lcm(int64_t x, int64_t y) {
+  const int64_t g = gcd(x, y);
+  const int64_t m = g == 0 ? 0 : wrapping_mul(x / g, y);
+  return m < 0 ? wrapping_neg(m) : m;
+}
+
+// psi(x) = psi(x + 1) - 1 / x up to where the asymptotic series of Bernoulli numbers (Abramowitz
+// and Stegun 6.3.18) is exact; reflection 6.3.7 below 0. At 0 the pole has the sign of -x.
+double digamma(double x) {
+  if (x == 0) return std::copysign(std::numeric_limits<double>::infinity(), -x);
+  if (x < 0) {
+    if (x == std::floor(x)) return std::numeric_limits<double>::quiet_NaN();
+    return digamma(1 - x) - kPi / std::tan(kPi * (x - std::floor(x)));
+  }
+  double sum = 0;
+  for (; x < 10; x += 1) sum -= 1 / x;
+  const double r = 1 / (x * x);
+  const double series = r * (1.0 / 12 - r * (1.0 / 120 - r * (1.0 / 252 - r * (1.0 / 240 - r * (1.0 / 132)))));
+  return sum + std::log(x) - 0.5 / x - series;
+}
+
+// Winitzki's approximation, then Halley's iteration on erf(y) = x. It works on the complement, as
+// erf(y) tells nothing apart near 1.
+double erfinv(double x) {
+  const double magnitude = std::fabs(x);
+  if (!(magnitude < 1))
+    return magnitude == 1 ? x * std::numeric_limits<double>::infinity() : std::numeric_limits<double>::quiet_NaN();
+  constexpr double kA = 0.147;
+  const double complement = 1 - magnitude, log = std::log(complement * (1 + magnitude));
+  const double half = 2 / (kPi * kA) + 0.5 * log;
+  double y = std::sqrt(std::sqrt(half * half - log / kA) - half);
+  for (int i = 0; i < 3; ++i) {
+    const double step = (complement - std::erfc(y)) / (2 / std::sqrt(kPi) * std::exp(-y * y));
+    y -= step / (1 + y * step);
+  }
+  return std::copysign(y, x);
+}
+
+// exp(-|x|) I_order(x): the power series (Abramowitz and Stegun 9.6.10) while it has few terms, the
+// asymptotic one (9.7.1) beyond.
+double bessel_ie(int order, double x) {
+  const double z = std::fabs(x);
+  double term = 1, sum = 0;
+  if (z < 30) {
+    const double q = z * z / 4;
+    if (order == 1) term = z / 2;
+    for (int k = 1; term > sum * 1e-17; ++k) {
+      sum += term;
+      term *= q / (k * (k + order));
+    }
+    sum *= std::exp(-z);
+  } else {
+    const double mu = 4.0 * order * order;
+    for (int k = 1; std::fabs(term) > 1e-17 && k < 40; ++k) {
+      sum += term;
+      term *= -(mu - (2 * k - 1) * (2 * k - 1)) / (k * 8 * z);
+    }
+    sum /= std::sqrt(2 * kPi * z);
+  }
+  return order == 1 && x < 0 ? -sum : sum;
+}
+double bessel_i0e(double x) { return x != x ? x : bessel_ie(0, x); }
+double bessel_i1e(double x) { return x != x ? x : bessel_ie(1, x); }
 
 constexpr Pointwise kTable[] = {
 #define X(name, arity, rule, on_reals, on_integers)                                            \

@@ -59,6 +59,13 @@ enum class PointwiseRule : uint8_t { keep, floating, predicate, first };
   X(silu, 1, floating, x / (1 + std::exp(-x)), 0)                                             \
   X(gelu, 1, floating, 0.5 * x * (1 + std::erf(x * kSqrtHalf)), 0)                            \
   X(gelu_tanh, 1, floating, gelu_tanh(x), 0)                                                  \
+  X(digamma, 1, floating, digamma(x), 0)                                                      \
+  X(erfinv, 1, floating, erfinv(x), 0)                                                        \
+  X(i0, 1, floating, std::exp(std::fabs(x)) * bessel_i0e(x), 0)                               \
+  X(i0e, 1, floating, bessel_i0e(x), 0)                                                       \
+  X(i1, 1, floating, std::exp(std::fabs(x)) * bessel_i1e(x), 0)                               \
+  X(i1e, 1, floating, bessel_i1e(x), 0)                                                       \
+  X(angle, 1, floating, x != x ? x : x < 0 ? kPi : 0, 0)                                      \
   X(isnan, 1, predicate, x != x, 0)                                                           \
   X(isinf, 1, predicate, std::isinf(x), 0)                                                    \
   X(logical_not, 1, predicate, !x, !x)                                                        \
@@ -79,6 +86,8 @@ enum class PointwiseRule : uint8_t { keep, floating, predicate, first };
   X(minimum, 2, keep, x != x ? x : y != y ? y : x < y ? x : y, x < y ? x : y)                 \
   X(fmax, 2, keep, std::fmax(x, y), x > y ? x : y)                                            \
   X(fmin, 2, keep, std::fmin(x, y), x < y ? x : y)                                            \
+  X(gcd, 2, keep, 0, gcd(x, y))                                                               \
+  X(lcm, 2, keep, 0, lcm(x, y))                                                               \
   X(bitwise_and, 2, keep, 0, x & y)                                                           \
   X(bitwise_or, 2, keep, 0, x | y)                                                            \
   X(bitwise_xor, 2, keep, 0, x ^ y)                                                           \

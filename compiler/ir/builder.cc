@@ -312,6 +312,19 @@ Int Builder::item(Tensor t, int64_t lower) {
   return {this, append(*find_op_info("aten::_local_scalar_dense"), {Arg(t)}, {type})[0]};
 }
 
+Int Builder::scaled(Int n, double factor) {
+  if (factor == static_cast<double>(static_cast<int64_t>(factor))) return n * static_cast<int64_t>(factor);
+  Dim out;
+  Type product = Type::scalar(Type::Kind::real);
+  for (int k = 0; k < kAssignments; ++k) {
+    product.real[k] = static_cast<double>(n.samples().at[k]) * factor;
+    out.at[k] = static_cast<int64_t>(product.real[k]);
+  }
+  if (n.known()) return out.at[0];
+  const ValueId real = append(*find_op_info("executorch_prim::mul.Scalar"), {Arg(n), Arg(factor)}, {product})[0];
+  return {this, append(*find_op_info("executorch_prim::sym_int.Scalar"), {Arg(Ref{real})}, {Type::integer(out)})[0]};
+}
+
 Tensor Builder::cast(Tensor t, DType to) {
   return t.dtype() == to ? t : (*this)("aten::_to_copy", t, to);
 }

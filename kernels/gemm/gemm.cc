@@ -1,0 +1,64 @@
+#include "kernels/gemm/gemm.h"
+
+#include <algorithm>
+
+namespace portfire::gemm {
+
+bool parse_activation(std::string_view name, Activation* out) {
+  constexpr struct {
+    std::string_view name;
+    Activation activation;
+  } kNames[] = {{"", Activation::none},          {"relu", Activation::relu},   {"clamp", Activation::clamp},
+                {"gelu", Activation::gelu},      {"gelu_tanh", Activation::gelu_tanh}, {"silu", Activation::silu},
+                {"sigmoid", Activation::sigmoid}, {"tanh", Activation::tanh}};
+  for (const auto& n : kNames)
+    if (n.name == name) {
+      *out = n.activation;
+      return true;
+    }
+  return false;
+}
+
+void pack(const float* b, int64_t row_stride, int64_t column_stride, size_t k, size_t n, float* packed) {
+  for (size_t p = 0; p * kPanel < n; ++p) {
+    const size_t columns = std::min(kPanel, n - p * kPanel);
+    const float* from = b + static_cast<int64_t>(p * kPanel) * column_stride;
+    float* to = packed + p * k * kPanel;
+    if (column_stride == 1) {
+      for (size_t r = 0; r < k; ++r, to += kPanel) {
+        std::copy_n(from + static_cast<int64_t>(r) * row_stride, columns, to);
+        std::fill(to + columns, to + kPanel, 0.0f);
+      }
+      continue;
+    }
+    // Transposing: in blocks of rows, so that the lines read stay in L1.
+    constexpr size_t kBlock = 16;
+    if (columns < kPanel) std::fill_n(to, k * kPanel, 0.0f);
+    for (size_t r0 = 0; r0 < k; r0 += kBlock)
+      for (size_t c = 0; c < columns; ++c) {
+        const float* column = from + static_cast<int64_t>(c) * column_stride;
+        for (size_t r = r0; r < std::min(k, r0 + kBlock); ++r) to[r * kPanel + c] = column[static_cast<int64_t>(r) * row_stride];
+      }
+  }
+}
+
+void run(const Gemm& g, size_t m0, size_t m1, size_t p0, size_t p1) {
+  static const TileFn tile = tile_fn();
+  const float* rows[kRows];
+  // Panels outermost: a panel (k x 32) stays in L1 or L2 while all rows pass over it.
+  for (size_t p = p0; p < p1; ++p) {
+    const size_t column = p * kPanel;
+    Epilogue e = g.epilogue;
+    if (e.bias) e.bias += column;
+    for (size_t m = m0; m < m1; m += kRows) {
+      const size_t count = std::min(kRows, m1 - m);
+      for (size_t i = 0; i < count; ++i) rows[i] = g.a + static_cast<int64_t>(m + i) * g.lda;
+      Epilogue here = e;
+      if (here.residual) here.residual += static_cast<int64_t>(m) * g.ldc + static_cast<int64_t>(column);
+      tile({count, std::min(kPanel, g.n - column), g.k, 1, rows, g.packed + column * g.k,
+            g.c + static_cast<int64_t>(m) * g.ldc + static_cast<int64_t>(column), static_cast<size_t>(g.ldc), here});
+    }
+  }
+}
+
+}  // namespace portfire::gemm

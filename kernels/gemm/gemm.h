@@ -1,0 +1,64 @@
+// f32 matrix products on prepacked panels.
+//
+// B (K x N) is packed into panels of kPanel columns, zero-padded: element (k, n) stands at
+// packed[(n / kPanel) * K * kPanel + k * kPanel + n % kPanel]. One layout serves every ISA: wider
+// vectors take more of a panel's row at once.
+//
+// The micro-kernel keeps a tile of kRows x 2 vectors in registers and reads A by row pointers, several
+// lists of them for convolutions (one list for each kernel tap), so A is never copied. With AVX-512,
+// 12 x 2 accumulators, 2 vectors of B and a broadcast use 27 of 32 registers.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace portfire::gemm {
+
+inline constexpr size_t kPanel = 32;
+inline constexpr size_t kRows = 12;
+
+// What happens to a finished sum: + bias[n], then the activation, then * nothing more.
+enum class Activation : uint8_t { none, relu, clamp, gelu, gelu_tanh, silu, sigmoid, tanh };
+// Null-terminated names as programs write them; false where there is none of that name.
+bool parse_activation(std::string_view name, Activation* out);
+
+struct Epilogue {
+  const float* bias = nullptr;   // n elements, or null
+  const float* residual = nullptr;  // added after bias, before the activation; laid out as C
+  Activation activation = Activation::none;
+  float low = 0, high = 0;       // clamp
+};
+
+// One tile: rows[t * kRows + i] is row i (of `m` <= kRows) for tap t, `k` long. `b` is the panel's
+// first element: taps * k rows of kPanel. Writes m x n (n <= kPanel) to c; bias and residual of the
+// epilogue belong to this tile's first column.
+struct Tile {
+  size_t m, n, k, taps;
+  const float* const* rows;
+  const float* b;
+  float* c;
+  size_t ldc;
+  Epilogue epilogue;
+};
+using TileFn = void (*)(const Tile&);
+// For this machine.
+TileFn tile_fn();
+
+inline size_t packed_size(size_t k, size_t n) { return (n + kPanel - 1) / kPanel * kPanel * k; }
+// B with element (k, n) at b[k * row_stride + n * column_stride].
+void pack(const float* b, int64_t row_stride, int64_t column_stride, size_t k, size_t n, float* packed);
+
+// C = A B + epilogue for rows [m0, m1) and panels [p0, p1). A is m x k with unit inner stride.
+struct Gemm {
+  size_t n, k;
+  const float* a;
+  int64_t lda;
+  const float* packed;
+  float* c;
+  int64_t ldc;
+  Epilogue epilogue;
+};
+void run(const Gemm& g, size_t m0, size_t m1, size_t p0, size_t p1);
+
+}  // namespace portfire::gemm

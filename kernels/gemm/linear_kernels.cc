@@ -1,0 +1,134 @@
+// Kernels for matrix products: portfire::packed_linear, and products whose right side is only known at
+// run time (aten::mm, addmm, bmm, linear), which pack it first.
+#include <algorithm>
+#include <cstring>
+
+#include "kernels/gemm/gemm.h"
+#include "kernels/kernel.h"
+#include "kernels/thread_pool.h"
+
+namespace portfire::gemm {
+namespace {
+
+// Rows of a matrix: the leading dimensions of `t` as one, where its strides allow.
+bool as_rows(const TensorView& t, int64_t* rows, int64_t* stride) {
+  const int last = t.rank() - 1;
+  if (last < 0 || (t.size(last) != 1 && t.strides[last] != 1)) return false;
+  *rows = 1;
+  *stride = 0;
+  for (int d = last - 1; d >= 0; --d) {
+    if (t.size(d) == 1) continue;
+    if (*rows == 1)
+      *stride = t.strides[d];
+    else if (t.strides[d] != *stride * *rows)
+      return false;
+    *rows *= t.size(d);
+  }
+  return true;
+}
+
+// Work below this many multiplications is not worth waking a thread.
+constexpr int64_t kGrain = 1 << 18;
+
+void run_parallel(const Gemm& g, int64_t m, ThreadPool* pool) {
+  const size_t panels = (g.n + kPanel - 1) / kPanel, blocks = (static_cast<size_t>(m) + kRows - 1) / kRows;
+  const size_t threads = pool ? pool->threads() : 1;
+  const int64_t work = m * static_cast<int64_t>(g.n) * static_cast<int64_t>(g.k);
+  if (threads == 1 || work < kGrain) return run(g, 0, static_cast<size_t>(m), 0, panels);
+  // Split the longer side; a few pieces for each thread even out what the others are doing.
+  const size_t pieces = std::min(threads * 4, static_cast<size_t>(work / kGrain) + 1);
+  if (panels >= blocks) {
+    const size_t tasks = std::min(pieces, panels);
+    parallel(pool, tasks, [&](size_t t, size_t) { run(g, 0, static_cast<size_t>(m), panels * t / tasks, panels * (t + 1) / tasks); });
+  } else {
+    const size_t tasks = std::min(pieces, blocks);
+    parallel(pool, tasks, [&](size_t t, size_t) {
+      run(g, blocks * t / tasks * kRows, std::min(static_cast<size_t>(m), blocks * (t + 1) / tasks * kRows), 0, panels);
+    });
+  }
+}
+
+// --- portfire::packed_linear ---
+
+struct LinearPlan {
+  int64_t m, lda;
+  Activation activation;
+};
+
+bool prepare_linear(const Operands& o, void* state, size_t*) {
+  auto* p = new (state) LinearPlan;
+  int64_t rows, stride;
+  if (!as_rows(o.in(0), &p->m, &p->lda) || !as_rows(o.out(0), &rows, &stride)) return false;
+  if (rows > 1 && stride != o.out(0).size(o.out(0).rank() - 1)) return false;
+  if (const TensorView* r = o.optional(3); r && !r->is_contiguous()) return false;
+  return parse_activation(o.args[5]->string, &p->activation) && p->activation != Activation::clamp;
+}
+
+Error run_linear(const void* state, const Operands& o, const KernelContext& context) {
+  const auto& p = *static_cast<const LinearPlan*>(state);
+  const TensorView &x = o.in(0), &out = o.out(0);
+  Gemm g{static_cast<size_t>(out.size(out.rank() - 1)), static_cast<size_t>(x.size(x.rank() - 1)), x.as<float>(), p.lda,
+         o.in(1).as<float>(), out.as<float>(), out.size(out.rank() - 1), {}};
+  if (const TensorView* b = o.optional(2)) g.epilogue.bias = b->as<float>();
+  if (const TensorView* r = o.optional(3)) g.epilogue.residual = r->as<float>();
+  g.epilogue.activation = p.activation;
+  run_parallel(g, p.m, context.pool);
+  return {};
+}
+
+// --- products packed at run time ---
+
+struct ProductPlan {
+  int64_t batch, m, n, k;
+  int64_t b_row, b_column;
+};
+
+bool all_f32(const Operands& o, size_t first, size_t count) {
+  for (size_t i = first; i < first + count; ++i)
+    if (o.args[i]->kind == Value::Kind::tensor && o.in(i).dtype != DType::f32) return false;
+  return o.out(0).dtype == DType::f32 && o.out(0).is_contiguous();
+}
+
+bool unit_rows(const TensorView& a) { return a.size(a.rank() - 1) == 1 || a.strides[a.rank() - 1] == 1; }
+
+bool plan_product(const TensorView& a, const TensorView& b, void* state, size_t* scratch, bool transposed) {
+  auto* p = new (state) ProductPlan;
+  const int r = a.rank();
+  p->batch = r == 3 ? a.size(0) : 1;
+  p->m = a.size(r - 2);
+  p->k = a.size(r - 1);
+  p->n = b.size(b.rank() - (transposed ? 2 : 1));
+  p->b_row = b.strides[b.rank() - (transposed ? 1 : 2)];
+  p->b_column = b.strides[b.rank() - (transposed ? 2 : 1)];
+  *scratch = packed_size(static_cast<size_t>(p->k), static_cast<size_t>(p->n)) * sizeof(float);
+  return unit_rows(a) && p->k > 0;
+}
+
+void run_product(const ProductPlan& p, const TensorView& a, const TensorView& b, const TensorView& out, const float* bias,
+                 const KernelContext& context) {
+  auto* packed = reinterpret_cast<float*>(context.scratch.data());
+  const bool batched = a.rank() == 3;
+  for (int64_t i = 0; i < p.batch; ++i) {
+    pack(b.as<float>() + (batched ? i * b.strides[0] : 0), p.b_row, p.b_column, static_cast<size_t>(p.k), static_cast<size_t>(p.n), packed);
+    const Gemm g{static_cast<size_t>(p.n), static_cast<size_t>(p.k), a.as<float>() + (batched ? i * a.strides[0] : 0),
+                 a.strides[a.rank() - 2], packed, out.as<float>() + i * p.m * p.n, p.n, {.bias = bias}};
+    run_parallel(g, p.m, context.pool);
+  }
+}
+
+bool prepare_mm(const Operands& o, void* state, size_t* scratch) {
+  return all_f32(o, 0, 2) && plan_product(o.in(0), o.in(1), state, scratch, false);
+}
+Error run_mm(const void* state, const Operands& o, const KernelContext& context) {
+  run_product(*static_cast<const ProductPlan*>(state), o.in(0), o.in(1), o.out(0), nullptr, context);
+  return {};
+}
+
+}  // namespace
+
+extern const Kernel kPackedLinear, kMm, kBmm;
+const Kernel kPackedLinear = {"portfire::packed_linear", sizeof(LinearPlan), prepare_linear, run_linear};
+const Kernel kMm = {"aten::mm", sizeof(ProductPlan), prepare_mm, run_mm};
+const Kernel kBmm = {"aten::bmm", sizeof(ProductPlan), prepare_mm, run_mm};
+
+}  // namespace portfire::gemm

@@ -1,0 +1,167 @@
+// The micro-kernel, for every ISA.
+#include "kernels/gemm/gemm.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/gemm/tile.cc"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include "kernels/simd_math.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace portfire::HWY_NAMESPACE {
+
+using gemm::Activation;
+using gemm::Epilogue;
+using gemm::kPanel;
+using gemm::kRows;
+using gemm::Tile;
+using TileTag = hn::CappedTag<float, 16>;
+using TileVec = hn::Vec<TileTag>;
+
+#define PF_TILE_ROWS(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11)
+
+HWY_INLINE TileVec activate(TileTag d, TileVec x, const Epilogue& e) {
+  switch (e.activation) {
+    case Activation::none: return x;
+    case Activation::relu: return hn::Max(x, hn::Zero(d));
+    case Activation::clamp: return hn::Min(hn::Max(x, hn::Set(d, e.low)), hn::Set(d, e.high));
+    case Activation::gelu: {
+      const TileVec half = hn::Mul(x, hn::Set(d, 0.5f));
+      return hn::MulAdd(half, fast_erf(d, hn::Mul(x, hn::Set(d, 0.70710678f))), half);
+    }
+    case Activation::gelu_tanh: {
+      const TileVec half = hn::Mul(x, hn::Set(d, 0.5f));
+      const TileVec u = hn::Mul(hn::Mul(x, hn::Set(d, 0.79788456f)), hn::MulAdd(hn::Mul(x, x), hn::Set(d, 0.044715f), hn::Set(d, 1.0f)));
+      return hn::MulAdd(half, fast_tanh(d, u), half);
+    }
+    case Activation::silu: return hn::Mul(x, fast_sigmoid(d, x));
+    case Activation::sigmoid: return fast_sigmoid(d, x);
+    case Activation::tanh: return fast_tanh(d, x);
+  }
+  return x;
+}
+
+// Columns [column, column + 2 lanes) of the tile.
+template <size_t kM>
+HWY_NOINLINE void tile_columns(const Tile& t, size_t column) {
+  const TileTag d;
+  const size_t lanes = hn::Lanes(d);
+#define PF_DECLARE(i) [[maybe_unused]] TileVec c##i##0 = hn::Zero(d), c##i##1 = hn::Zero(d);
+  PF_TILE_ROWS(PF_DECLARE)
+#undef PF_DECLARE
+  const float* HWY_RESTRICT b = t.b + column;
+  for (size_t tap = 0; tap < t.taps; ++tap) {
+    const float* const* rows = t.rows + tap * kRows;
+#define PF_ROW(i) [[maybe_unused]] const float* HWY_RESTRICT a##i = rows[kM > i ? i : 0];
+    PF_TILE_ROWS(PF_ROW)
+#undef PF_ROW
+    for (size_t k = 0; k < t.k; ++k, b += kPanel) {
+      const TileVec b0 = hn::LoadU(d, b), b1 = hn::LoadU(d, b + lanes);
+#define PF_STEP(i)                        \
+  if constexpr (kM > i) {                 \
+    const TileVec a = hn::Set(d, a##i[k]); \
+    c##i##0 = hn::MulAdd(a, b0, c##i##0); \
+    c##i##1 = hn::MulAdd(a, b1, c##i##1); \
+  }
+      PF_TILE_ROWS(PF_STEP)
+#undef PF_STEP
+    }
+  }
+  const Epilogue& e = t.epilogue;
+  if (column + 2 * lanes <= t.n) {
+    const TileVec bias0 = e.bias ? hn::LoadU(d, e.bias + column) : hn::Zero(d), bias1 = e.bias ? hn::LoadU(d, e.bias + column + lanes) : hn::Zero(d);
+#define PF_STORE(i)                                                        \
+  if constexpr (kM > i) {                                                  \
+    float* to = t.c + i * t.ldc + column;                                  \
+    TileVec x0 = hn::Add(c##i##0, bias0), x1 = hn::Add(c##i##1, bias1);    \
+    if (e.residual) {                                                      \
+      x0 = hn::Add(x0, hn::LoadU(d, e.residual + i * t.ldc + column));     \
+      x1 = hn::Add(x1, hn::LoadU(d, e.residual + i * t.ldc + column + lanes)); \
+    }                                                                      \
+    hn::StoreU(activate(d, x0, e), d, to);                                 \
+    hn::StoreU(activate(d, x1, e), d, to + lanes);                         \
+  }
+    PF_TILE_ROWS(PF_STORE)
+#undef PF_STORE
+    return;
+  }
+  // The last columns of a matrix whose width is no multiple of the tile's.
+  HWY_ALIGN float edge[kRows][kPanel] = {};
+#define PF_EDGE(i)                          \
+  if constexpr (kM > i) {                   \
+    hn::StoreU(c##i##0, d, edge[i]);         \
+    hn::StoreU(c##i##1, d, edge[i] + lanes); \
+  }
+  PF_TILE_ROWS(PF_EDGE)
+#undef PF_EDGE
+  const size_t columns = t.n - column;
+  for (size_t i = 0; i < kM; ++i) {
+    for (size_t j = 0; j < columns; ++j) {
+      if (e.bias) edge[i][j] += e.bias[column + j];
+      if (e.residual) edge[i][j] += e.residual[i * t.ldc + column + j];
+    }
+    for (size_t j = 0; j < columns; j += lanes) hn::StoreU(activate(d, hn::LoadU(d, edge[i] + j), e), d, edge[i] + j);
+    for (size_t j = 0; j < columns; ++j) t.c[i * t.ldc + column + j] = edge[i][j];
+  }
+}
+
+template <size_t kM>
+void tile_rows(const Tile& t) {
+  const size_t step = 2 * hn::Lanes(TileTag());
+  for (size_t column = 0; column < t.n; column += step) tile_columns<kM>(t, column);
+}
+
+// How many rows of 2 vectors fit into the registers.
+#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_SSE4
+constexpr size_t kFit = 6;
+#else
+constexpr size_t kFit = kRows;
+#endif
+
+void run_rows(const Tile& t);
+
+// The upper and the lower rows one after the other, where a whole tile does not fit.
+void run_halves(const Tile& t) {
+  Tile half = t;
+  half.m = kFit;
+  run_rows(half);
+  half.m = t.m - kFit;
+  half.rows += kFit;
+  half.c += kFit * t.ldc;
+  if (half.epilogue.residual) half.epilogue.residual += kFit * t.ldc;
+  run_rows(half);
+}
+
+void run_tile(const Tile& t) { t.m > kFit ? run_halves(t) : run_rows(t); }
+
+void run_rows(const Tile& t) {
+  switch (t.m) {
+    case 1: return tile_rows<1>(t);
+    case 2: return tile_rows<2>(t);
+    case 3: return tile_rows<3>(t);
+    case 4: return tile_rows<4>(t);
+    case 5: return tile_rows<5>(t);
+    case 6: return tile_rows<6>(t);
+    case 7: return tile_rows<7>(t);
+    case 8: return tile_rows<8>(t);
+    case 9: return tile_rows<9>(t);
+    case 10: return tile_rows<10>(t);
+    case 11: return tile_rows<11>(t);
+    default: return tile_rows<12>(t);
+  }
+}
+
+gemm::TileFn get_tile() { return &run_tile; }
+
+}  // namespace portfire::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace portfire {
+HWY_EXPORT(get_tile);
+namespace gemm {
+TileFn tile_fn() { return HWY_DYNAMIC_DISPATCH(get_tile)(); }
+}  // namespace gemm
+}  // namespace portfire
+#endif

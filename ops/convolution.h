@@ -1,0 +1,142 @@
+// aten::convolution over 1 to 3 spatial dimensions, x [N,C,...], w [O,C/groups,...]:
+//   y[n,o,p] = b[o] + sum over c, k of w[o,c,k] * x[n,c, p * stride - padding + k * dilation]
+// Transposed, w is [C,O/groups,...] and x is scattered: output p * stride - padding + k * dilation
+// takes w[c,o,k] * x[n,c,p].
+#pragma once
+
+#include "ops/op.h"
+
+namespace portfire::ops::convolution {
+
+struct Convolution {
+  static constexpr std::string_view schema =
+      "aten::convolution(Tensor input, Tensor weight, Tensor? bias, SymInt[] stride, SymInt[] "
+      "padding, SymInt[] dilation, bool transposed, SymInt[] output_padding, SymInt groups) -> "
+      "Tensor";
+  static Error infer(const Args& a, std::span<TensorSpec> outs);
+  static Error reference(const Args& a, std::span<TensorView> outs);
+};
+
+struct ConvolutionOverrideable {
+  static constexpr std::string_view schema =
+      "aten::convolution_overrideable(Tensor input, Tensor weight, Tensor? bias, SymInt[] stride, "
+      "SymInt[] padding, SymInt[] dilation, bool transposed, SymInt[] output_padding, SymInt "
+      "groups) -> Tensor";
+  template <class G>
+  static void decompose(G& g) {
+    g.forward("aten::convolution");
+  }
+};
+
+struct UnderscoreConvolution {
+  static constexpr std::string_view schema =
+      "aten::_convolution(Tensor input, Tensor weight, Tensor? bias, SymInt[] stride, SymInt[] "
+      "padding, SymInt[] dilation, bool transposed, SymInt[] output_padding, SymInt groups, bool "
+      "benchmark, bool deterministic, bool cudnn_enabled, bool allow_tf32) -> Tensor";
+  template <class G>
+  static void decompose(G& g) {
+    g.forward("aten::convolution");
+  }
+};
+
+struct UnderscoreConvolutionDeprecated {
+  static constexpr std::string_view schema =
+      "aten::_convolution.deprecated(Tensor input, Tensor weight, Tensor? bias, SymInt[] stride, "
+      "SymInt[] padding, SymInt[] dilation, bool transposed, int[] output_padding, SymInt groups, "
+      "bool benchmark, bool deterministic, bool cudnn_enabled) -> Tensor";
+  template <class G>
+  static void decompose(G& g) {
+    g.forward("aten::convolution");
+  }
+};
+
+// Gradients are convolutions again:
+//   input   the other direction (transposed or not) over grad_output, with the same weight
+//   weight  input and grad_output, batch and channels exchanged, stride and dilation exchanged
+//   bias    grad_output summed over all but its channels
+template <class G>
+void decompose_backward(G& g) {
+  auto grad = g.tensor("grad_output"), x = g.tensor("input"), w = g.tensor("weight");
+  const size_t spatial = static_cast<size_t>(x.rank()) - 2;
+  const auto stride = g.spatial("stride", spatial, 1), padding = g.spatial("padding", spatial, 0),
+             dilation = g.spatial("dilation", spatial, 1);
+  const bool transposed = g.boolean("transposed");
+  const int64_t groups = g.known_integer("groups");
+  const auto& mask = *g.arg("output_mask").list();
+  decltype(x) grad_input, grad_weight, grad_bias;
+
+  if (*mask[0].boolean()) {
+    auto output_padding = g.sizes(x);
+    output_padding.erase(output_padding.begin(), output_padding.begin() + 2);
+    for (size_t d = 0; d < spatial; ++d) {
+      // What the sizes of a transposed convolution of grad_output leave open.
+      auto reach = (g.size(grad, d + 2) - 1) * stride[d] - 2 * padding[d] +
+                   (g.size(w, d + 2) - 1) * dilation[d] + 1;
+      output_padding[d] = transposed ? output_padding[d] * 0 : output_padding[d] - reach;
+    }
+    grad_input = g("aten::convolution", grad, w, nullptr, stride, padding, dilation, !transposed,
+                   output_padding, groups);
+  }
+  if (*mask[1].boolean()) {
+    // The wide operand is walked with the stride, the narrow one acts as the kernel.
+    auto wide = transposed ? grad : x, narrow = transposed ? x : grad;
+    const auto n = g.size(wide, 0);
+    // wide [N, G*A, ...] -> [A, G*N, ...]; narrow [N, G*B, ...] -> [G*B, N, ...]
+    auto wide_sizes = g.sizes(wide);
+    const auto each = floor_div(wide_sizes[1], groups);
+    wide_sizes[1] = each;
+    wide_sizes.insert(wide_sizes.begin() + 1, groups);
+    std::vector<int64_t> order{2, 1, 0}, swap{1, 0};
+    for (size_t d = 0; d < spatial; ++d) {
+      order.push_back(static_cast<int64_t>(d) + 3);
+      swap.push_back(static_cast<int64_t>(d) + 2);
+    }
+    auto split = g.permute(g.reshape(wide, wide_sizes), order);
+    wide_sizes = g.sizes(split);
+    wide_sizes[1] = n * groups;
+    wide_sizes.erase(wide_sizes.begin() + 2);
+    const std::vector<int64_t> zeros(spatial, 0);
+    auto all = g("aten::convolution", g.reshape(split, wide_sizes), g.permute(narrow, swap),
+                 nullptr, dilation, padding, stride, false, zeros, groups);
+    // [A, G*B, taps and more] -> [G*B, A, taps]
+    grad_weight = g.permute(all, swap);
+    for (size_t d = 0; d < spatial; ++d)
+      if (!same(g.size(grad_weight, d + 2), g.size(w, d + 2)))
+        grad_weight = g("aten::slice.Tensor", grad_weight, d + 2, 0, g.size(w, d + 2));
+  }
+  if (*mask[2].boolean()) {
+    std::vector<int64_t> dims{0};
+    for (size_t d = 0; d < spatial; ++d) dims.push_back(static_cast<int64_t>(d) + 2);
+    grad_bias = g("aten::sum.dim_IntList", grad, dims, false);
+  }
+  g.results({grad_input, grad_weight, grad_bias});
+}
+
+struct ConvolutionBackward {
+  static constexpr std::string_view schema =
+      "aten::convolution_backward(Tensor grad_output, Tensor input, Tensor weight, SymInt[]? "
+      "bias_sizes, SymInt[] stride, SymInt[] padding, SymInt[] dilation, bool transposed, SymInt[] "
+      "output_padding, SymInt groups, bool[3] output_mask) -> (Tensor, Tensor, Tensor)";
+  template <class G>
+  static void decompose(G& g) {
+    decompose_backward(g);
+  }
+};
+
+struct ConvolutionBackwardOverrideable {
+  static constexpr std::string_view schema =
+      "aten::convolution_backward_overrideable(Tensor grad_output, Tensor input, Tensor weight, "
+      "SymInt[] stride, SymInt[] padding, SymInt[] dilation, bool transposed, SymInt[] "
+      "output_padding, SymInt groups, bool[3] output_mask) -> (Tensor grad_input, Tensor "
+      "grad_weight, Tensor grad_bias)";
+  template <class G>
+  static void decompose(G& g) {
+    decompose_backward(g);
+  }
+};
+
+using Ops = OpList<Convolution, ConvolutionOverrideable, UnderscoreConvolution,
+                   UnderscoreConvolutionDeprecated, ConvolutionBackward,
+                   ConvolutionBackwardOverrideable>;
+
+}  // namespace portfire::ops::convolution

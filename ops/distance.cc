@@ -1,0 +1,113 @@
+#include "ops/distance.h"
+
+#include <cmath>
+#include <limits>
+
+#include "ops/element.h"
+#include "ops/strips.h"
+
+namespace portfire::ops::distance {
+namespace {
+
+template <class Step>
+double folded(const double* x, const double* y, int64_t m, Step step) {
+  double total = 0;
+  for (int64_t i = 0; i < m; ++i) total = step(total, std::fabs(x[i] - y[i]));
+  return total;
+}
+double norm_of_difference(const double* x, const double* y, int64_t m, double p) {
+  if (p == 2) return std::sqrt(folded(x, y, m, [](double t, double d) { return t + d * d; }));
+  if (p == 1) return folded(x, y, m, [](double t, double d) { return t + d; });
+  if (p == 0) return folded(x, y, m, [](double t, double d) { return t + (d != 0); });
+  if (std::isinf(p)) return folded(x, y, m, [](double t, double d) { return d > t || d != d ? d : t; });
+  return std::pow(folded(x, y, m, [p](double t, double d) { return t + std::pow(d, p); }), 1 / p);
+}
+
+Error check_matrix(const TensorView& x) {
+  if (x.rank() < 2) return Error::make(Code::bad_argument, "%s (expected rank 2 or more)", TypeText(x).c_str());
+  if (!is_floating(x.dtype))
+    return Error::make(Code::bad_argument, "distances of %s (expected a floating dtype)", TypeText(x).c_str());
+  return {};
+}
+Shape batch(const TensorView& x) {
+  Shape s = x.shape;
+  s.rank -= 2;
+  return s;
+}
+// The offset of the matrix at a batch index, aligned at the back; size 1 broadcasts.
+int64_t matrix_offset(const TensorView& x, const Index& at, int batch_rank) {
+  int64_t sum = 0;
+  for (int d = 0; d < x.rank() - 2; ++d)
+    if (x.size(d) != 1) sum += at[d + batch_rank - (x.rank() - 2)] * x.strides[d];
+  return sum;
+}
+// All rows of the matrix at `offset`, one after the other.
+void load_matrix(const TensorView& x, int64_t offset, double* to) {
+  const int r = x.rank() - 2;
+  const int64_t m = x.size(r + 1);
+  for (int64_t i = 0; i < x.size(r); ++i) load(x, offset + i * x.strides[r], x.strides[r + 1], m, to + i * m);
+}
+size_t matrix_bytes(const TensorView& x) {
+  return static_cast<size_t>(x.size(x.rank() - 2) * x.size(x.rank() - 1)) * sizeof(double);
+}
+
+}  // namespace
+
+Error CdistForward::infer(const Args& a, std::span<TensorSpec> outs) {
+  const TensorView &x = a.tensor(0), &y = a.tensor(1);
+  PF_TRY(check_matrix(x));
+  PF_TRY(check_matrix(y));
+  if (x.size(x.rank() - 1) != y.size(y.rank() - 1))
+    return Error::make(Code::bad_argument, "rows of different lengths: %s and %s", TypeText(x).c_str(), TypeText(y).c_str());
+  PF_TRY(broadcast(batch(x), batch(y), &outs[0].shape));
+  outs[0].dtype = promote(x.dtype, y.dtype);
+  outs[0].shape.push(x.size(x.rank() - 2));
+  outs[0].shape.push(y.size(y.rank() - 2));
+  return {};
+}
+size_t CdistForward::scratch(const Args& a) { return matrix_bytes(a.tensor(0)) + matrix_bytes(a.tensor(1)); }
+
+Error CdistForward::reference(const Args& a, std::span<TensorView> outs) {
+  const TensorView &x = a.tensor(0), &y = a.tensor(1), &out = outs[0];
+  const int r = out.rank() - 2;
+  const int64_t n = out.size(r), k = out.size(r + 1), m = x.size(x.rank() - 1);
+  if (a.context().scratch.size() < scratch(a)) return Error::make(Code::out_of_memory, "no memory for two matrices");
+  double* xs = reinterpret_cast<double*>(a.context().scratch.data());
+  double* ys = xs + n * m;
+  for (Index at(batch(out)); at.valid(); at.next()) {
+    load_matrix(x, matrix_offset(x, at, r), xs);
+    load_matrix(y, matrix_offset(y, at, r), ys);
+    int64_t to = 0;
+    for (int d = 0; d < r; ++d) to += at[d] * out.strides[d];
+    for (int64_t i = 0; i < n; ++i)
+      for (int64_t j = 0; j < k; ++j)
+        store_one(out, to + i * out.strides[r] + j * out.strides[r + 1],
+                  norm_of_difference(xs + i * m, ys + j * m, m, a.real(2)));
+  }
+  return {};
+}
+
+Error PdistForward::infer(const Args& a, std::span<TensorSpec> outs) {
+  const TensorView& x = a.tensor(0);
+  PF_TRY(check_matrix(x));
+  if (x.rank() != 2) return Error::make(Code::bad_argument, "%s (expected rank 2)", TypeText(x).c_str());
+  outs[0].dtype = x.dtype;
+  outs[0].shape.push(x.size(0) * (x.size(0) - 1) / 2);
+  return {};
+}
+size_t PdistForward::scratch(const Args& a) { return matrix_bytes(a.tensor(0)); }
+
+Error PdistForward::reference(const Args& a, std::span<TensorView> outs) {
+  const TensorView& x = a.tensor(0);
+  if (a.context().scratch.size() < scratch(a)) return Error::make(Code::out_of_memory, "no memory for a matrix");
+  double* xs = reinterpret_cast<double*>(a.context().scratch.data());
+  load_matrix(x, 0, xs);
+  const int64_t n = x.size(0), m = x.size(1);
+  int64_t to = 0;
+  for (int64_t i = 0; i < n; ++i)
+    for (int64_t j = i + 1; j < n; ++j, to += outs[0].strides[0])
+      store_one(outs[0], to, norm_of_difference(xs + i * m, xs + j * m, m, a.real(1)));
+  return {};
+}
+
+}  // namespace portfire::ops::distance

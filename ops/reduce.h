@@ -1,0 +1,89 @@
+// Reductions over dimensions: sum, prod, mean, amax, amin, any, all, var.
+// NaN goes through all of them. `dim` None or [] reduces every dimension (any, all: [] none).
+#pragma once
+
+#include "ops/composite.h"
+
+namespace portfire::ops::reduce {
+
+// sum_j x_j; integers and bool in i64. `dtype` converts the elements first.
+struct Sum {
+  static constexpr std::string_view schema =
+      "aten::sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor";
+  static Error infer(const Args& a, std::span<TensorSpec> outs);
+  static Error reference(const Args& a, std::span<TensorView> outs);
+};
+// sum_j x_j / n
+struct Mean {
+  static constexpr std::string_view schema =
+      "aten::mean.dim(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor";
+  static Error infer(const Args& a, std::span<TensorSpec> outs);
+  static Error reference(const Args& a, std::span<TensorView> outs);
+};
+// prod_j x_j; integers and bool in i64
+struct Prod {
+  static constexpr std::string_view schema = "aten::prod(Tensor self, *, ScalarType? dtype=None) -> Tensor";
+  static Error infer(const Args& a, std::span<TensorSpec> outs);
+  static Error reference(const Args& a, std::span<TensorView> outs);
+};
+struct ProdDim {
+  static constexpr std::string_view schema =
+      "aten::prod.dim_int(Tensor self, int dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor";
+  static Error infer(const Args& a, std::span<TensorSpec> outs);
+  static Error reference(const Args& a, std::span<TensorView> outs);
+};
+// max_j x_j
+struct Amax {
+  static constexpr std::string_view schema = "aten::amax(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor";
+  static Error infer(const Args& a, std::span<TensorSpec> outs);
+  static Error reference(const Args& a, std::span<TensorView> outs);
+};
+// min_j x_j
+struct Amin {
+  static constexpr std::string_view schema = "aten::amin(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor";
+  static Error infer(const Args& a, std::span<TensorSpec> outs) { return Amax::infer(a, outs); }
+  static Error reference(const Args& a, std::span<TensorView> outs);
+};
+// Is some x_j != 0? The result is bool, of u8 it is u8.
+struct Any {
+  static constexpr std::string_view schema =
+      "aten::any.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor";
+  static Error infer(const Args& a, std::span<TensorSpec> outs);
+  static Error reference(const Args& a, std::span<TensorView> outs);
+};
+// Is every x_j != 0?
+struct All {
+  static constexpr std::string_view schema =
+      "aten::all.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor";
+  static Error infer(const Args& a, std::span<TensorSpec> outs) { return Any::infer(a, outs); }
+  static Error reference(const Args& a, std::span<TensorView> outs);
+};
+// sum_j (x_j - mean)^2 / max(0, n - correction); correction None is 1
+struct Var {
+  static constexpr std::string_view schema =
+      "aten::var.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor";
+  static Error infer(const Args& a, std::span<TensorSpec> outs);
+  static Error reference(const Args& a, std::span<TensorView> outs);
+};
+
+PF_COMPOSITE(SumAll, "aten::sum(Tensor self, *, ScalarType? dtype=None) -> Tensor") {
+  g.result(g("aten::sum.dim_IntList", g.tensor("self"), nullptr, false, g.arg("dtype")));
+}
+PF_COMPOSITE(MeanAll, "aten::mean(Tensor self, *, ScalarType? dtype=None) -> Tensor") {
+  g.result(g("aten::mean.dim", g.tensor("self"), nullptr, false, g.arg("dtype")));
+}
+PF_COMPOSITE(AnyAll, "aten::any(Tensor self) -> Tensor") { g.result(g("aten::any.dims", g.tensor("self"))); }
+PF_COMPOSITE(AllAll, "aten::all(Tensor self) -> Tensor") { g.result(g("aten::all.dims", g.tensor("self"))); }
+PF_COMPOSITE(AnyDim, "aten::any.dim(Tensor self, int dim, bool keepdim=False) -> Tensor") {
+  g.result(g("aten::any.dims", g.tensor("self"), g.list(g.arg("dim")), g.arg("keepdim")));
+}
+PF_COMPOSITE(AllDim, "aten::all.dim(Tensor self, int dim, bool keepdim=False) -> Tensor") {
+  g.result(g("aten::all.dims", g.tensor("self"), g.list(g.arg("dim")), g.arg("keepdim")));
+}
+PF_COMPOSITE(MaxAll, "aten::max(Tensor self) -> Tensor") { g.result(g("aten::amax", g.tensor("self"))); }
+PF_COMPOSITE(MinAll, "aten::min(Tensor self) -> Tensor") { g.result(g("aten::amin", g.tensor("self"))); }
+
+using Ops = OpList<Sum, Mean, Prod, ProdDim, Amax, Amin, Any, All, Var, SumAll, MeanAll, AnyAll, AllAll, AnyDim, AllDim,
+                   MaxAll, MinAll>;
+
+}  // namespace portfire::ops::reduce
