@@ -51,7 +51,7 @@ Error EmbeddingBag::infer(const Args& a, std::span<TensorSpec> outs) {
   if (a.boolean(7) && offsets.size(0) < 1) return Error::make(Code::bad_argument, "include_last_offset without offsets");
   const int64_t bags = offsets.size(0) - a.boolean(7);
   outs[0] = {table.dtype, shape_of({bags, table.size(1)})};
-  outs[1] = {indices.dtype, shape_of({mode == kSum ? 0 : indices.size(0)})};
+  outs[1] = {indices.dtype, shape_of({mode == kSum && a.integer(8, -1) < 0 ? 0 : indices.size(0)})};
   outs[2] = {indices.dtype, shape_of({bags})};
   outs[3] = {indices.dtype, mode == kMax ? outs[0].shape : shape_of({bags})};
   return {};
@@ -74,7 +74,7 @@ Error EmbeddingBag::reference(const Args& a, std::span<TensorView> outs) {
       const int64_t row = bags.index(i * bags.index_step);
       if (!bags.index.valid(row)) return bags.index.out_of_range(row, 0);
       rows += row != padding;
-      if (mode != kSum) store_int(outs[1], i * outs[1].strides[0], b);
+      if (outs[1].size(0) > 0) store_int(outs[1], i * outs[1].strides[0], b);
     }
     for (int64_t c = 0; c < columns; ++c) {
       double value = 0;

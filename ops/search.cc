@@ -9,9 +9,6 @@
 namespace portfire::ops::search {
 namespace {
 
-bool before(double a, double b) { return b != b ? a == a : a < b; }
-bool before(int64_t a, int64_t b) { return a < b; }
-
 // One row, in the wider type of the two tensors.
 template <class T, class Load>
 int64_t find(Load item, int64_t n, T value, bool right) {
@@ -19,7 +16,7 @@ int64_t find(Load item, int64_t n, T value, bool right) {
   while (low < high) {
     const int64_t middle = low + (high - low) / 2;
     const T x = item(middle);
-    if (right ? !before(value, x) : before(x, value))
+    if (right ? !(x > value) : !(x >= value))
       low = middle + 1;
     else
       high = middle;

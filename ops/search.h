@@ -6,7 +6,7 @@
 namespace portfire::ops::search {
 
 // y_i = the number of items of the sorted row that are < x_i (right: <= x_i); rows are the last
-// dimension. NaN is larger than everything. `sorter` names the row's items in sorted order.
+// dimension. What compares with NaN counts as smaller. `sorter` names the row's items in sorted order.
 struct Searchsorted {
   static constexpr std::string_view schema =
       "aten::searchsorted.Tensor(Tensor sorted_sequence, Tensor self, *, bool out_int32=False, bool right=False, "
