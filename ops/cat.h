@@ -84,6 +84,29 @@ PF_AT_LEAST(2)
 PF_AT_LEAST(3)
 #undef PF_AT_LEAST
 
+// Each tensor padded with zeros along dim to `num_chunks` equal chunks; chunks side by side, flattened
+// from dim on: [.., num_chunks, sum of their elements].
+template <class G>
+void chunk_cat(G& g) {
+  auto list = g.tensors("tensors");
+  const int64_t dim = g.dim("dim", list.at(0).rank()), chunks = g.known_integer("num_chunks");
+  for (auto& t : list) {
+    auto n = g.size(t, dim), each = floor_div(n + (chunks - 1), chunks);
+    std::vector<typename G::Int> pad(2 * (t.rank() - dim), 0);
+    pad.back() = each * chunks - n;
+    t = g("aten::constant_pad_nd", t, pad);
+    std::vector<typename G::Int> sizes;
+    typename G::Int rest = each;
+    for (int64_t d = 0; d < dim; ++d) sizes.push_back(g.size(t, d));
+    for (int64_t d = dim + 1; d < t.rank(); ++d) rest = rest * g.size(t, d);
+    sizes.push_back(chunks);
+    sizes.push_back(rest);
+    t = g.reshape(t, sizes);
+  }
+  g.result(g("aten::cat", list, dim + 1));
+}
+PF_JOIN(ChunkCat, "aten::_chunk_cat(Tensor[] tensors, int dim, int num_chunks) -> Tensor", chunk_cat(g))
+
 // Tensor i varies along dimension i; "xy" swaps the first two dimensions.
 template <class G>
 void meshgrid(G& g, bool swap) {
@@ -144,6 +167,6 @@ PF_JOIN(Combinations, "aten::combinations(Tensor self, int r=2, bool with_replac
 
 using Ops = OpList<Cat, Stack, Concat, Concatenate, StackInner, Hstack, Vstack, RowStack, Dstack, ColumnStack, Atleast1,
                    Atleast1Sequence, Atleast2, Atleast2Sequence, Atleast3, Atleast3Sequence, Meshgrid, MeshgridIndexing,
-                   CartesianProd, Combinations>;
+                   CartesianProd, Combinations, ChunkCat>;
 
 }  // namespace portfire::ops::cat

@@ -72,7 +72,7 @@ struct Copy {
     const auto sizes = g.sizes(self);
     bool equal = src.rank() == self.rank();
     for (int d = 0; equal && d < self.rank(); ++d) equal = same(g.size(src, d), sizes[d]);
-    g.result(equal ? src : g("aten::expand", src, sizes));
+    g.result(g("aten::clone", equal ? src : g("aten::expand", src, sizes)));
   }
 };
 
@@ -85,13 +85,12 @@ struct Copy {
       __VA_ARGS__;                                       \
     }                                                    \
   };
-// Values are never changed once made, so what only asks for another owner is the tensor itself.
 #define PF_SAME(type, schema_text) PF_COPY(type, schema_text, g.result(x))
 PF_SAME(Alias, "aten::alias(Tensor(a) self) -> Tensor(a)")
 PF_SAME(Detach, "aten::detach(Tensor(a) self) -> Tensor(a)")
 PF_SAME(Lift, "aten::lift(Tensor self) -> Tensor")
 PF_SAME(LiftFresh, "aten::lift_fresh(Tensor(a) self) -> Tensor(a)")
-PF_SAME(LazyClone, "aten::_lazy_clone(Tensor self) -> Tensor")
+PF_COPY(LazyClone, "aten::_lazy_clone(Tensor self) -> Tensor", g.result(g("aten::clone", x)))
 PF_SAME(Data, "aten::data(Tensor self) -> Tensor")
 PF_SAME(Cpu, "aten::cpu(Tensor(a) self) -> Tensor(b|a)")
 PF_SAME(PinMemory, "aten::pin_memory(Tensor(a) self, Device? device=None) -> Tensor(a)")
@@ -101,30 +100,35 @@ PF_SAME(ResolveNeg, "aten::resolve_neg(Tensor(a) self) -> Tensor(a)")
 PF_COPY(Contiguous, "aten::contiguous(Tensor(a) self, *, MemoryFormat memory_format=contiguous_format) -> Tensor(a)",
         g.result(g.contiguous(x)))
 
+// x itself where it is of that dtype already, unless a copy is asked for.
+template <class G>
+void convert(G& g, typename G::Tensor x, DType to) {
+  g.result(x.dtype() == to && g.boolean("copy") ? g("aten::clone", x) : g.cast(x, to));
+}
 PF_COPY(ToDtype,
         "aten::to.dtype(Tensor(a) self, ScalarType dtype, bool non_blocking=False, bool copy=False, "
         "MemoryFormat? memory_format=None) -> Tensor(a)",
-        g.result(g.cast(x, g.dtype("dtype").value_or(x.dtype()))))
+        convert(g, x, g.dtype("dtype").value_or(x.dtype())))
 PF_COPY(ToDtypeLayout,
         "aten::to.dtype_layout(Tensor(a) self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, "
         "bool? pin_memory=None, bool non_blocking=False, bool copy=False, MemoryFormat? memory_format=None) -> "
         "Tensor(a)",
-        g.result(g.cast(x, g.dtype("dtype").value_or(x.dtype()))))
+        convert(g, x, g.dtype("dtype").value_or(x.dtype())))
 PF_COPY(ToDevice,
         "aten::to.device(Tensor(a) self, Device device, ScalarType dtype, bool non_blocking=False, bool copy=False, "
         "MemoryFormat? memory_format=None) -> Tensor(a)",
-        g.result(g.cast(x, g.dtype("dtype").value_or(x.dtype()))))
+        convert(g, x, g.dtype("dtype").value_or(x.dtype())))
 PF_COPY(ToPrimDevice,
         "aten::to.prim_Device(Tensor(a) self, Device? device, int? dtype=None, bool non_blocking=False, "
         "bool copy=False) -> Tensor(b|a)",
-        g.result(g.cast(x, g.dtype("dtype").value_or(x.dtype()))))
+        convert(g, x, g.dtype("dtype").value_or(x.dtype())))
 PF_COPY(ToPrimDtype,
         "aten::to.prim_dtype(Tensor(a) self, int? dtype=None, bool non_blocking=False, bool copy=False) -> Tensor(b|a)",
-        g.result(g.cast(x, g.dtype("dtype").value_or(x.dtype()))))
+        convert(g, x, g.dtype("dtype").value_or(x.dtype())))
 PF_COPY(ToOther,
         "aten::to.other(Tensor(a) self, Tensor other, bool non_blocking=False, bool copy=False, "
         "MemoryFormat? memory_format=None) -> Tensor(a)",
-        g.result(g.cast(x, g.tensor("other").dtype())))
+        convert(g, x, g.tensor("other").dtype()))
 PF_COPY(TypeAs, "aten::type_as(Tensor self, Tensor other) -> Tensor", g.result(g.cast(x, g.tensor("other").dtype())))
 
 #define PF_CAST(name, to) \

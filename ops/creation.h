@@ -135,7 +135,7 @@ struct FillTensor {
   template <class G>
   static void decompose(G& g) {
     auto x = g.tensor("self");
-    g.result(g("aten::expand", g.cast(g.tensor("value"), x.dtype()), g.sizes(x)));
+    g.result(g("aten::clone", g("aten::expand", g.cast(g.tensor("value"), x.dtype()), g.sizes(x))));
   }
 };
 

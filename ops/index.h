@@ -13,17 +13,20 @@ bool has_mask(G& g) {
 }
 
 // The indices with each mask replaced by the places where it is true: one list for each of its
-// dimensions. The length of those lists depends on data.
+// dimensions. The length of those lists depends on data, unless another list tells it.
 template <class G>
 std::vector<typename G::Tensor> without_masks(G& g) {
   std::vector<typename G::Tensor> out;
+  typename G::Int expected = 1;
+  for (auto i : g.tensors("indices"))
+    if (i && i.dtype() != DType::boolean && i.dtype() != DType::u8 && i.rank() == 1) expected = g.size(i, 0);
   for (auto i : g.tensors("indices")) {
     if (!i || (i.dtype() != DType::boolean && i.dtype() != DType::u8)) {
       out.push_back(i);
       continue;
     }
     if (i.rank() == 0) g.refuse("a mask of rank 0");
-    auto places = g("aten::nonzero", i);
+    auto places = same(expected, 1) ? g("aten::nonzero", i) : g("aten::nonzero_static", i, expected);
     for (int d = 0; d < i.rank(); ++d) out.push_back(g("aten::select.int", places, 1, d));
   }
   return out;
@@ -61,31 +64,50 @@ struct IndexPut {
     g.result(g("aten::index_put", g.tensor("self"), without_masks(g), g.tensor("values"), g.arg("accumulate")));
   }
 
-  // One mask over the leading dimensions needs no lists of places.
+  // One mask needs no lists of places.
   template <class G>
   static typename G::Tensor put_by_mask(G& g) {
-    auto x = g.tensor("self"), values = g.tensor("values");
-    auto indices = g.tensors("indices");
-    typename G::Tensor mask = indices.at(0);
-    for (size_t i = 1; i < indices.size(); ++i)
-      if (indices[i]) return {};
-    if (!mask || mask.rank() == 0) return {};
-    const int rest = x.rank() - mask.rank(), rows = values.rank() - rest - 1;  // the dimension along the places
-    if (rest < 0 || rows > 0) return {};
+    auto x = g.tensor("self"), values = g.tensor("values"), whole = x;
+    const auto indices = g.tensors("indices");
+    typename G::Tensor mask;
+    int first = 0;
+    for (size_t i = 0; i < indices.size(); ++i) {
+      if (!indices[i]) continue;
+      if (mask) return {};
+      mask = indices[i];
+      first = static_cast<int>(i);
+    }
+    const int rest = x.rank() - mask.rank();  // dimensions that the mask does not cover
+    if (mask.rank() == 0 || rest < first || values.rank() > rest + 1) return {};
+    // The dimensions of the mask come to the front, in the values that of the places.
+    std::vector<int64_t> forth, back(x.rank());
+    if (first > 0) {
+      for (int d = 0; d < x.rank(); ++d) forth.push_back(d < mask.rank() ? d + first : d < mask.rank() + first ? d - mask.rank() : d);
+      for (int d = 0; d < x.rank(); ++d) back[forth[d]] = d;
+      x = g.permute(x, forth);
+      if (values.rank() > rest - first) {
+        while (values.rank() < rest + 1) values = g("aten::unsqueeze", values, 0);
+        values = g("aten::movedim.int", values, first, 0);
+      }
+    }
     auto sizes = g.sizes(mask);
     sizes.resize(x.rank(), 1);
     mask = g.reshape(g.cast(mask, DType::boolean), sizes);
     const bool accumulate = g.boolean("accumulate");
-    if (rows < 0 || same(g.size(values, 0), 1)) {
-      if (rows == 0) values = g("aten::select.int", values, 0, 0);
-      return g.where(mask, accumulate ? x + values : values, x);
+    typename G::Tensor y;
+    if (values.rank() <= rest || same(g.size(values, 0), 1)) {
+      if (values.rank() > rest) values = g("aten::select.int", values, 0, 0);
+      y = g.where(mask, accumulate ? x + values : values, x);
+    } else {
+      auto full = g.sizes(values);
+      for (int d = 1; d < values.rank(); ++d) full[d] = g.size(x, x.rank() - rest + d - 1);
+      values = g("aten::expand", values, full);
+      mask = g("aten::expand", mask, g.sizes(x));
+      auto base = accumulate ? g.full(g.sizes(x), 0, x.dtype()) : x;
+      y = g("aten::masked_scatter", base, mask, values);
+      if (accumulate) y = x + y;
     }
-    auto full = g.sizes(values);
-    for (int d = 1; d < values.rank(); ++d) full[d] = g.size(x, x.rank() - rest + d - 1);
-    values = g("aten::expand", values, full);
-    mask = g("aten::expand", mask, g.sizes(x));
-    auto zero = g.full(g.sizes(x), 0, x.dtype());
-    return accumulate ? x + g("aten::masked_scatter", zero, mask, values) : g("aten::masked_scatter", x, mask, values);
+    return first > 0 ? g.permute(y, back) : y;
   }
 };
 

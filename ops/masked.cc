@@ -25,12 +25,6 @@ void each_pair(const Shape& shape, const TensorView& a, const TensorView& b, F f
     for (int64_t j = 0; j < r.length(); ++j) f(r.offset(0) + j * r.step(0), r.offset(1) + j * r.step(1));
 }
 
-int64_t count_true(const TensorView& t) {
-  int64_t n = 0;
-  each_pair(t.shape, t, t, [&](int64_t i, int64_t) { n += is_true(t, i); });
-  return n;
-}
-
 }  // namespace
 
 Error MaskedFillScalar::infer(const Args& a, std::span<TensorSpec> outs) {
@@ -82,11 +76,9 @@ Error MaskedSelect::infer(const Args& a, std::span<TensorSpec> outs) {
   PF_TRY(check_mask(mask));
   Shape both;
   PF_TRY(broadcast(x.shape, mask.shape, &both));
-  int64_t n = both.numel();
-  if (mask.data) n = count_true(broadcast_view(mask, both));
   outs[0].dtype = x.dtype;
   outs[0].shape = Shape();
-  outs[0].shape.push(n);
+  outs[0].shape.push(both.numel());
   return {};
 }
 Error MaskedSelect::reference(const Args& a, std::span<TensorView> outs) {
@@ -106,7 +98,7 @@ Error Nonzero::infer(const Args& a, std::span<TensorSpec> outs) {
   const TensorView& x = a.tensor(0);
   outs[0].dtype = DType::i64;
   outs[0].shape = Shape();
-  outs[0].shape.push(x.data ? count_true(x) : x.numel());
+  outs[0].shape.push(x.numel());
   outs[0].shape.push(x.rank());
   return {};
 }

@@ -24,24 +24,18 @@ struct Tile {
   }
 };
 
-// i repeated repeats_i times. The number of results depends on data: `output_size` or, without it,
-// what the repeats sum to.
+// i repeated repeats_i times. The size of the result is `output_size` or, without it, what the repeats
+// sum to, which only the data tell. Position j shows where j falls among the sums of the repeats.
 struct RepeatInterleave {
   static constexpr std::string_view schema =
       "aten::repeat_interleave.Tensor(Tensor repeats, *, SymInt? output_size=None) -> Tensor";
-  static Error infer(const Args& a, std::span<TensorSpec> outs);
-  static Error reference(const Args& a, std::span<TensorView> outs);
-  static constexpr bool data_dependent = true;
-  // With a known number of results, i is where position j falls among the sums of the repeats.
-  template <class G>
-  static bool whole(G& g) {
-    return g.none("output_size");
-  }
   template <class G>
   static void decompose(G& g) {
     auto repeats = g.tensor("repeats");
-    auto ends = g("aten::cumsum", repeats, 0), at = g("aten::arange", g.integer("output_size"), repeats.dtype());
-    g.result(g("aten::searchsorted.Tensor", ends, at, repeats.dtype() == DType::i32, true));
+    auto ends = g("aten::cumsum", repeats, 0);
+    auto n = g.none("output_size") ? g.item(g("aten::sum", repeats)) : g.integer("output_size");
+    auto at = g("aten::arange", n, repeats.dtype());
+    g.result(g("aten::searchsorted.Tensor", g.cast(ends, repeats.dtype()), at, repeats.dtype() == DType::i32, true));
   }
 };
 
@@ -74,7 +68,7 @@ struct RepeatInterleaveInt {
     const auto repeats = g.integer("repeats");
     sizes[dim] = sizes[dim] * repeats;
     wide.insert(wide.begin() + dim + 1, repeats);
-    g.result(g.reshape(g("aten::expand", g("aten::unsqueeze", x, dim + 1), wide), sizes));
+    g.result(g("aten::clone", g.reshape(g("aten::expand", g("aten::unsqueeze", x, dim + 1), wide), sizes)));
   }
 };
 

@@ -111,7 +111,7 @@ struct NarrowCopy {
   }
   template <class G>
   static void decompose(G& g) {
-    g.forward("aten::narrow");
+    g.forward_copy("aten::narrow");
   }
 };
 

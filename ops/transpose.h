@@ -73,9 +73,13 @@ PF_TRANSPOSE(Adjoint, "aten::adjoint(Tensor(a) self) -> Tensor(a)",
              g.result(conjugate(g, swap_last(g, g.tensor("self")))))
 PF_TRANSPOSE(MatrixH, "aten::matrix_H(Tensor(a) self) -> Tensor(a)",
              g.result(conjugate(g, reverse_dims(g, g.tensor("self")))))
+// Here, not beside diagonal: it is only another default.
+PF_TRANSPOSE(LinalgDiagonal,
+             "aten::linalg_diagonal(Tensor(a) A, *, int offset=0, int dim1=-2, int dim2=-1) -> Tensor(a)",
+             g.result(g("aten::diagonal", g.tensor("A"), g.arg("offset"), g.arg("dim1"), g.arg("dim2"))))
 #undef PF_TRANSPOSE
 
 using Ops = OpList<MovedimInt, MovedimList, MoveaxisInt, MoveaxisList, Swapaxes, Swapdims, NumpyT, MT, MH, Adjoint,
-                   MatrixH>;
+                   MatrixH, LinalgDiagonal>;
 
 }  // namespace portfire::ops::transpose

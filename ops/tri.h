@@ -70,7 +70,8 @@ struct Diag {
   template <class G>
   static void decompose(G& g) {
     auto x = g.tensor("self");
-    g.result(g(x.rank() == 1 ? "aten::diag_embed" : "aten::diagonal", x, g.arg("diagonal"), 0, 1));
+    auto y = g(x.rank() == 1 ? "aten::diag_embed" : "aten::diagonal", x, g.arg("diagonal"), 0, 1);
+    g.result(x.rank() == 1 ? y : g("aten::clone", y));
   }
 };
 

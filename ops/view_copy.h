@@ -1,5 +1,5 @@
-// aten::view_copy and its kin: the views of ATen as copies. A functional graph needs no copies, so
-// the compiler makes them views; the references serve programs that other compilers made.
+// aten::view_copy and its kin: the views of ATen as copies. To the compiler they are a view and a
+// clone, which goes where nobody writes; the references serve programs that other compilers made.
 #pragma once
 
 #include "ops/complex_view.h"
@@ -62,7 +62,7 @@ inline Error transposed_matrix(const Args& a, TensorView& out) {
     }                                                        \
     template <class G>                                       \
     static void decompose(G& g) {                            \
-      g.forward(of);                                         \
+      g.forward_copy(of);                                    \
     }                                                        \
   };
 PF_VIEW_COPY(ExpandCopy, expand::Expand::view, "aten::expand",
@@ -122,7 +122,7 @@ struct ViewCopy {
   }
   template <class G>
   static void decompose(G& g) {
-    g.forward("aten::view");
+    g.forward_copy("aten::view");
   }
 };
 
@@ -130,7 +130,7 @@ struct SqueezeCopy {
   static constexpr std::string_view schema = "aten::squeeze_copy(Tensor self) -> Tensor";
   template <class G>
   static void decompose(G& g) {
-    g.forward("aten::squeeze");
+    g.forward_copy("aten::squeeze");
   }
 };
 

@@ -147,6 +147,11 @@ void Builder::forward(std::string_view op) {
   results_ = call(*info, std::move(args));
 }
 
+void Builder::forward_copy(std::string_view op) {
+  forward(op);
+  results_ = {Arg((*this)("aten::clone", Tensor{this, results_.at(0).ref()->id}))};
+}
+
 // --- building ---
 
 void Builder::refuse(std::string why) const {
@@ -280,7 +285,9 @@ Int Builder::size(Tensor t, int64_t d) {
   if (dim.is_static() && !type.unbounded) return dim.at[0];
   if (auto it = known_sizes_.find({t.id, d}); it != known_sizes_.end()) return {this, it->second};
   const OpInfo* op = find_op_info("aten::sym_size.int");
-  const ValueId id = append(*op, {Arg(t), Arg(d)}, {Type::integer(dim)})[0];
+  Type number = Type::integer(dim);
+  number.unbounded = type.unbounded;
+  const ValueId id = append(*op, {Arg(t), Arg(d)}, {number})[0];
   known_sizes_[{t.id, d}] = id;
   return {this, id};
 }
@@ -295,6 +302,14 @@ Int Builder::numel(Tensor t) {
   Int n = 1;
   for (Int s : sizes(t)) n = n * s;
   return n;
+}
+
+Int Builder::item(Tensor t, int64_t lower) {
+  Dim samples;
+  for (int k = 0; k < kAssignments; ++k) samples.at[k] = lower + (k == 0 ? 64 : k == 1 ? 0 : 7 * k * k);
+  Type type = Type::integer(samples);
+  type.unbounded = true;
+  return {this, append(*find_op_info("aten::_local_scalar_dense"), {Arg(t)}, {type})[0]};
 }
 
 Int Builder::scaled(Int n, double factor) {

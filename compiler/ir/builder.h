@@ -105,6 +105,8 @@ class Builder {
   void result_int(Int i) { results_ = {Arg(i)}; }
   // The result is that of another operator called with the same arguments (aliases).
   void forward(std::string_view op);
+  // The same in new memory: where `op` is a view and the result must not be one.
+  void forward_copy(std::string_view op);
 
   // --- building ---
   // The first result of `op` ("aten::add.Tensor"). Trailing arguments with defaults may be left out.
@@ -130,6 +132,8 @@ class Builder {
   Int size(Tensor t, int64_t d);  // negative d counts from the back
   std::vector<Int> sizes(Tensor t);
   Int numel(Tensor t);
+  // The one element of `t` as a size. Nothing is known of it but that it is at least `lower`.
+  Int item(Tensor t, int64_t lower = 0);
   Int scaled(Int n, double factor);             // trunc(n * factor)
 
   // Frequent helpers.

@@ -20,7 +20,9 @@ Int binary(const char* name, Int a, Int b) {
   const Dim x = a.samples(), y = b.samples();
   Dim out;
   for (int k = 0; k < kAssignments; ++k) out.at[k] = evaluate(op, x.at[k], y.at[k]);
-  return {g, g->append(*find_op_info(op), {Arg(a), Arg(b)}, {Type::integer(out)})[0]};
+  Type type = Type::integer(out);
+  for (const Int& x : {a, b}) type.unbounded |= !x.known() && g->graph().type(x.id).unbounded;
+  return {g, g->append(*find_op_info(op), {Arg(a), Arg(b)}, {type})[0]};
 }
 
 }  // namespace

@@ -15,17 +15,11 @@ using ir::Type;
 // bytes always fold, larger ones only where they do not exceed their operands.
 constexpr int64_t kSmall = 64 << 10, kLarge = 64 << 20;
 
-bool is_random(std::string_view op) {
-  for (const char* name : {"aten::rand", "aten::bernoulli", "aten::native_dropout", "aten::normal", "portfire::rand"})
-    if (op.substr(0, std::string_view(name).size()) == name) return true;
-  return op.substr(0, 11) == "aten::empty";
-}
-
 }  // namespace
 
 Result<Graph> fold_constants(Graph graph) {
   return rewrite(graph, [](Builder& b, const Node& n, std::vector<Arg>& args) -> std::optional<std::vector<Arg>> {
-    if (!n.op->op || n.outs.empty() || is_random(n.op->name) || n.op->op->data_dependent) return std::nullopt;
+    if (!n.op->op || n.outs.empty() || n.op->op->random || n.op->op->data_dependent) return std::nullopt;
     if (!n.op->op->infer && !n.op->op->view) return std::nullopt;
     Graph& g = b.graph();
     bool constant = true;

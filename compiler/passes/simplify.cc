@@ -54,9 +54,7 @@ std::string key_of(const Graph& g, const Arg& a) {
 
 bool is_pure(const Node& n) {
   if (!n.op->op || n.op->schema.returns.empty()) return false;
-  for (const char* name : {"aten::rand", "aten::bernoulli", "aten::native_dropout", "aten::copy_", "portfire::rand"})
-    if (n.op->name.substr(0, std::string_view(name).size()) == name) return false;
-  return true;
+  return !n.op->op->random && n.op->name != "aten::copy_";
 }
 
 }  // namespace
