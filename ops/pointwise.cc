@@ -49,9 +49,11 @@ bool run_complex(std::string_view name, Complex x, Complex y, Complex z, Complex
 // Complex operands, a real result.
 bool gives_real(std::string_view name) { return name == "abs" || name == "angle"; }
 
-// ATen computes these of 16-bit floats in f32 and takes a number as it is; elsewhere it rounds the
-// number to the tensor's dtype first.
-bool keeps_numbers(std::string_view name) { return name == "add" || name == "sub" || name == "mul" || name == "div"; }
+// ATen multiplies 16-bit floats by a number, or a tensor of one element, as it is, in f32; elsewhere
+// it rounds operands to the common dtype first.
+bool keeps_numbers(std::string_view name) { return name == "mul" || name == "div"; }
+
+bool is_number(const Value& v) { return v.kind != Value::Kind::tensor || v.tensor->numel() == 1; }
 
 Error common_dtype(const Pointwise& p, const Args& a, DType* out) {
   Promotion promotion;
@@ -128,8 +130,8 @@ Error run_pointwise(const Pointwise& p, const Args& a, std::span<TensorView> out
       double x[3] = {};
       if (first) x[0] = condition(a[0], at);
       for (size_t i = first; i < p.arity; ++i)
-        x[i] = operand<double>(a[i], at, a[i].kind == Value::Kind::tensor ? dtype : number_dtype);
-      if (scaled) x[p.arity - 1] *= a.real(p.arity);
+        x[i] = operand<double>(a[i], at, is_number(a[i]) ? number_dtype : dtype);
+      if (scaled) x[p.arity - 1] *= round_to(dtype, a.real(p.arity));
       store_real(out, at.offset(out), p.real(x[0], x[1], x[2]));
     }
   } else {

@@ -198,14 +198,14 @@ PF_COMPOSITE(Cov,
   }
   g.result(same(g.size(x, 0), 1) ? g.reshape(c, {}) : c);
 }
-// cov_ij / sqrt(cov_ii cov_jj), within [-1, 1]
+// cov_ij / sqrt(cov_ii cov_jj), where real within [-1, 1]
 PF_COMPOSITE(Corrcoef, "aten::corrcoef(Tensor self) -> Tensor") {
   auto c = g("aten::cov", g.tensor("self"));
   if (c.rank() == 0) return g.result(c / c);
   auto deviation = g("aten::sqrt", g("aten::diagonal", c));
   auto n = g.size(deviation, 0);
   auto r = c / g.reshape(deviation, {n, 1}) / g.reshape(deviation, {1, n});
-  g.result(g("portfire::minimum.Scalar", g("portfire::maximum.Scalar", r, -1), 1));
+  g.result(is_complex(r.dtype()) ? r : g("portfire::minimum.Scalar", g("portfire::maximum.Scalar", r, -1), 1));
 }
 
 using Ops = OpList<Var, VarDim, Std, StdDim, StdCorrection, VarMean, VarMeanDim, VarMeanCorrection, StdMean, StdMeanDim,
