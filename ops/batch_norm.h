@@ -15,7 +15,7 @@ namespace portfire::ops::batch_norm {
 template <class G, class T>
 T per_channel(G& g, T v, int rank, DType dtype) {
   auto sizes = g.sizes(v);
-  sizes.resize(static_cast<size_t>(rank) - 1, 1);
+  sizes.resize(rank > 2 ? static_cast<size_t>(rank) - 1 : 1, 1);
   return g.reshape(g.cast(v, dtype), sizes);
 }
 

@@ -13,38 +13,42 @@ namespace {
 enum Mode { kLinear, kNearest, kCubic };
 enum Padding { kZeros, kBorder, kReflection };
 
+// Places are computed as PyTorch does, rounded to the grid's dtype at each step: that decides where
+// nearest falls between two pixels, and in half types moves the weights visibly.
 struct Rule {
   Mode mode;
   Padding padding;
-  bool aligned;
+  bool aligned, flat;  // flat: two dimensions
+  DType dtype;
+  double round(double v) const { return round_to(dtype, v); }
 };
 
-// T is the precision of coordinates, which decides where nearest falls between two pixels.
-template <class T>
-T unnormalised(T x, int64_t size, bool aligned) {
-  const T n = static_cast<T>(size);
-  return aligned ? (x + 1) / 2 * (n - 1) : ((x + 1) * n - 1) / 2;
+double unnormalised(double x, int64_t size, const Rule& r) {
+  const double n = static_cast<double>(size);
+  x = r.round(x + 1);
+  if (r.aligned && r.flat) return r.round(x * r.round((n - 1) / 2));
+  if (r.aligned) return r.round(r.round(x / 2) * (n - 1));
+  if (r.flat) return r.round(r.round(x * r.round(n / 2)) - 0.5);
+  return r.round(r.round(r.round(x * n) - 1) / 2);
 }
 
-template <class T>
-T reflected(T x, int64_t size, bool aligned) {
+double reflected(double x, int64_t size, const Rule& r) {
   // Mirrors stand at the centres (aligned) or outer edges of the first and last pixel.
-  const T low = aligned ? T(0) : T(-0.5), span = static_cast<T>(aligned ? size - 1 : size);
+  const double low = r.aligned ? 0 : -0.5, span = static_cast<double>(r.aligned ? size - 1 : size);
   if (span <= 0) return 0;
-  x = std::fabs(x - low);
-  const T part = std::fmod(x, span), flips = std::floor(x / span);
-  return std::fmod(flips, T(2)) == 0 ? part + low : span - part + low;
+  x = r.round(std::fabs(r.round(x - low)));
+  const double part = r.round(std::fmod(x, span)), flips = std::floor(r.round(x / span));
+  return r.round((std::fmod(flips, 2) == 0 ? part : r.round(span - part)) + low);
 }
 
-template <class T>
-T padded(T x, int64_t size, const Rule& rule) {
-  if (rule.padding == kReflection) x = reflected(x, size, rule.aligned);
-  if (rule.padding != kZeros) x = x == x ? std::clamp(x, T(0), static_cast<T>(size - 1)) : T(0);
+double padded(double x, int64_t size, const Rule& r) {
+  if (r.padding == kReflection) x = reflected(x, size, r);
+  if (r.padding != kZeros) x = x == x ? std::clamp(x, 0.0, static_cast<double>(size - 1)) : 0.0;
   // What no index can be lies outside.
-  return x > T(-1e9) && x < T(1e9) ? x : T(-100);
+  return x > -1e9 && x < 1e9 ? x : -100;
 }
 
-// Along one dimension, input `first + t` counts with weight[t]; cubic taps are padded one by one.
+// Along one dimension, input index[t] counts with weight[t].
 struct Taps {
   int64_t index[4];
   double weight[4];
@@ -57,40 +61,25 @@ double cubic(double x) {  // Keys, 1981, a = -3/4
   return -0.75 * (((x - 5) * x + 8) * x - 4);
 }
 
-template <class T>
-Taps taps_of(T x, int64_t size, const Rule& rule) {
+Taps taps_of(double x, int64_t size, const Rule& r) {
   Taps taps{};
-  x = unnormalised(x, size, rule.aligned);
+  x = unnormalised(x, size, r);
   // A place that is not finite gives NaN, but for nearest and what padding brings back.
-  if (!std::isfinite(x) && (rule.mode == kCubic || (rule.mode == kLinear && rule.padding == kZeros)))
+  if (!std::isfinite(x) && (r.mode == kCubic || (r.mode == kLinear && r.padding == kZeros)))
     return {{0}, {std::numeric_limits<double>::quiet_NaN()}, 1};
-  if (rule.mode == kCubic) {
-    const T floor = std::floor(x);
+  if (r.mode == kCubic) {  // taps are padded one by one
+    const double floor = std::floor(x), part = r.round(x - floor);
     taps.count = 4;
     for (int t = 0; t < 4; ++t) {
-      taps.weight[t] = cubic(static_cast<double>(x - floor) + 1 - t);
-      taps.index[t] = static_cast<int64_t>(padded(floor - 1 + static_cast<T>(t), size, rule));
+      taps.weight[t] = r.round(cubic(part + 1 - t));
+      taps.index[t] = static_cast<int64_t>(padded(floor - 1 + t, size, r));
     }
     return taps;
   }
-  x = padded(x, size, rule);
-  if (rule.mode == kNearest) {
-    taps.count = 1;
-    taps.index[0] = static_cast<int64_t>(std::nearbyint(x));
-    taps.weight[0] = 1;
-    return taps;
-  }
-  taps.count = 2;
-  taps.index[0] = static_cast<int64_t>(std::floor(x));
-  taps.index[1] = taps.index[0] + 1;
-  taps.weight[1] = static_cast<double>(x - std::floor(x));
-  taps.weight[0] = 1 - taps.weight[1];
-  return taps;
-}
-
-Taps taps_at(DType dtype, double x, int64_t size, const Rule& rule) {
-  return dtype == DType::f64 ? taps_of<double>(x, size, rule)
-                             : taps_of<float>(static_cast<float>(x), size, rule);
+  x = padded(x, size, r);
+  if (r.mode == kNearest) return {{static_cast<int64_t>(std::nearbyint(x))}, {1}, 1};
+  const double floor = std::floor(x), part = r.round(x - floor);
+  return {{static_cast<int64_t>(floor), static_cast<int64_t>(floor) + 1}, {r.round(1 - part), part}, 2};
 }
 
 }  // namespace
@@ -118,7 +107,9 @@ Error infer_sampler(const Args& a, int spatial, std::span<TensorSpec> outs) {
 Error run_sampler(const Args& a, int spatial, std::span<TensorView> outs) {
   const TensorView &grid = a.tensor(1), x = as_volume(a.tensor(0), spatial), &y = outs[0];
   const Rule rule{static_cast<Mode>(a.integer(2)), static_cast<Padding>(a.integer(3)),
-                  a.boolean(4)};
+                  a.boolean(4), spatial == 2, grid.dtype};
+  // f32 and f64 sum wide; half types as PyTorch, rounded at each step.
+  const bool half = byte_size(x.dtype) == 2;
   Shape points = grid.shape;  // N and where the samples go
   --points.rank;
   for (Index at(points); at.valid(); at.next()) {
@@ -131,8 +122,8 @@ Error run_sampler(const Args& a, int spatial, std::span<TensorView> outs) {
       if (i >= spatial)
         taps[d] = {{0}, {1}, 1};
       else
-        taps[d] = taps_at(grid.dtype, load_real(grid, from + i * grid.strides[spatial + 1]),
-                          x.size(2 + d), rule);
+        taps[d] = taps_of(load_real(grid, from + i * grid.strides[spatial + 1]), x.size(2 + d),
+                          rule);
     }
     for (int64_t c = 0; c < x.size(1); ++c) {
       double sum = 0;
@@ -142,9 +133,10 @@ Error run_sampler(const Args& a, int spatial, std::span<TensorView> outs) {
             const int64_t d = taps[0].index[i], h = taps[1].index[j], w = taps[2].index[k];
             if (d < 0 || d >= x.size(2) || h < 0 || h >= x.size(3) || w < 0 || w >= x.size(4))
               continue;
-            sum += taps[0].weight[i] * taps[1].weight[j] * taps[2].weight[k] *
-                   load_real(x, at[0] * x.strides[0] + c * x.strides[1] + d * x.strides[2] +
-                                    h * x.strides[3] + w * x.strides[4]);
+            const double weight = taps[0].weight[i] * taps[1].weight[j] * taps[2].weight[k];
+            const double v = load_real(x, at[0] * x.strides[0] + c * x.strides[1] + d * x.strides[2] +
+                                              h * x.strides[3] + w * x.strides[4]);
+            sum = half ? rule.round(sum + rule.round(rule.round(weight) * v)) : sum + weight * v;
           }
       store_real(y, to + c * y.strides[1], sum);
     }
