@@ -30,6 +30,12 @@ int compile_command(const std::string& input, const std::string& output, const s
   o.output = output;
   o.passes.dump_dir = dump;
   if (const char* times = std::getenv("PORTFIRE_DEBUG")) o.passes.report_times = *times >= '1';
+  if (const char* disabled = std::getenv("PORTFIRE_DISABLE"))
+    for (std::string_view rest = disabled; !rest.empty();) {
+      const size_t comma = std::min(rest.find(','), rest.size());
+      o.passes.disabled.emplace_back(rest.substr(0, comma));
+      rest.remove_prefix(std::min(comma + 1, rest.size()));
+    }
   o.methods.emplace_back(method, input);
   for (const std::string& m : more) {
     const size_t eq = m.find('=');

@@ -133,7 +133,9 @@ std::vector<Arg> GraphImporter::arguments(Json n, const OpInfo& op) {
   for (const ir::SchemaArg& a : op.schema.args) args.push_back(ir::default_arg(a));
   for (Json input : simdjson::dom::array(n["inputs"])) {
     const std::string name = to_text(input["name"]);
-    const int i = op.schema.index_of(name);
+    int i = op.schema.index_of(name);
+    // In-place forms call their first argument "self", whatever the functional form calls it.
+    if (i < 0 && name == "self" && !op.schema.args.empty() && !given[0]) i = 0;
     if (i < 0) throw Refusal{Code::unsupported, std::string(op.name) + ": unknown argument \"" + name + "\""};
     args[i] = argument(input["arg"], op.schema.args[i].type);
     given[i] = true;

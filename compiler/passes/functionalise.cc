@@ -64,7 +64,7 @@ class Functionaliser {
   Alias alias_of(ValueId v) {
     auto it = aliases_.find(v);
     if (it != aliases_.end()) return it->second;
-    return {v, {}, version_[v]};
+    return {v, {}, 0};
   }
 
   void refresh(Builder& b, Arg* a) {
