@@ -31,7 +31,7 @@ Result<Graph> fold_constants(Graph graph) {
       });
     for (const ir::Buffer& state : g.buffers)
       for (const Arg& a : args) for_each_ref(a, [&](ir::ValueId v) { constant &= v != state.value; });
-    if (!constant || g.type(0).kind == Type::Kind::none) return std::nullopt;
+    if (!constant) return std::nullopt;
     Result<std::vector<Type>> types = ir::infer(g, *n.op, args);
     if (!types.ok()) return std::nullopt;  // the call itself reports it
     int64_t bytes = 0;

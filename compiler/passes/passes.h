@@ -22,6 +22,10 @@ Result<Graph> fold_constants(Graph graph);
 // Removes operators that change nothing, repeated computations, and what nothing uses.
 Result<Graph> simplify(Graph graph);
 
+// Products with constant f32 weights take them prepacked, with the bias, the residual that is added and
+// the activation that follows.
+Result<Graph> pack_linear(Graph graph);
+
 // Chains of element-wise operators become one `portfire::pointwise` each, which reads its inputs and
 // writes its result once. A value that several nodes use ends its chain.
 Result<Graph> fuse_pointwise(Graph graph);

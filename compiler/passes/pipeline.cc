@@ -16,6 +16,7 @@ std::span<const Pass> pipeline() {
       {"functionalise", functionalise},
       {"fold_constants", fold_constants},
       {"simplify", simplify},
+      {"pack_linear", pack_linear},
       {"fuse_pointwise", fuse_pointwise},
   };
   return kPasses;
