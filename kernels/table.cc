@@ -8,7 +8,11 @@ namespace portfire {
   X(pointwise, kPointwise) \
   X(gemm, kPackedLinear)   \
   X(gemm, kMm)             \
-  X(gemm, kBmm)
+  X(gemm, kBmm)             \
+  X(attention, kAttention) \
+  X(rows, kSoftmax)        \
+  X(rows, kLayerNorm)      \
+  X(rows, kRmsNorm)
 
 #define X(space, name)          \
   namespace space {             \
