@@ -28,7 +28,7 @@ class IndexReader {
 };
 
 inline Error check_index_dtype(const TensorView& index) {
-  if (index.dtype == DType::i64 || index.dtype == DType::i32) return {};
+  if (index.dtype == DType::i64 || index.dtype == DType::i32 || index.numel() == 0) return {};
   return Error::make(Code::bad_argument, "index %s (expected i64 or i32)", TypeText(index).c_str());
 }
 

@@ -99,6 +99,33 @@ PF_SPLIT(TensorSplitSections,
 PF_SPLIT(TensorSplitIndices,
          "aten::tensor_split.indices(Tensor(a -> *) self, SymInt[] indices, int dim=0) -> Tensor(a)[]",
          cut_at(g, x, g.dim("dim", x.rank()), g.ints("indices")))
+// Indices may depend on data; a number of sections must be a constant of the program.
+template <class G>
+void cut_by_tensor(G& g, typename G::Tensor x) {
+  auto t = g.cast(g.tensor("tensor_indices_or_sections"), DType::i64);
+  const int64_t dim = g.dim("dim", x.rank());
+  if (t.rank() == 0) {
+    const auto& constant = g.graph().values[t.id].constant;
+    if (!constant) g.refuse("the number of parts depends on data");
+    return cut_into(g, x, dim, typename G::Int(*static_cast<const int64_t*>(constant->data)));
+  }
+  auto n = g.size(t, 0);
+  if (!n.known()) g.refuse("the number of parts is symbolic");
+  std::vector<typename G::Int> indices;
+  for (int64_t i = 0; i < n.fixed; ++i) {
+    // Samples that let each part be anything from empty to all of x.
+    auto samples = g.size(x, dim).samples();
+    const int64_t count = static_cast<int64_t>(samples.at.size());
+    for (int64_t k = 0; k < count; ++k)
+      if ((i - k + n.fixed * count) % count > count / 2) samples.at[k] = 0;
+    indices.push_back(g.item(g("aten::select.int", t, 0, i), samples));
+  }
+  cut_at(g, x, dim, indices);
+}
+PF_SPLIT(TensorSplitTensor,
+         "aten::tensor_split.tensor_indices_or_sections(Tensor(a -> *) self, Tensor tensor_indices_or_sections, "
+         "int dim=0) -> Tensor(a)[]",
+         cut_by_tensor(g, x))
 PF_SPLIT(HSplitInt, "aten::hsplit.int(Tensor(a -> *) self, int sections) -> Tensor(a)[]",
          cut_into(g, x, x.rank() > 1, g.integer("sections")))
 PF_SPLIT(HSplitArray, "aten::hsplit.array(Tensor(a -> *) self, int[] indices) -> Tensor(a)[]",
@@ -127,7 +154,7 @@ PF_SPLIT(UnbindCopy, "aten::unbind_copy.int(Tensor self, int dim=0) -> Tensor[]"
 #undef PF_SPLIT
 
 using Ops = OpList<SplitTensor, SplitSizes, SplitWithSizes, UnsafeSplit, UnsafeSplitWithSizes, SplitCopy,
-                   SplitWithSizesCopy, Chunk, UnsafeChunk, TensorSplitSections, TensorSplitIndices, HSplitInt,
+                   SplitWithSizesCopy, Chunk, UnsafeChunk, TensorSplitSections, TensorSplitIndices, TensorSplitTensor, HSplitInt,
                    HSplitArray, VSplitInt, VSplitArray, DSplitInt, DSplitArray, Unbind, UnbindCopy>;
 
 }  // namespace portfire::ops::split

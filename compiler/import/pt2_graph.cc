@@ -213,7 +213,10 @@ void GraphImporter::aten(Json n, std::string_view target) {
   std::vector<Type> types;
   for (const std::string& out : output_names(n)) types.push_back(out.empty() ? Type() : type_of(out));
   const Arg self = args.empty() ? Arg() : args[0];
-  if (in_place && !op->is_view() && self.ref() && !types.empty()) {
+  // In-place views (squeeze_, t_) and resize_ give the tensor other sizes; there is nothing to write.
+  const bool renames = in_place && ((!op->schema.args.empty() && op->schema.args[0].aliases) ||
+                                    functional == "aten::resize" || functional == "aten::resize_as");
+  if (in_place && !renames && self.ref() && !types.empty()) {
     const ValueId result = build_.append(*op, std::move(args), types)[0];
     const OpInfo* copy = ir::find_op_info("aten::copy_");
     if (!copy) throw Refusal{Code::unsupported, "unsupported operator aten::copy_"};
@@ -221,8 +224,8 @@ void GraphImporter::aten(Json n, std::string_view target) {
     return;
   }
   bind_outputs(n, build_.append(*op, std::move(args), std::move(types)));
-  // In-place views (squeeze_, t_) change what the name means from here on.
-  if (in_place && self.ref())
+  // The name means the result from here on.
+  if (renames && self.ref())
     for (auto& [known, id] : values_)
       if (id == self.ref()->id) id = graph_.nodes.back().outs[0];
 }

@@ -305,11 +305,17 @@ Int Builder::numel(Tensor t) {
 }
 
 Int Builder::item(Tensor t, int64_t lower) {
+  // Two items are not taken as equal, so their samples differ.
+  const int64_t mark = static_cast<int64_t>(graph_->values.size());
   Dim samples;
-  for (int k = 0; k < kAssignments; ++k) samples.at[k] = lower + (k == 0 ? 64 : k == 1 ? 0 : 7 * k * k);
+  for (int k = 0; k < kAssignments; ++k) samples.at[k] = lower + (k == 0 ? 64 + mark % 32 : k == 1 ? 0 : (mark * 7 + k * 3) % 61);
   Type type = Type::integer(samples);
   type.unbounded = true;
   return {this, append(*find_op_info("aten::_local_scalar_dense"), {Arg(t)}, {type})[0]};
+}
+
+Int Builder::item(Tensor t, const Dim& samples) {
+  return {this, append(*find_op_info("aten::_local_scalar_dense"), {Arg(t)}, {Type::integer(samples)})[0]};
 }
 
 Int Builder::scaled(Int n, double factor) {

@@ -134,6 +134,7 @@ class Builder {
   Int numel(Tensor t);
   // The one element of `t` as a size. Nothing is known of it but that it is at least `lower`.
   Int item(Tensor t, int64_t lower = 0);
+  Int item(Tensor t, const Dim& samples);  // it stays within these
   Int scaled(Int n, double factor);             // trunc(n * factor)
 
   // Frequent helpers.
