@@ -96,6 +96,20 @@ PF_WITH_MEAN(VarMean, "var_mean", var_of)
 PF_WITH_MEAN(StdMean, "std_mean", std_of)
 #undef PF_WITH_MEAN
 
+// --- sums ---
+
+// To a shape that broadcasts to this one: what broadcasting would repeat is added up.
+PF_COMPOSITE(SumToSize, "aten::sum_to_size(Tensor self, SymInt[] size) -> Tensor") {
+  auto x = g.tensor("self");
+  auto size = g.ints("size");
+  const int64_t extra = x.rank() - static_cast<int64_t>(size.size());
+  std::vector<int64_t> dims;
+  for (int64_t d = 0; d < x.rank(); ++d)
+    if (d < extra || (same(size[d - extra], 1) && !same(g.size(x, d), 1))) dims.push_back(d);
+  if (!dims.empty()) x = g("aten::sum.dim_IntList", x, dims, true, x.dtype());
+  g.result(extra > 0 ? g.reshape(x, size) : x);
+}
+
 // --- NaN counts for nothing ---
 
 template <class G, class T>
@@ -209,7 +223,7 @@ PF_COMPOSITE(Corrcoef, "aten::corrcoef(Tensor self) -> Tensor") {
 }
 
 using Ops = OpList<Var, VarDim, Std, StdDim, StdCorrection, VarMean, VarMeanDim, VarMeanCorrection, StdMean, StdMeanDim,
-                   StdMeanCorrection, Nansum, Nanmean, Aminmax, CountNonzero, CountNonzeroDims, Logsumexp,
+                   StdMeanCorrection, SumToSize, Nansum, Nanmean, Aminmax, CountNonzero, CountNonzeroDims, Logsumexp,
                    SpecialLogsumexp, SafeSoftmax, SpecialSoftmax, SpecialLogSoftmax, Cov, Corrcoef>;
 
 }  // namespace portfire::ops::statistics
