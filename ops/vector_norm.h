@@ -170,7 +170,7 @@ PF_COMPOSITE(CosineSimilarity,
   const int rank = x.rank() > y.rank() ? x.rank() : y.rank();
   const int64_t dim = g.dim("dim", rank) - rank;  // from the back: the operands broadcast
   const DType dtype = promote(x.dtype(), y.dtype());
-  const auto unit = [&](decltype(x) v) {
+  const auto unit = [&](typename G::Tensor v) {
     // An operand that lacks the dimension broadcasts along it before its norm is taken.
     std::vector<int64_t> lead(static_cast<size_t>(rank - v.rank()), 0);
     for (int64_t d : lead) v = g("aten::unsqueeze", v, d);
