@@ -60,9 +60,9 @@ template <class G, class T, class I>
 T resized(G& g, T x, int64_t dim, I n) {
   const auto now = g.size(x, dim);
   if (!same(max(n, now), now)) {
-    auto sizes = g.sizes(x);
-    sizes[dim] = max(n, now) - now;
-    x = g("aten::cat", g.list(x, g.full(sizes, 0, x.dtype())), dim);
+    std::vector<typename G::Int> pad(2 * static_cast<size_t>(x.rank() - dim), 0);  // last dimension first
+    pad.back() = max(n, now) - now;
+    x = g("aten::constant_pad_nd", x, pad, 0);
   }
   return same(max(n, now), n) ? x : g("aten::slice.Tensor", x, dim, 0, n);
 }

@@ -18,8 +18,7 @@ T window_of(G& g, T x, int64_t n_fft) {
   if (!window) window = g.full({length}, 1.0, real_of(x.dtype()));
   const int64_t left = (n_fft - length) / 2, right = n_fft - length - left;
   if (left + right == 0) return window;
-  const DType t = window.dtype();
-  return g("aten::cat", g.list(g.full({left}, 0.0, t), window, g.full({right}, 0.0, t)), 0);
+  return g("aten::constant_pad_nd", window, std::vector<int64_t>{left, right}, 0);
 }
 template <class G>
 int64_t hop_of(G& g, int64_t n_fft) {
@@ -100,7 +99,7 @@ PF_COMPOSITE(Istft,
     end = min(end, samples);
   }
   y = g("aten::slice.Tensor", y, 1, start, end) / g("aten::slice.Tensor", envelope, 0, start, end);
-  if (!same(missing, 0)) y = g("aten::cat", g.list(y, g.full({count, missing}, 0, y.dtype())), 1);
+  if (!same(missing, 0)) y = g("aten::constant_pad_nd", y, std::vector<typename G::Int>{0, missing}, 0);
   g.result(batch ? y : g("aten::squeeze.dim", y, 0));
 }
 
