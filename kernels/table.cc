@@ -9,6 +9,9 @@ namespace portfire {
   X(gemm, kPackedLinear)   \
   X(gemm, kMm)             \
   X(gemm, kBmm)             \
+  X(conv, kPackedConv2d)   \
+  X(conv, kDepthwiseConv2d) \
+  X(conv, kMaxPool2d)      \
   X(attention, kAttention) \
   X(rows, kSoftmax)        \
   X(rows, kLayerNorm)      \

@@ -48,20 +48,19 @@ PF_ALIAS(ClipTensor, "aten::clip.Tensor(Tensor self, Tensor? min=None, Tensor? m
 
 // --- division with a rounding mode ---
 
-// A floating quotient is rounded to its dtype before it is truncated: 0.3f / 0.1f truncates to 3.
+// A floating quotient is rounded to its dtype before it is truncated (0.3f / 0.1f truncates to 3),
+// but a 16-bit one by a number only to f32.
 template <class G>
 auto divide(G& g, const std::string& mode, bool by_scalar) {
-  auto x = g.tensor("self");
-  const auto& by = g.arg("other");
-  if (mode == "floor") return g(by_scalar ? "portfire::div_floor.Scalar" : "portfire::div_floor", g.arg("self"), by);
-  if (mode == "trunc") {
-    auto y = g(by_scalar ? "portfire::div_trunc.Scalar" : "portfire::div_trunc", g.arg("self"), by);
-    if (!is_floating(y.dtype())) return y;
-    auto quotient = g("aten::div.Tensor", g.cast(x, compute_dtype(y.dtype())), by);
-    return g.cast(g("aten::trunc", g.cast(quotient, compute_dtype(y.dtype()))), y.dtype());
-  }
-  if (!mode.empty()) g.reject("rounding_mode is \"" + mode + "\" (expected floor or trunc)");
-  return g(by_scalar ? "aten::div.Scalar" : "aten::div.Tensor", g.arg("self"), by);
+  const auto &x = g.arg("self"), &by = g.arg("other");
+  if (mode == "floor") return g(by_scalar ? "portfire::div_floor.Scalar" : "portfire::div_floor", x, by);
+  auto quotient = g(by_scalar ? "aten::div.Scalar" : "aten::div.Tensor", x, by);
+  if (mode.empty()) return quotient;
+  if (mode != "trunc") g.reject("rounding_mode is \"" + mode + "\" (expected floor or trunc)");
+  auto whole = g(by_scalar ? "portfire::div_trunc.Scalar" : "portfire::div_trunc", x, by);
+  if (!is_floating(whole.dtype())) return whole;
+  if (by_scalar) quotient = g("aten::div.Scalar", widen(g, g.tensor("self")), by);
+  return g.cast(g("aten::trunc", quotient), whole.dtype());
 }
 PF_COMPOSITE(DivTensorMode, "aten::div.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor") {
   g.result(divide(g, g.string("rounding_mode"), false));

@@ -66,6 +66,10 @@ struct Attention {
   static Error reference(const Args& a, std::span<TensorView> outs);
   static size_t scratch(const Args& a);
   template <class G>
+  static bool whole(G& g) {
+    return g.real("dropout_p") == 0;
+  }
+  template <class G>
   static void decompose(G& g) {
     Pieces<G> p{g};
     auto q = g.tensor("query"), k = g.tensor("key"), v = g.tensor("value");
@@ -78,7 +82,7 @@ struct Attention {
 };
 
 template <class G>
-auto whole(G& g, const char* mask, bool gqa) {
+auto attend(G& g, const char* mask, bool gqa) {
   return g("aten::scaled_dot_product_attention", g.tensor("query"), g.tensor("key"),
            g.tensor("value"), g.tensor(mask), g.real("dropout_p"), g.boolean("is_causal"),
            g.arg("scale"), gqa);
@@ -97,7 +101,7 @@ struct Math {
     const bool gqa = g.boolean("enable_gqa");
     auto w = p.weights(p.scores(g.tensor("query"), g.tensor("key"), g.tensor("attn_mask"),
                                 g.boolean("is_causal"), gqa));
-    g.results({whole(g, "attn_mask", gqa), g.cast(w, g.tensor("query").dtype())});
+    g.results({attend(g, "attn_mask", gqa), g.cast(w, g.tensor("query").dtype())});
   }
 };
 
@@ -113,7 +117,7 @@ struct FlashForCpu {
     Pieces<G> p{g};
     auto s = p.scores(g.tensor("query"), g.tensor("key"), g.tensor("attn_mask"),
                       g.boolean("is_causal"), false);
-    g.results({whole(g, "attn_mask", false), p.log_sum(s)});
+    g.results({attend(g, "attn_mask", false), p.log_sum(s)});
   }
 };
 
@@ -129,7 +133,7 @@ struct Efficient {
     auto s = p.scores(g.tensor("query"), g.tensor("key"), g.tensor("attn_bias"),
                       g.boolean("is_causal"), false);
     auto zero = g.full({}, 0, DType::i64);
-    g.results({whole(g, "attn_bias", false), p.log_sum(s), zero, zero});
+    g.results({attend(g, "attn_bias", false), p.log_sum(s), zero, zero});
   }
 };
 

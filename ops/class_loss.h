@@ -74,7 +74,7 @@ PF_COMPOSITE(CrossEntropyLoss,
   const int64_t dim = class_dim(x), reduction = g.known_integer("reduction");
   const double smoothing = g.real("label_smoothing");
   auto log = g("aten::log_softmax.int", x, dim);
-  const auto sum_classes = [&](decltype(x) v) { return g("aten::sum.dim_IntList", v, std::vector<int64_t>{dim}); };
+  const auto sum_classes = [&](typename G::Tensor v) { return g("aten::sum.dim_IntList", v, std::vector<int64_t>{dim}); };
   const auto classes = g.size(x, dim);
   auto weighted = weight ? log * over_classes(g, weight, x) : log;
 

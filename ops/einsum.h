@@ -66,8 +66,7 @@ template <class G, class T>
 T arranged(G& g, const Factor<T>& f, const Labels& labels) {
   std::vector<int64_t> order;
   T x = f.value;
-  auto sizes = g.sizes(x);
-  sizes.clear();
+  std::vector<typename G::Int> sizes;
   for (int l : labels) {
     bool found = false;
     for (size_t d = 0; d < f.labels.size(); ++d)
@@ -94,7 +93,7 @@ Factor<T> summed(G& g, Factor<T> f, const Labels& kept) {
 // The product of two factors, summed over the labels that are not `kept`.
 template <class G, class T>
 Factor<T> contract(G& g, Factor<T> a, Factor<T> b, const Labels& kept) {
-  using Int = decltype(g.size(a.value, 0));
+  using Int = typename G::Int;
   // What only one of them has, or has beside a size of 1, is summed before.
   const auto size = [&](const Factor<T>& f, int label) -> Int {
     for (size_t d = 0; d < f.labels.size(); ++d)
@@ -153,7 +152,7 @@ Factor<T> contract(G& g, Factor<T> a, Factor<T> b, const Labels& kept) {
 }
 
 PF_COMPOSITE(Einsum, "aten::einsum(str equation, Tensor[] tensors, *, int[]? path=None) -> Tensor") {
-  using T = typename decltype(g.tensors("tensors"))::value_type;
+  using T = typename G::Tensor;
   Equation e = parse(g, g.string("equation"));
   const std::vector<T> tensors = g.tensors("tensors");
   if (tensors.size() != e.inputs.size())

@@ -54,22 +54,24 @@ template <class G, class T>
 T complex_input(G& g, T x) {
   return is_complex(x.dtype()) ? x : g.cast(x, complex_of(float_result(x.dtype())));
 }
-// x with size n along `dim`, cut or filled with zeros at its end.
+// x with size n along `dim`, cut or filled with zeros at its end; both where sizes are symbolic and
+// the one or the other may be the greater.
 template <class G, class T, class I>
 T resized(G& g, T x, int64_t dim, I n) {
   const auto now = g.size(x, dim);
-  if (same(now, n)) return x;
-  if (n.samples().upper() <= now.samples().upper()) return g("aten::slice.Tensor", x, dim, 0, n);
-  auto sizes = g.sizes(x);
-  sizes[dim] = n - now;
-  return g("aten::cat", g.list(x, g.full(sizes, 0, x.dtype())), dim);
+  if (!same(max(n, now), now)) {
+    std::vector<typename G::Int> pad(2 * static_cast<size_t>(x.rank() - dim), 0);  // last dimension first
+    pad.back() = max(n, now) - now;
+    x = g("aten::constant_pad_nd", x, pad, 0);
+  }
+  return same(max(n, now), n) ? x : g("aten::slice.Tensor", x, dim, 0, n);
 }
 
 // The dimensions of a transform and the sizes asked for, of arguments n and dim, or s and dim.
 template <class G>
 struct Plan {
   std::vector<int64_t> dims;
-  std::vector<decltype(G(nullptr).size({}, 0))> sizes;  // empty: as the input
+  std::vector<typename G::Int> sizes;  // empty: as the input
 };
 template <class G, class T>
 Plan<G> one_dim(G& g, T x) {
@@ -170,8 +172,7 @@ auto shifted(G& g, bool back) {
   auto dims = g.known_ints("dim");
   if (g.none("dim"))
     for (int d = 0; d < x.rank(); ++d) dims.push_back(d);
-  auto shifts = g.sizes(x);
-  shifts.clear();
+  std::vector<typename G::Int> shifts;
   for (int64_t d : dims) shifts.push_back(floor_div(g.size(x, d) + (back ? 1 : 0), 2));
   return dims.empty() ? x : g("aten::roll", x, shifts, dims);
 }

@@ -57,7 +57,7 @@ PF_COMPOSITE(SoftMarginLoss, "aten::soft_margin_loss(Tensor self, Tensor target,
 PF_COMPOSITE(BinaryCrossEntropy,
              "aten::binary_cross_entropy(Tensor self, Tensor target, Tensor? weight=None, int reduction=1) -> Tensor") {
   auto x = g.tensor("self"), y = g.tensor("target"), weight = g.tensor("weight");
-  const auto bounded = [&](decltype(x) v) { return g("portfire::maximum.Scalar", v, -100); };
+  const auto bounded = [&](typename G::Tensor v) { return g("portfire::maximum.Scalar", v, -100); };
   auto loss = (y - 1) * bounded(g("aten::log1p", -x)) - y * bounded(g("aten::log", x));
   g.result(reduce(g, weight ? loss * weight : loss));
 }
@@ -111,7 +111,7 @@ PF_COMPOSITE(CosineEmbeddingLoss,
              "reduction=1) -> Tensor") {
   auto a = g.tensor("input1"), b = g.tensor("input2"), y = g.tensor("target");
   const std::vector<int64_t> dim{y.rank()};
-  const auto sum = [&](decltype(a) v) { return g("aten::sum.dim_IntList", v, dim); };
+  const auto sum = [&](typename G::Tensor v) { return g("aten::sum.dim_IntList", v, dim); };
   constexpr double kEpsilon = 1e-12;
   auto cosine = sum(a * b) / g("aten::sqrt", (sum(a * a) + kEpsilon) * (sum(b * b) + kEpsilon));
   auto alike = g.where(g("aten::eq.Scalar", y, 1), from(g, 1, cosine), 0);
@@ -123,7 +123,7 @@ PF_COMPOSITE(TripletMarginLoss,
              "aten::triplet_margin_loss(Tensor anchor, Tensor positive, Tensor negative, float margin=1., float p=2., "
              "float eps=9.9999999999999995e-07, bool swap=False, int reduction=1) -> Tensor") {
   auto anchor = g.tensor("anchor"), positive = g.tensor("positive"), negative = g.tensor("negative");
-  const auto distance = [&](decltype(anchor) x, decltype(anchor) y) {
+  const auto distance = [&](typename G::Tensor x, typename G::Tensor y) {
     return g("aten::pairwise_distance", x, y, g.real("p"), g.real("eps"));
   };
   auto near = distance(anchor, positive), far = distance(anchor, negative);

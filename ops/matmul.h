@@ -120,9 +120,10 @@ PF_COMPOSITE(Vdot, "aten::vdot(Tensor self, Tensor other) -> Tensor") {
 
 // --- sums with products: beta self + alpha product; beta 0 ignores self, NaN and all ---
 
-// Integers take integral factors.
+// Integers take integral factors, bool none.
 template <class G, class T>
 T scaled(G& g, T x, double factor) {
+  if (x.dtype() == DType::boolean) factor = 1;
   if (is_integral(x.dtype())) factor = std::trunc(factor);
   if (factor == 1) return x;
   return is_integral(x.dtype()) ? x * static_cast<int64_t>(factor) : x * factor;

@@ -35,8 +35,7 @@ T contract(G& g, T a, T b, std::vector<int64_t> dims_a, std::vector<int64_t> dim
     else if (same(size_b, 1)) a = g("aten::sum.dim_IntList", a, std::vector<int64_t>{dims_a[i]}, true, a.dtype());
     else g.reject("dimensions of different sizes");
   }
-  auto result = g.sizes(a);
-  result.clear();
+  std::vector<typename G::Int> result;
   // Returns the order with free dimensions before or after the contracted ones.
   const auto order = [&](T x, const std::vector<int64_t>& dims, bool free_first, auto& free, auto& summed) {
     std::vector<int64_t> order;
@@ -52,8 +51,7 @@ T contract(G& g, T a, T b, std::vector<int64_t> dims_a, std::vector<int64_t> dim
     order.insert(free_first ? order.end() : order.begin(), dims.begin(), dims.end());
     return order;
   };
-  auto rows = g.numel(a), columns = rows, depth = rows, depth_b = rows;
-  rows = columns = depth = depth_b = 1;
+  typename G::Int rows = 1, columns = 1, depth = 1, depth_b = 1;
   const auto order_a = order(a, dims_a, true, rows, depth);
   const auto order_b = order(b, dims_b, false, columns, depth_b);
   T y = g("aten::mm", g.reshape(g.permute(a, order_a), {rows, depth}), g.reshape(g.permute(b, order_b), {depth, columns}));
@@ -83,13 +81,11 @@ PF_COMPOSITE(Kron, "aten::kron(Tensor self, Tensor other) -> Tensor") {
   auto sizes_a = g.sizes(a), sizes_b = g.sizes(b);
   sizes_a.insert(sizes_a.begin(), static_cast<size_t>(rank - a.rank()), 1);
   sizes_b.insert(sizes_b.begin(), static_cast<size_t>(rank - b.rank()), 1);
-  auto wide_a = sizes_a, wide_b = sizes_b, result = sizes_a;  // [a0, 1, a1, 1, ...], [1, b0, 1, b1, ...]
-  wide_a.clear();
-  wide_b.clear();
+  std::vector<typename G::Int> wide_a, wide_b, result;  // [a0, 1, a1, 1, ...], [1, b0, 1, b1, ...]
   for (int d = 0; d < rank; ++d) {
     wide_a.insert(wide_a.end(), {sizes_a[d], 1});
     wide_b.insert(wide_b.end(), {1, sizes_b[d]});
-    result[d] = sizes_a[d] * sizes_b[d];
+    result.push_back(sizes_a[d] * sizes_b[d]);
   }
   g.result(g.reshape(g.reshape(a, wide_a) * g.reshape(b, wide_b), result));
 }
@@ -141,7 +137,7 @@ auto matrix_power(G& g) {
   int64_t n = g.known_integer("n");
   if (n < 0) g.refuse("a negative power of a matrix needs its inverse");
   if (n == 0) return g("aten::expand", g("aten::eye", g.size(x, -1), x.dtype()), g.sizes(x));
-  decltype(x) y;
+  typename G::Tensor y;
   for (;; x = g("aten::matmul", x, x)) {
     if (n & 1) y = y ? g("aten::matmul", y, x) : x;
     if ((n >>= 1) == 0) return y;

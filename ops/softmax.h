@@ -40,6 +40,30 @@ struct LogSoftmaxInt {
   }
 };
 
-using Ops = OpList<Softmax, LogSoftmax, SoftmaxInt, LogSoftmaxInt>;
+// With p the softmax: dx_i = p_i (dy_i - sum_j dy_j p_j)
+struct SoftmaxBackward {
+  static constexpr std::string_view schema =
+      "aten::_softmax_backward_data(Tensor grad_output, Tensor output, int dim, ScalarType input_dtype) -> Tensor";
+  template <class G>
+  static void decompose(G& g) {
+    auto p = g.tensor("output"), product = g.tensor("grad_output") * p;
+    auto sum = g("aten::sum.dim_IntList", product, g.list(g.arg("dim")), true);
+    g.result(g.cast(product - p * sum, *g.dtype("input_dtype")));
+  }
+};
+
+// With y the logarithm of the softmax: dx_i = dy_i - exp(y_i) sum_j dy_j
+struct LogSoftmaxBackward {
+  static constexpr std::string_view schema =
+      "aten::_log_softmax_backward_data(Tensor grad_output, Tensor output, int dim, ScalarType input_dtype) -> Tensor";
+  template <class G>
+  static void decompose(G& g) {
+    auto dy = g.tensor("grad_output");
+    auto sum = g("aten::sum.dim_IntList", dy, g.list(g.arg("dim")), true);
+    g.result(g.cast(dy - g("aten::exp", g.tensor("output")) * sum, *g.dtype("input_dtype")));
+  }
+};
+
+using Ops = OpList<Softmax, LogSoftmax, SoftmaxInt, LogSoftmaxInt, SoftmaxBackward, LogSoftmaxBackward>;
 
 }  // namespace portfire::ops::softmax

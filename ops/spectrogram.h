@@ -18,8 +18,7 @@ T window_of(G& g, T x, int64_t n_fft) {
   if (!window) window = g.full({length}, 1.0, real_of(x.dtype()));
   const int64_t left = (n_fft - length) / 2, right = n_fft - length - left;
   if (left + right == 0) return window;
-  const DType t = window.dtype();
-  return g("aten::cat", g.list(g.full({left}, 0.0, t), window, g.full({right}, 0.0, t)), 0);
+  return g("aten::constant_pad_nd", window, std::vector<int64_t>{left, right}, 0);
 }
 template <class G>
 int64_t hop_of(G& g, int64_t n_fft) {
@@ -47,7 +46,7 @@ auto stft(G& g, bool center) {
   auto y = complex_signal ? g("aten::_fft_c2c", frames, last, norm, true) : g("aten::_fft_r2c", frames, last, norm, onesided);
   y = g.permute(y, {0, 2, 1});
   if (!batch) y = g("aten::squeeze.dim", y, 0);
-  return g.boolean("return_complex") ? y : g("aten::view_as_real", y);
+  return g.boolean("return_complex", complex_signal) ? y : g("aten::view_as_real", y);
 }
 PF_COMPOSITE(Stft,
              "aten::stft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool "
@@ -89,18 +88,18 @@ PF_COMPOSITE(Istft,
   auto at = g("aten::unsqueeze", starts, 1) + g("aten::arange.start_step", 0, n_fft, 1, DType::i64);
   at = g.reshape(at, {frames * n_fft});
   auto y = g("aten::index_add", g.full({count, samples}, 0, x.dtype()), 1, at, g.reshape(x, {count, frames * n_fft}));
-  auto squares = g("aten::expand", window * window, std::vector{frames, frames * 0 + n_fft});
+  auto squares = g("aten::expand", window * window, std::vector<typename G::Int>{frames, n_fft});
   auto envelope = g("aten::index_add", g.full({samples}, 0, window.dtype()), 0, at, g.reshape(squares, {frames * n_fft}));
 
   const int64_t start = g.boolean("center") ? n_fft / 2 : 0;
-  auto end = samples - start, missing = samples * 0;
+  typename G::Int end = samples - start, missing = 0;
   if (!g.none("length")) {
     end = g.integer("length") + start;
     missing = end - min(end, samples);
     end = min(end, samples);
   }
   y = g("aten::slice.Tensor", y, 1, start, end) / g("aten::slice.Tensor", envelope, 0, start, end);
-  if (!same(missing, 0)) y = g("aten::cat", g.list(y, g.full({count, missing}, 0, y.dtype())), 1);
+  if (!same(missing, 0)) y = g("aten::constant_pad_nd", y, std::vector<typename G::Int>{0, missing}, 0);
   g.result(batch ? y : g("aten::squeeze.dim", y, 0));
 }
 

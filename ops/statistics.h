@@ -23,7 +23,7 @@ std::vector<int64_t> dims_of(G& g, const char* name, int rank) {
 template <class G, class T>
 T drop_dims(G& g, T x, const std::vector<int64_t>& dims) {
   auto sizes = g.sizes(x);
-  decltype(sizes) kept;
+  std::vector<typename G::Int> kept;
   for (int64_t d = 0; d < x.rank(); ++d) {
     bool dropped = false;
     for (int64_t r : dims) dropped |= r == d;
@@ -95,6 +95,21 @@ PF_COMPOSITE(StdCorrection,
 PF_WITH_MEAN(VarMean, "var_mean", var_of)
 PF_WITH_MEAN(StdMean, "std_mean", std_of)
 #undef PF_WITH_MEAN
+
+// --- sums ---
+
+// To a shape that broadcasts to this one: what broadcasting would repeat is added up.
+PF_COMPOSITE(SumToSize, "aten::sum_to_size(Tensor self, SymInt[] size) -> Tensor") {
+  auto x = g.tensor("self");
+  auto size = g.ints("size");
+  const int64_t extra = x.rank() - static_cast<int64_t>(size.size());
+  std::vector<int64_t> dims;
+  for (int64_t d = 0; d < x.rank(); ++d)
+    if (d < extra || (same(size[d - extra], 1) && !same(g.size(x, d), 1))) dims.push_back(d);
+  if (size.empty()) return g.result(g("aten::sum", x));
+  if (!dims.empty()) x = g("aten::sum.dim_IntList", x, dims, true);
+  g.result(extra > 0 ? g.reshape(x, size) : x);
+}
 
 // --- NaN counts for nothing ---
 
@@ -186,7 +201,7 @@ PF_COMPOSITE(Cov,
   x = g.cast(x, float_result(x.dtype()));
   if (x.rank() < 2) x = g.reshape(x, {1, g.numel(x)});
   const std::vector<int64_t> columns{1};
-  decltype(x) c;
+  typename G::Tensor c;
   if (w) {
     auto total = g("aten::sum", w), norm = total - correction;
     if (a) norm = total - g("aten::sum", w * a) * correction / total;
@@ -209,7 +224,7 @@ PF_COMPOSITE(Corrcoef, "aten::corrcoef(Tensor self) -> Tensor") {
 }
 
 using Ops = OpList<Var, VarDim, Std, StdDim, StdCorrection, VarMean, VarMeanDim, VarMeanCorrection, StdMean, StdMeanDim,
-                   StdMeanCorrection, Nansum, Nanmean, Aminmax, CountNonzero, CountNonzeroDims, Logsumexp,
+                   StdMeanCorrection, SumToSize, Nansum, Nanmean, Aminmax, CountNonzero, CountNonzeroDims, Logsumexp,
                    SpecialLogsumexp, SafeSoftmax, SpecialSoftmax, SpecialLogSoftmax, Cov, Corrcoef>;
 
 }  // namespace portfire::ops::statistics

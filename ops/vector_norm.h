@@ -10,12 +10,16 @@
 
 namespace portfire::ops::vector_norm {
 
+template <class G, class T>
+bool is_empty(G& g, T x) {
+  bool empty = false;
+  for (int d = 0; d < x.rank(); ++d) empty |= same(g.size(x, d), 0);
+  return empty;
+}
 // max_j x_j of magnitudes, 0 where there is none.
 template <class G, class T>
 T greatest(G& g, T x, const std::vector<int64_t>& dims, bool keepdim) {
-  bool empty = false;
-  for (int d = 0; d < x.rank(); ++d) empty |= same(g.size(x, d), 0);
-  return g(empty ? "aten::sum.dim_IntList" : "aten::amax", x, dims, keepdim);
+  return g(is_empty(g, x) ? "aten::sum.dim_IntList" : "aten::amax", x, dims, keepdim);
 }
 
 // Over `dims`; an empty list means all.
@@ -82,13 +86,20 @@ PF_COMPOSITE(NormExceptDim, "aten::norm_except_dim(Tensor v, int pow=2, int dim=
 
 // --- norms of matrices, those that need no singular values ---
 
+// What singular values decide, known only where there are none: 0.
+template <class G, class T>
+T of_singular_values(G& g, T x, const std::string& what, const std::vector<int64_t>& dims, bool keepdim) {
+  if (!is_empty(g, x)) g.refuse(what + " needs singular values");
+  return g("aten::sum.dim_IntList", g("aten::abs", x), dims, keepdim);
+}
 // ord 1, -1: greatest, least sum of a column's magnitudes; inf, -inf: of a row's.
 template <class G, class T>
 T matrix_norm(G& g, T x, double ord, std::vector<int64_t> dims, bool keepdim) {
   const double order = std::fabs(ord);
-  if (order != 1 && !std::isinf(order)) g.refuse("matrix norm of order " + std::to_string(ord) + " needs singular values");
   for (int64_t& d : dims) d += d < 0 ? x.rank() : 0;
   if (dims.size() != 2) g.reject(std::to_string(dims.size()) + " dims (expected 2)");
+  if (order == 2) return of_singular_values(g, x, "matrix norm of order 2", dims, keepdim);
+  if (order != 1 && !std::isinf(order)) g.reject("matrix norm of order " + std::to_string(ord));
   if (order != 1) std::swap(dims[0], dims[1]);
   T sums = g("aten::sum.dim_IntList", g("aten::abs", x), std::vector<int64_t>{dims[0]}, keepdim);
   const std::vector<int64_t> rest{dims[1] - (!keepdim && dims[1] > dims[0])};
@@ -96,7 +107,8 @@ T matrix_norm(G& g, T x, double ord, std::vector<int64_t> dims, bool keepdim) {
 }
 template <class G, class T>
 T named_matrix_norm(G& g, T x, const std::string& ord, const std::vector<int64_t>& dims, bool keepdim) {
-  if (ord != "fro") g.refuse("matrix norm \"" + ord + "\" needs singular values");
+  if (ord == "nuc") return of_singular_values(g, x, "nuclear norm", dims, keepdim);
+  if (ord != "fro") g.reject("matrix norm \"" + ord + "\" (expected fro or nuc)");
   return norm_of(g, x, 2, dims, keepdim);
 }
 PF_COMPOSITE(LinalgMatrixNorm,
@@ -126,6 +138,20 @@ PF_COMPOSITE(LinalgNormNamed,
   g.result(named_matrix_norm(g, input(g), g.string("ord"), g.known_ints("dim"), g.boolean("keepdim")));
 }
 
+#define PF_MATRIX_RANK(type, overload, matrix, arguments)                                             \
+  PF_COMPOSITE(type, "aten::linalg_matrix_rank" overload "(Tensor " matrix ", " arguments ") -> Tensor") { \
+    auto x = g.tensor(matrix);                                                                        \
+    const std::vector<int64_t> last{-2, -1};                                                          \
+    g.result(g.cast(of_singular_values(g, x, "rank", last, false), DType::i64));                      \
+  }
+PF_MATRIX_RANK(MatrixRank, "", "self", "float tol, bool hermitian=False")
+PF_MATRIX_RANK(MatrixRankTol, ".tol_tensor", "input", "Tensor tol, bool hermitian=False")
+PF_MATRIX_RANK(MatrixRankTensors, ".atol_rtol_tensor", "input",
+               "*, Tensor? atol=None, Tensor? rtol=None, bool hermitian=False")
+PF_MATRIX_RANK(MatrixRankFloats, ".atol_rtol_float", "self",
+               "*, float? atol=None, float? rtol=None, bool hermitian=False")
+#undef PF_MATRIX_RANK
+
 // --- made of norms ---
 
 PF_COMPOSITE(Dist, "aten::dist(Tensor self, Tensor other, Scalar p=2) -> Tensor") {
@@ -144,7 +170,7 @@ PF_COMPOSITE(CosineSimilarity,
   const int rank = x.rank() > y.rank() ? x.rank() : y.rank();
   const int64_t dim = g.dim("dim", rank) - rank;  // from the back: the operands broadcast
   const DType dtype = promote(x.dtype(), y.dtype());
-  const auto unit = [&](decltype(x) v) {
+  const auto unit = [&](typename G::Tensor v) {
     // An operand that lacks the dimension broadcasts along it before its norm is taken.
     std::vector<int64_t> lead(static_cast<size_t>(rank - v.rank()), 0);
     for (int64_t d : lead) v = g("aten::unsqueeze", v, d);
@@ -168,7 +194,8 @@ PF_COMPOSITE(Renorm, "aten::renorm(Tensor self, Scalar p, int dim, Scalar maxnor
 }
 
 using Ops = OpList<LinalgVectorNorm, NormScalar, NormDim, NormDtype, NormDimDtype, FrobeniusNorm, NormExceptDim,
-                   LinalgMatrixNorm, LinalgMatrixNormNamed, LinalgNorm, LinalgNormNamed, Dist, PairwiseDistance,
+                   LinalgMatrixNorm, LinalgMatrixNormNamed, LinalgNorm, LinalgNormNamed, MatrixRank, MatrixRankTol,
+                   MatrixRankTensors, MatrixRankFloats, Dist, PairwiseDistance,
                    CosineSimilarity, Renorm>;
 
 }  // namespace portfire::ops::vector_norm

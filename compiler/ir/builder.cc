@@ -282,7 +282,7 @@ Int Builder::size(Tensor t, int64_t d) {
   if (d < 0) d += type.rank();
   PF_CHECK(d >= 0 && d < type.rank());
   const Dim dim = type.sizes[d];
-  if (dim.is_static() && !type.unbounded) return dim.at[0];
+  if (dim.is_static()) return dim.at[0];
   if (auto it = known_sizes_.find({t.id, d}); it != known_sizes_.end()) return {this, it->second};
   const OpInfo* op = find_op_info("aten::sym_size.int");
   Type number = Type::integer(dim);

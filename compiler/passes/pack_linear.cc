@@ -94,6 +94,12 @@ bool match(const Graph& g, const Uses& uses, const Node& n, Call* out) {
 }  // namespace
 
 Result<Graph> pack_linear(Graph graph) {
+  for (Node& n : graph.nodes)
+    for (Arg& a : n.args)
+      if (const auto* inner = a.graph()) {
+        PF_ASSIGN(Graph done, pack_linear(**inner));
+        a = std::make_shared<Graph>(std::move(done));
+      }
   const Uses uses(graph);
   struct Tail {
     const Node* add = nullptr;

@@ -26,6 +26,13 @@ Result<Graph> simplify(Graph graph);
 // the activation that follows.
 Result<Graph> pack_linear(Graph graph);
 
+// Convolutions with constant f32 weights become channels-last with prepacked weights, batch norms, a
+// residual and an activation taken in.
+Result<Graph> pack_convolution(Graph graph);
+
+// Permuted views move from the operands of element-wise chains and concatenations to their results.
+Result<Graph> sink_permutes(Graph graph);
+
 // Chains of element-wise operators become one `portfire::pointwise` each, which reads its inputs and
 // writes its result once. A value that several nodes use ends its chain.
 Result<Graph> fuse_pointwise(Graph graph);

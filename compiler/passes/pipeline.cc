@@ -16,8 +16,11 @@ std::span<const Pass> pipeline() {
       {"functionalise", functionalise},
       {"fold_constants", fold_constants},
       {"simplify", simplify},
+      {"pack_convolution", pack_convolution},
       {"pack_linear", pack_linear},
       {"fuse_pointwise", fuse_pointwise},
+      {"sink_permutes", sink_permutes},
+      {"simplify_again", simplify},
   };
   return kPasses;
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <optional>
 
 #include "compiler/ir/builder.h"
@@ -22,6 +23,21 @@ using Visit = std::function<std::optional<std::vector<Arg>>(Builder& b, const No
 // Sub-graphs are rewritten the same way, before the node that holds them is visited. Refusals come
 // back as errors with operator and line.
 Result<Graph> rewrite(const Graph& in, const Visit& visit);
+
+// What a visitor keeps for the graph being built. Sub-graphs are built in between, with value numbers
+// of their own.
+template <class T>
+class PerGraph {
+ public:
+  T& of(Builder& b) {
+    // A graph without nodes is a new one, whatever stood at its address before.
+    if (b.graph().nodes.empty()) kept_.erase(&b.graph());
+    return kept_[&b.graph()];
+  }
+
+ private:
+  std::map<const Graph*, T> kept_;
+};
 
 // Removes nodes whose results nothing uses. Checks and state updates stay.
 Graph eliminate_dead(Graph graph);

@@ -15,7 +15,7 @@ using ir::ValueId;
 bool is_identity_like(std::string_view op) {
   for (const char* name : {"aten::_to_copy", "aten::clone", "aten::expand", "aten::view", "aten::permute", "aten::alias",
                            "aten::slice.Tensor", "aten::squeeze.dim", "aten::squeeze.dims", "aten::detach", "aten::lift_fresh_copy",
-                           "aten::repeat"})
+                           "aten::repeat", "aten::constant_pad_nd"})
     if (op == name) return true;
   return false;
 }
@@ -60,19 +60,19 @@ bool is_pure(const Node& n) {
 }  // namespace
 
 Result<Graph> simplify(Graph graph) {
-  std::map<std::string, std::vector<Arg>> seen;  // common subexpressions
+  PerGraph<std::map<std::string, std::vector<Arg>>> per_graph;  // common subexpressions
   Result<Graph> out = rewrite(graph, [&](Builder& b, const Node& n, std::vector<Arg>& args) -> std::optional<std::vector<Arg>> {
-    if (b.graph().nodes.empty()) seen.clear();
+    auto& seen = per_graph.of(b);
     std::vector<Arg> results;
     std::string key;
     if (is_pure(n)) {
-      key = std::string(b.graph().name) + "|" + std::string(n.op->name) + "(";
+      key = std::string(n.op->name) + "(";
       for (const Arg& a : args) key += key_of(b.graph(), a) + ",";
       if (auto it = seen.find(key); it != seen.end()) return it->second;
     }
     if (is_identity_like(n.op->name) && args[0].ref() && keeps_all(n, args)) {
       const Type& from = b.graph().type(args[0].ref()->id);
-      const Type to = graph.values.size() > n.outs[0] ? graph.type(n.outs[0]) : Type();
+      const Type to = b.hint ? *b.hint : Type();
       if (from == to && !from.unbounded) return std::vector<Arg>{args[0]};
     }
     if (key.empty()) return std::nullopt;

@@ -1,0 +1,156 @@
+// portfire::packed_conv2d as an implicit matrix product: rows are output pixels, and for each kernel
+// tap the micro-kernel reads its rows of A where they lie in the input (padding reads a row of zeros).
+// Inputs with few channels, or whose channels are not adjacent, are gathered first (im2col) for a block
+// of pixels at a time.
+#include <algorithm>
+#include <cstring>
+
+#include "kernels/gemm/gemm.h"
+#include "kernels/kernel.h"
+#include "kernels/thread_pool.h"
+#include "ops/packed_conv2d.h"
+
+namespace portfire::conv {
+namespace {
+
+using gemm::kPanel;
+using gemm::kRows;
+using ops::packed_conv2d::Window;
+
+constexpr int64_t kBlocks = 16;                                          // of kRows pixels, in a chunk
+constexpr int64_t kChunk = kBlocks * static_cast<int64_t>(kRows);
+constexpr size_t kMaxThreads = 64;
+constexpr int64_t kDirectChannels = 8;  // fewer are not worth a run of their own for each tap
+
+struct Plan {
+  Window w;
+  int64_t oh, ow, pixels, channels, taps, k;  // pixels: of the whole batch
+  bool direct;
+  gemm::Activation activation;
+  float low, high;
+  size_t thread_bytes;
+};
+
+bool prepare(const Operands& o, void* state, size_t* scratch) {
+  Plan& p = *new (state) Plan;
+  const Args a(o.args);
+  const TensorView &x = o.in(0), &out = o.out(0);
+  if (ops::packed_conv2d::read_window(a, 5, &p.w) || !out.is_contiguous()) return false;
+  if (const TensorView* r = o.optional(3); r && !r->is_contiguous()) return false;
+  if (!gemm::parse_activation(a.string(9), &p.activation) && a.string(9) != "clamp") return false;
+  p.low = static_cast<float>(a.real(10));
+  p.high = static_cast<float>(a.real(11));
+  p.oh = out.size(1);
+  p.ow = out.size(2);
+  p.pixels = out.size(0) * p.oh * p.ow;
+  p.channels = out.size(3);
+  p.taps = p.w.kernel[0] * p.w.kernel[1];
+  p.k = p.taps * x.size(3);
+  // A 1x1 kernel over adjacent channels is direct whatever their number.
+  p.direct = (x.strides[3] == 1 || x.size(3) == 1) && (x.size(3) >= kDirectChannels || p.taps == 1);
+  const size_t pointers = static_cast<size_t>((p.direct ? p.taps : 1) * kChunk) * sizeof(float*);
+  const size_t data = static_cast<size_t>(p.direct ? x.size(3) : p.k * kChunk) * sizeof(float);
+  p.thread_bytes = (pointers + data + 127) / 64 * 64;
+  *scratch = p.thread_bytes * kMaxThreads;
+  return true;
+}
+
+// rows[(block * taps + tap) * kRows + i] for the pixels [first, first + count).
+void point_rows(const Plan& p, const TensorView& x, int64_t first, int64_t count, const float* zeros, const float** rows) {
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t pixel = first + i, n = pixel / (p.oh * p.ow), oh = pixel / p.ow % p.oh, ow = pixel % p.ow;
+    const float** to = rows + i / static_cast<int64_t>(kRows) * p.taps * static_cast<int64_t>(kRows) + i % static_cast<int64_t>(kRows);
+    const float* image = x.as<float>() + n * x.strides[0];
+    for (int64_t kh = 0; kh < p.w.kernel[0]; ++kh) {
+      const int64_t h = oh * p.w.stride[0] - p.w.padding[0] + kh * p.w.dilation[0];
+      for (int64_t kw = 0; kw < p.w.kernel[1]; ++kw, to += kRows) {
+        const int64_t v = ow * p.w.stride[1] - p.w.padding[1] + kw * p.w.dilation[1];
+        const bool inside = h >= 0 && h < x.size(1) && v >= 0 && v < x.size(2);
+        *to = inside ? image + h * x.strides[1] + v * x.strides[2] : zeros;
+      }
+    }
+  }
+}
+
+// Row i of `columns` (k long) holds the window of pixel first + i.
+void gather_rows(const Plan& p, const TensorView& x, int64_t first, int64_t count, float* columns, const float** rows) {
+  const int64_t c = x.size(3);
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t pixel = first + i, n = pixel / (p.oh * p.ow), oh = pixel / p.ow % p.oh, ow = pixel % p.ow;
+    float* to = columns + i * p.k;
+    rows[i] = to;
+    const float* image = x.as<float>() + n * x.strides[0];
+    const int64_t left = ow * p.w.stride[1] - p.w.padding[1];
+    for (int64_t kh = 0; kh < p.w.kernel[0]; ++kh) {
+      const int64_t h = oh * p.w.stride[0] - p.w.padding[0] + kh * p.w.dilation[0];
+      if (h < 0 || h >= x.size(1)) {
+        std::fill_n(to, p.w.kernel[1] * c, 0.0f);
+        to += p.w.kernel[1] * c;
+        continue;
+      }
+      for (int64_t kw = 0; kw < p.w.kernel[1]; ++kw) {
+        const int64_t v = left + kw * p.w.dilation[1];
+        const float* from = image + h * x.strides[1] + v * x.strides[2];
+        if (v < 0 || v >= x.size(2))
+          std::fill_n(to, c, 0.0f);
+        else
+          for (int64_t k = 0; k < c; ++k) to[k] = from[k * x.strides[3]];
+        to += c;
+      }
+    }
+  }
+}
+
+void run_chunk(const Plan& p, const Operands& o, int64_t first, int64_t count, int64_t p0, int64_t p1, std::byte* memory) {
+  static const gemm::TileFn tile = gemm::tile_fn();
+  const TensorView& x = o.in(0);
+  const int64_t taps = p.direct ? p.taps : 1, k = p.direct ? x.size(3) : p.k;
+  auto** rows = reinterpret_cast<const float**>(memory);
+  auto* data = reinterpret_cast<float*>(memory + static_cast<size_t>(taps * kChunk) * sizeof(float*));
+  if (p.direct) {
+    std::fill_n(data, k, 0.0f);
+    point_rows(p, x, first, count, data, rows);
+  } else {
+    gather_rows(p, x, first, count, data, rows);
+  }
+  const float* bias = o.optional(2) ? o.optional(2)->as<float>() : nullptr;
+  const float* residual = o.optional(3) ? o.optional(3)->as<float>() : nullptr;
+  for (int64_t panel = p0; panel < p1; ++panel) {
+    const int64_t column = panel * static_cast<int64_t>(kPanel);
+    for (int64_t i = 0; i < count; i += static_cast<int64_t>(kRows)) {
+      const int64_t at = (first + i) * p.channels + column;
+      gemm::Tile t{static_cast<size_t>(std::min<int64_t>(kRows, count - i)), static_cast<size_t>(std::min<int64_t>(kPanel, p.channels - column)),
+                   static_cast<size_t>(k), static_cast<size_t>(taps), rows + i * taps, o.in(1).as<float>() + column * p.k,
+                   o.out(0).as<float>() + at, static_cast<size_t>(p.channels), {}};
+      t.epilogue = {bias ? bias + column : nullptr, residual ? residual + at : nullptr, p.activation, p.low, p.high};
+      tile(t);
+    }
+  }
+}
+
+Error run(const void* state, const Operands& o, const KernelContext& context) {
+  const auto& p = *static_cast<const Plan*>(state);
+  if (p.pixels == 0) return {};
+  const int64_t panels = (p.channels + static_cast<int64_t>(kPanel) - 1) / static_cast<int64_t>(kPanel);
+  const int64_t threads = context.pool ? static_cast<int64_t>(std::min(context.pool->threads(), kMaxThreads)) : 1;
+  // Chunks of whole blocks, small enough that every thread has some; where there are few pixels the
+  // panels are split as well.
+  const int64_t blocks = (p.pixels + static_cast<int64_t>(kRows) - 1) / static_cast<int64_t>(kRows);
+  const int64_t chunk_blocks = std::clamp<int64_t>((blocks + threads - 1) / threads, 1, kBlocks);
+  const int64_t chunks = (blocks + chunk_blocks - 1) / chunk_blocks;
+  const int64_t groups = chunks >= threads * 2 ? 1 : std::min(panels, threads * 2);
+  parallel(context.pool, static_cast<size_t>(chunks * groups), [&](size_t task, size_t worker) {
+    const int64_t chunk = static_cast<int64_t>(task) / groups, group = static_cast<int64_t>(task) % groups;
+    const int64_t first = chunk * chunk_blocks * static_cast<int64_t>(kRows);
+    run_chunk(p, o, first, std::min(p.pixels - first, chunk_blocks * static_cast<int64_t>(kRows)), panels * group / groups,
+              panels * (group + 1) / groups, context.scratch.data() + worker * p.thread_bytes);
+  });
+  return {};
+}
+
+}  // namespace
+
+extern const Kernel kPackedConv2d;
+const Kernel kPackedConv2d = {"portfire::packed_conv2d", sizeof(Plan), prepare, run};
+
+}  // namespace portfire::conv
