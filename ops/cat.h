@@ -84,6 +84,25 @@ PF_AT_LEAST(2)
 PF_AT_LEAST(3)
 #undef PF_AT_LEAST
 
+// Sequences [L_i, ..] of different length padded to the longest: [N, L, ..], or [L, N, ..].
+template <class G>
+void pad_sequence(G& g) {
+  auto list = g.tensors("sequences");
+  const bool left = g.string("padding_side") == "left";
+  typename G::Int longest = 0;
+  for (auto t : list) longest = max(longest, g.size(t, 0));
+  for (auto& t : list) {
+    std::vector<typename G::Int> pad(2 * t.rank(), 0);
+    pad[pad.size() - (left ? 2 : 1)] = longest - g.size(t, 0);
+    t = g("aten::constant_pad_nd", t, pad, g.arg("padding_value"));
+  }
+  g.result(g("aten::stack", list, g.boolean("batch_first") ? 0 : 1));
+}
+PF_JOIN(PadSequence,
+        "aten::pad_sequence(Tensor[] sequences, bool batch_first=False, float padding_value=0., "
+        "str padding_side=\"right\") -> Tensor",
+        pad_sequence(g))
+
 // Each tensor padded with zeros along dim to `num_chunks` equal chunks; chunks side by side, flattened
 // from dim on: [.., num_chunks, sum of their elements].
 template <class G>
@@ -167,6 +186,6 @@ PF_JOIN(Combinations, "aten::combinations(Tensor self, int r=2, bool with_replac
 
 using Ops = OpList<Cat, Stack, Concat, Concatenate, StackInner, Hstack, Vstack, RowStack, Dstack, ColumnStack, Atleast1,
                    Atleast1Sequence, Atleast2, Atleast2Sequence, Atleast3, Atleast3Sequence, Meshgrid, MeshgridIndexing,
-                   CartesianProd, Combinations, ChunkCat>;
+                   CartesianProd, Combinations, PadSequence, ChunkCat>;
 
 }  // namespace portfire::ops::cat

@@ -73,6 +73,8 @@ PF_QUERY(MakeDepToken,
          "bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor",
          g.result(g.scalar_tensor(0, DType::f32)))
 
+PF_QUERY(IsAllTrue, "aten::_is_all_true(Tensor self) -> Tensor", g.forward("aten::all"))
+PF_QUERY(IsAnyTrue, "aten::_is_any_true(Tensor self) -> Tensor", g.forward("aten::any"))
 PF_QUERY(Item, "aten::item(Tensor self) -> Scalar", g.forward("aten::_local_scalar_dense"))
 PF_QUERY(Dimension, "aten::dim(Tensor self) -> int", g.result_int(g.tensor("self").rank()))
 PF_QUERY(SizeInt, "aten::size.int(Tensor self, int dim) -> int", g.forward("aten::sym_size.int"))
@@ -107,7 +109,7 @@ PF_QUERY(ShapeAsTensor, "aten::_shape_as_tensor(Tensor self) -> Tensor", shape_a
 
 using Ops = OpList<AssertMetadata, AssertScalar, FunctionalAssertScalar, AssertAsync, AssertAsyncMsg,
                    FunctionalAssertAsync, ConstrainRange, ConstrainRangeForSize, FunctionalConstrainRange,
-                   FunctionalConstrainRangeForSize, MakeDepToken, Item, Dimension, SizeInt, Numel, StorageOffset,
+                   FunctionalConstrainRangeForSize, MakeDepToken, IsAllTrue, IsAnyTrue, Item, Dimension, SizeInt, Numel, StorageOffset,
                    StrideInt, SymStrideInt, ShapeAsTensor>;
 
 }  // namespace portfire::ops::query

@@ -51,6 +51,21 @@ struct Randperm {
     }                                                    \
   };
 
+// One more than the largest integer up to which the dtype holds all.
+inline int64_t limit(DType t) {
+  switch (t) {
+    case DType::boolean: return 2;
+    case DType::u8: return 256;
+    case DType::i8: return 128;
+    case DType::i16: return 32768;
+    case DType::i32: return int64_t{1} << 31;
+    case DType::f16: return (1 << 11) + 1;
+    case DType::bf16: return (1 << 8) + 1;
+    case DType::f32: return (1 << 24) + 1;
+    case DType::f64: return (int64_t{1} << 53) + 1;
+    default: return INT64_MAX;
+  }
+}
 // Numbers in the sizes of x, computed in f32 or f64.
 template <class G>
 typename G::Tensor uniform_like(G& g, typename G::Tensor x) {
@@ -74,6 +89,21 @@ PF_RANDOM(RandGenerator, "aten::rand.generator(SymInt[] size, *, Generator? gene
           g.forward("aten::rand"))
 PF_RANDOM(RandnGenerator, "aten::randn.generator(SymInt[] size, *, Generator? generator, " PF_OPTIONS ") -> Tensor",
           g.forward("aten::randn"))
+PF_RANDOM(RandLikeGenerator, "aten::rand_like.generator(Tensor self, *, Generator? generator, " PF_LIKE_OPTIONS ") -> Tensor",
+          g.forward("aten::rand_like"))
+PF_RANDOM(RandnLikeGenerator, "aten::randn_like.generator(Tensor self, *, Generator? generator, " PF_LIKE_OPTIONS ") -> Tensor",
+          g.forward("aten::randn_like"))
+#define PF_INTEGERS "ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None"
+PF_RANDOM(RandpermGenerator, "aten::randperm.generator(SymInt n, *, Generator? generator, " PF_INTEGERS ") -> Tensor",
+          g.forward("aten::randperm"))
+PF_RANDOM(RandintGenerator,
+          "aten::randint.generator(SymInt high, SymInt[] size, *, Generator? generator, " PF_INTEGERS ") -> Tensor",
+          g.forward("aten::randint"))
+PF_RANDOM(RandintLowGenerator,
+          "aten::randint.low_generator(SymInt low, SymInt high, SymInt[] size, *, Generator? generator, " PF_INTEGERS
+          ") -> Tensor",
+          g.forward("aten::randint.low"))
+#undef PF_INTEGERS
 PF_RANDOM(Randint,
           "aten::randint(SymInt high, SymInt[] size, *, ScalarType? dtype=4, Layout? layout=None, "
           "Device? device=None, bool? pin_memory=None) -> Tensor",
@@ -103,6 +133,18 @@ PF_RANDOM(NormalFloatFloat,
           "aten::normal.float_float(float mean, float std, SymInt[] size, *, Generator? generator=None, " PF_OPTIONS
           ") -> Tensor",
           g.result(g("aten::randn", g.arg("size"), g.arg("dtype")) * g.real("std") + g.real("mean")))
+// Integers of [from, to), or of what the dtype holds exactly.
+template <class G>
+void random_integers(G& g, typename G::Int from, typename G::Int to) {
+  auto x = g.tensor("self");
+  g.result(g("aten::randint.low", from, to, g.sizes(x), x.dtype()));
+}
+PF_RANDOM(RandomFrom, "aten::random.from(Tensor self, int from, int? to, *, Generator? generator=None) -> Tensor",
+          random_integers(g, g.integer("from"), g.integer_or("to", limit(g.tensor("self").dtype()))))
+PF_RANDOM(RandomTo, "aten::random.to(Tensor self, int to, *, Generator? generator=None) -> Tensor",
+          random_integers(g, typename G::Int(0), g.integer("to")))
+PF_RANDOM(Random, "aten::random(Tensor self, *, Generator? generator=None) -> Tensor",
+          random_integers(g, typename G::Int(0), typename G::Int(limit(g.tensor("self").dtype()))))
 // -log(u) / lambda
 PF_RANDOM(Exponential, "aten::exponential(Tensor self, float lambd=1., *, Generator? generator=None) -> Tensor",
           auto x = g.tensor("self");
@@ -128,6 +170,20 @@ PF_RANDOM(BernoulliP, "aten::bernoulli.p(Tensor self, float p, *, Generator? gen
 PF_RANDOM(BernoulliTensor, "aten::bernoulli.Tensor(Tensor self, Tensor p, *, Generator? generator=None) -> Tensor",
           auto x = g.tensor("self"); g.result(g.cast(g("aten::lt.Tensor", uniform_like(g, x), g.tensor("p")), x.dtype())))
 
+// x where positive, else x times a slope: random between the bounds in training, else their mean.
+template <class G>
+void rrelu(G& g) {
+  auto x = g.tensor("self");
+  const double lower = g.real("lower"), upper = g.real("upper");
+  const bool training = g.boolean("training");
+  auto negative = training ? g.cast(x * (uniform_like(g, x) * (upper - lower) + lower), x.dtype()) : x * ((lower + upper) / 2);
+  g.result(g.where(g("aten::gt.Scalar", x, 0), x, negative));
+}
+PF_RANDOM(Rrelu,
+          "aten::rrelu(Tensor self, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, "
+          "Generator? generator=None) -> Tensor",
+          rrelu(g))
+
 // Numbers drawn with the probabilities of each row. With replacement: where u falls among the sums.
 // Without: the largest p / -log(u) (Efraimidis, Spirakis 2006).
 template <class G>
@@ -152,6 +208,7 @@ PF_RANDOM(Multinomial,
 using Ops = OpList<Rand, Randn, RandintLow, Randperm, RandLike, RandnLike, RandGenerator, RandnGenerator, Randint,
                    RandintLike, RandintLikeLow, Uniform, NormalFunctional, NormalTensorFloat, NormalFloatTensor,
                    NormalTensorTensor, NormalFloatFloat, Exponential, Geometric, Cauchy, LogNormal, Bernoulli,
-                   BernoulliP, BernoulliTensor, Multinomial>;
+                   BernoulliP, BernoulliTensor, Multinomial, RandLikeGenerator, RandnLikeGenerator,
+                   RandpermGenerator, RandintGenerator, RandintLowGenerator, RandomFrom, RandomTo, Random, Rrelu>;
 
 }  // namespace portfire::ops::random

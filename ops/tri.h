@@ -84,6 +84,33 @@ struct Diagflat {
   }
 };
 
+// x with its diagonal set; `wrap` goes on below the columns of a tall matrix, after a free row. (ATen has
+// it in place only.)
+struct FillDiagonal {
+  static constexpr std::string_view schema =
+      "aten::fill_diagonal(Tensor self, Scalar fill_value, bool wrap=False) -> Tensor";
+  template <class G>
+  static void decompose(G& g) {
+    auto x = g.tensor("self");
+    const int rank = x.rank();
+    if (rank < 2) g.reject("at least 2 dimensions expected");
+    typename G::Tensor first, hit;
+    for (int d = 0; d < rank; ++d) {
+      std::vector<typename G::Int> alone(rank, 1);
+      alone[d] = g.size(x, d);
+      auto at = g.reshape(g("aten::arange", alone[d]), alone);
+      if (d == 0) {
+        const bool wrap = rank == 2 && g.boolean("wrap");
+        first = wrap ? g("aten::remainder.Tensor", at, g.scalar_tensor(g.size(x, 1) + 1, DType::i64)) : at;
+        continue;
+      }
+      auto equal = g("aten::eq.Tensor", first, at);
+      hit = d == 1 ? equal : g("aten::logical_and", hit, equal);
+    }
+    g.result(g.where(hit, g.scalar_tensor(g.arg("fill_value"), x.dtype()), x));
+  }
+};
+
 // Matrices along the diagonal of a larger one.
 struct BlockDiag {
   static constexpr std::string_view schema = "aten::block_diag(Tensor[] tensors) -> Tensor";
@@ -105,6 +132,7 @@ struct BlockDiag {
   }
 };
 
-using Ops = OpList<Tril, Triu, TrilIndices, TriuIndices, DiagEmbed, Diag, Diagflat, BlockDiag>;
+using Ops = OpList<Tril, Triu, TrilIndices, TriuIndices, DiagEmbed, Diag, Diagflat, FillDiagonal,
+                   BlockDiag>;
 
 }  // namespace portfire::ops::tri

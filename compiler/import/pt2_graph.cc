@@ -1,5 +1,7 @@
 #include "compiler/import/pt2_graph.h"
 
+#include <unordered_map>
+
 #include "compiler/import/origin.h"
 #include "compiler/ir/default_args.h"
 
@@ -37,6 +39,18 @@ std::string qualified(std::string_view target) {
 
 // "aten::add_.Tensor" -> "aten::add.Tensor"; empty where the name is not an in-place one.
 std::string functional_name(std::string_view name) {
+  // Where ATen calls the overloads differently.
+  static const std::unordered_map<std::string_view, const char*> kOthers = {
+      {"aten::pow_.Scalar", "aten::pow.Tensor_Scalar"},
+      {"aten::pow_.Tensor", "aten::pow.Tensor_Tensor"},
+      {"aten::float_power_.Scalar", "aten::float_power.Tensor_Scalar"},
+      {"aten::float_power_.Tensor", "aten::float_power.Tensor_Tensor"},
+      {"aten::floor_divide_.Tensor", "aten::floor_divide"},
+      {"aten::transpose_", "aten::transpose.int"},
+      {"aten::normal_", "aten::normal_functional"},
+      {"aten::bernoulli_.float", "aten::bernoulli.p"},
+      {"aten::ldexp_", "aten::ldexp.Tensor"}};
+  if (const auto other = kOthers.find(name); other != kOthers.end()) return other->second;
   const size_t dot = name.find('.');
   const std::string_view base = name.substr(0, dot);
   if (base.empty() || base.back() != '_' || base.ends_with("__")) return {};
