@@ -20,8 +20,8 @@ enum class PointwiseRule : uint8_t { keep, floating, predicate, first };
 #define PF_POINTWISE(X)                                                                       \
   X(abs, 1, keep, std::fabs(x), x < 0 ? 0 - x : x)                                            \
   X(neg, 1, keep, -x, wrapping_neg(x))                                                        \
-  X(sign, 1, keep, x > 0 ? 1 : x < 0 ? -1 : x != x ? x : 0, (x > 0) - (x < 0))                \
-  X(sgn, 1, keep, x > 0 ? 1 : x < 0 ? -1 : x != x ? x : 0, (x > 0) - (x < 0))                 \
+  X(sign, 1, keep, (x > 0) - (x < 0), (x > 0) - (x < 0))                                      \
+  X(sgn, 1, keep, (x > 0) - (x < 0), (x > 0) - (x < 0))                                       \
   X(square, 1, keep, x * x, wrapping_mul(x, x))                                               \
   X(relu, 1, keep, x > 0 || x != x ? x : 0, x > 0 ? x : 0)                                    \
   X(ceil, 1, keep, std::ceil(x), x)                                                           \
