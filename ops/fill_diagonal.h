@@ -17,7 +17,8 @@ struct FillDiagonal {
     if (x.rank() < 2) g.reject("fill_diagonal_ of rank " + std::to_string(x.rank()));
     auto row = g("aten::arange", g.size(x, 0), DType::i64);
     for (int d = 1; d < x.rank(); ++d) row = g("aten::unsqueeze", row, -1);
-    if (g.boolean("wrap") && x.rank() == 2) row = g("aten::remainder.Scalar", row, g.size(x, 1) + 1);
+    if (g.boolean("wrap") && x.rank() == 2)
+      row = g("aten::remainder.Scalar", row, g.size(x, 1) + 1);
     decltype(x) diagonal;
     for (int d = 1; d < x.rank(); ++d) {
       auto index = g("aten::arange", g.size(x, d), DType::i64);

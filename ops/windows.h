@@ -16,7 +16,8 @@ namespace portfire::ops::windows {
 inline double hann(double t) { return 0.5 - 0.5 * std::cos(2 * std::numbers::pi * t); }
 inline double bartlett(double t) { return 1 - std::fabs(2 * t - 1); }
 inline double blackman(double t) {
-  return 0.42 - 0.5 * std::cos(2 * std::numbers::pi * t) + 0.08 * std::cos(4 * std::numbers::pi * t);
+  return 0.42 - 0.5 * std::cos(2 * std::numbers::pi * t) +
+         0.08 * std::cos(4 * std::numbers::pi * t);
 }
 inline double i0(double x) {  // modified Bessel function: sum of ((x / 2)^k / k!)^2
   double term = 1, sum = 1;
@@ -43,11 +44,13 @@ void decompose_window(G& g, bool periodic, std::function<double(double)> at) {
   for (int64_t i = 0; i < n && n > 1; ++i)
     values[static_cast<size_t>(i)] =
         at(static_cast<double>(i) / static_cast<double>(periodic ? n : n - 1));
-  g.result(g.cast(g.constant(DType::f64, {n}, values.data()), g.dtype("dtype").value_or(DType::f32)));
+  g.result(
+      g.cast(g.constant(DType::f64, {n}, values.data()), g.dtype("dtype").value_or(DType::f32)));
 }
 
-#define PF_WINDOW_OPTIONS \
-  ", *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor"
+#define PF_WINDOW_OPTIONS                                                                          \
+  ", *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) " \
+  "-> Tensor"
 #define PF_WINDOW(type, text, periodic, formula)                                    \
   struct type {                                                                     \
     static constexpr std::string_view schema = "aten::" text PF_WINDOW_OPTIONS;     \
