@@ -53,7 +53,7 @@ HWY_INLINE void max_channels(const conv::WindowRow& r, D d, size_t c) {
     for (size_t t = 0; t < r.taps; ++t) {
       const V x = hn::LoadU(d, r.tap[t] + static_cast<int64_t>(i) * r.step + c);
       // NaN wins, and stays.
-      most = hn::IfThenElse(hn::Ne(most, most), most, hn::IfThenElse(hn::Ne(x, x), x, hn::Max(x, most)));
+      most = hn::IfThenElse(hn::IsNaN(most), most, hn::IfThenElse(hn::IsNaN(x), x, hn::Max(x, most)));
     }
     hn::StoreU(most, d, r.out + i * r.channels + c);
   }
