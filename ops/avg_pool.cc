@@ -145,9 +145,9 @@ Error infer_adaptive(const Args& a, int spatial, std::span<TensorSpec> outs) {
   outs[0] = {x.dtype, x.shape};
   for (int i = 0; i < spatial; ++i) {
     const int d = x.rank() - spatial + i;
-    if (x.size(d) < 1)
-      return Error::make(Code::bad_argument, "input %s (expected something to pool over)",
-                         TypeText(x).c_str());
+    if (x.size(d) < 1 || sizes[kVolumeDims - spatial + i] < 0)
+      return Error::make(Code::bad_argument, "input %s to size %lld", TypeText(x).c_str(),
+                         static_cast<long long>(sizes[kVolumeDims - spatial + i]));
     outs[0].shape.sizes[d] = sizes[kVolumeDims - spatial + i];
   }
   return {};

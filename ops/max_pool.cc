@@ -20,12 +20,17 @@ Error check_input(const TensorView& x, int spatial) {
   return {};
 }
 
-void set_outs(const TensorView& x, const int64_t* sizes, int spatial, std::span<TensorSpec> outs) {
+Error set_outs(const TensorView& x, const int64_t* sizes, int spatial, std::span<TensorSpec> outs) {
   Shape y = x.shape;
-  for (int i = 0; i < spatial; ++i)
-    y.sizes[y.rank - spatial + i] = sizes[kVolumeDims - spatial + i];
+  for (int i = 0; i < spatial; ++i) {
+    const int64_t size = sizes[kVolumeDims - spatial + i];
+    if (size < 0)
+      return Error::make(Code::bad_argument, "output size %lld", static_cast<long long>(size));
+    y.sizes[y.rank - spatial + i] = size;
+  }
   outs[0] = {x.dtype, y};
   if (outs.size() > 1) outs[1] = {DType::i64, y};
+  return {};
 }
 
 // range(n, c, d, o): the window of output o along dimension d of D, H, W in image n, channel c.
@@ -78,6 +83,7 @@ Error read_window(const Args& a, int spatial, Window* w) {
 template <class T>
 int64_t fractional_start(double u, int64_t o, int64_t in, int64_t outs, int64_t kernel) {
   if (o == outs - 1) return in - kernel;
+  if (!(u >= 0 && u < 1)) u = 0;
   const T alpha = static_cast<T>(in - kernel) / static_cast<T>(outs - 1),
           sample = static_cast<T>(u);
   return static_cast<int64_t>((static_cast<T>(o) + sample) * alpha) -
@@ -94,8 +100,7 @@ Error infer_pool(const Args& a, int spatial, std::span<TensorSpec> outs) {
   int64_t sizes[kVolumeDims];
   for (int d = kVolumeDims - spatial; d < kVolumeDims; ++d)
     PF_TRY(w.positions(d, x.size(x.rank() - kVolumeDims + d), &sizes[d]));
-  set_outs(x, sizes, spatial, outs);
-  return {};
+  return set_outs(x, sizes, spatial, outs);
 }
 
 Error run_pool(const Args& a, int spatial, std::span<TensorView> outs) {
@@ -111,8 +116,7 @@ Error infer_adaptive(const Args& a, int spatial, std::span<TensorSpec> outs) {
   int64_t sizes[kVolumeDims];
   PF_TRY(check_input(a.tensor(0), spatial));
   PF_TRY(volume_ints("output_size", a.ints(1), spatial, 1, 1, sizes));
-  set_outs(a.tensor(0), sizes, spatial, outs);
-  return {};
+  return set_outs(a.tensor(0), sizes, spatial, outs);
 }
 
 Error run_adaptive(const Args& a, int spatial, std::span<TensorView> outs) {
@@ -138,8 +142,7 @@ Error infer_fractional(const Args& a, int spatial, std::span<TensorSpec> outs) {
       return Error::make(Code::bad_argument, "%lld windows of %lld over %lld",
                          static_cast<long long>(sizes[d]), static_cast<long long>(kernel[d]),
                          static_cast<long long>(v.size(2 + d)));
-  set_outs(x, sizes, spatial, outs);
-  return {};
+  return set_outs(x, sizes, spatial, outs);
 }
 
 Error run_fractional(const Args& a, int spatial, std::span<TensorView> outs) {

@@ -60,8 +60,13 @@ void store_state(const TensorView& t, const double* from) {
 template <class Cell>
 Error run(const Layer& l, double* h, double* from_h, const TensorView& output, Cell cell) {
   int64_t total = 0, row = 0;
-  for (int64_t t = 0; l.batch_sizes && t < l.steps(); ++t)
-    total += load_int(*l.batch_sizes, t * l.batch_sizes->strides[0]);
+  for (int64_t t = 0; l.batch_sizes && t < l.steps(); ++t) {
+    const int64_t count = load_int(*l.batch_sizes, t * l.batch_sizes->strides[0]);
+    if (count < 0 || count > l.batch())
+      return Error::make(Code::bad_argument, "batch_sizes holds %lld (expected 0 to %lld)",
+                         static_cast<long long>(count), static_cast<long long>(l.batch()));
+    total += count;
+  }
   if (l.batch_sizes && total != l.gates.size(0))
     return Error::make(Code::bad_argument, "batch_sizes sum to %lld (expected %lld, the rows)",
                        static_cast<long long>(total), static_cast<long long>(l.gates.size(0)));
@@ -73,7 +78,7 @@ Error run(const Layer& l, double* h, double* from_h, const TensorView& output, C
       const int64_t count =
           l.batch_sizes ? load_int(*l.batch_sizes, t * l.batch_sizes->strides[0]) : l.batch();
       if (l.reverse) row -= count;
-      for (int64_t b = 0; b < count && b < l.batch(); ++b) {
+      for (int64_t b = 0; b < count; ++b) {
         double* const mine = h + b * l.state();
         for (int64_t j = 0; j < l.width(); ++j) {
           double sum = 0;

@@ -24,6 +24,9 @@ Error volume_ints(const char* what, std::span<const int64_t> list, int spatial, 
   for (int d = 0; d < kVolumeDims; ++d) {
     const int i = d - (kVolumeDims - spatial);
     out[d] = i < 0 ? absent : n == 0 ? if_empty : list[n == 1 ? 0 : i];
+    // So that products with sizes cannot overflow.
+    if (out[d] > INT32_MAX || out[d] < -INT32_MAX)
+      return Error::make(Code::bad_argument, "%s is %lld", what, static_cast<long long>(out[d]));
   }
   return {};
 }

@@ -68,12 +68,14 @@ Plan plan_of(const Args& a, Filter f, int spatial, bool gradient, DType dtype, c
     if (sizes && f == Filter::nearest && out[i] == 2 * in[i]) scale = 2;
     axis.kept = sizes && in[i] == out[i];
     const double n = static_cast<double>(in[i]), m = static_cast<double>(out[i]);
-    axis.step = rounded(dtype, aligned ? (m > 1 ? (n - 1) / (m - 1) : 0)
-                                       : (scale > 0 ? 1 / scale : n / m));
+    axis.step =
+        rounded(dtype, aligned ? (m > 1 ? (n - 1) / (m - 1) : 0) : (scale > 0 ? 1 / scale : n / m));
     if (f == Filter::linear) axis.taps = 2;
     if (f == Filter::cubic) axis.taps = 4;
-    if (is_antialiased(f))
-      axis.taps = 2 * static_cast<int64_t>(std::ceil(reach(f) * std::max(1.0, axis.step))) + 1;
+    if (is_antialiased(f)) {
+      const double spread = std::ceil(reach(f) * std::clamp(axis.step, 1.0, std::max(1.0, n)));
+      axis.taps = std::min(axis.in, 2 * static_cast<int64_t>(spread) + 1);
+    }
   }
   return p;
 }
@@ -85,19 +87,24 @@ double cubic(double x, double a) {  // Keys, 1981
   return 0;
 }
 
+// Truncated; a factor may lead anywhere, but what lies further outside is all the same.
+int64_t whole(double at, int64_t in) {
+  return static_cast<int64_t>(std::clamp(at, -8.0, static_cast<double>(in) + 8));
+}
+
 int64_t nearest(Filter f, const Axis& axis, int64_t o) {
   if (axis.kept) return o;
   // In f32 as PyTorch: ties fall one way or the other by it.
   const float at = (static_cast<float>(o) + (f == Filter::nearest ? 0.0f : 0.5f)) *
                    static_cast<float>(axis.step);
-  return std::min(static_cast<int64_t>(std::floor(at)), axis.in - 1);
+  return std::min(whole(std::floor(at), axis.in), axis.in - 1);
 }
 
 void fill_antialiased(Filter f, const Axis& axis, int64_t o, int64_t* index, double* weight) {
   const double wide = std::max(1.0, axis.step), support = reach(f) * wide;
   const double centre = axis.step * (static_cast<double>(o) + 0.5);
-  const int64_t first = std::max<int64_t>(static_cast<int64_t>(centre - support + 0.5), 0);
-  const int64_t last = std::min(static_cast<int64_t>(centre + support + 0.5), axis.in);
+  const int64_t first = std::max<int64_t>(whole(centre - support + 0.5, axis.in), 0);
+  const int64_t last = std::min(whole(centre + support + 0.5, axis.in), axis.in);
   double total = 0;
   for (int64_t t = 0; t < axis.taps; ++t) {
     index[t] = std::min(first + t, axis.in - 1);
@@ -128,14 +135,14 @@ void fill(Filter f, DType dtype, Axis& axis) {
       fill_antialiased(f, axis, o, index, weight);
     } else if (f == Filter::linear) {
       c = std::max(c, 0.0);
-      index[0] = std::min(static_cast<int64_t>(c), axis.in - 1);
+      index[0] = std::min(whole(c, axis.in), axis.in - 1);
       index[1] = std::min(index[0] + 1, axis.in - 1);
       weight[1] = std::clamp(c - static_cast<double>(index[0]), 0.0, 1.0);
       weight[0] = 1 - weight[1];
     } else {
       const double floor = std::floor(c), part = c - floor;
       for (int64_t t = 0; t < 4; ++t) {
-        index[t] = std::clamp<int64_t>(static_cast<int64_t>(floor) - 1 + t, 0, axis.in - 1);
+        index[t] = std::clamp<int64_t>(whole(floor, axis.in) - 1 + t, 0, axis.in - 1);
         weight[t] = cubic(static_cast<double>(t - 1) - part, -0.75);
       }
     }

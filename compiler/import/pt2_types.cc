@@ -80,7 +80,9 @@ ir::Symbol& Symbols::symbol(const std::string& name) {
   }
   if (s.lower < 0 && !unbacked) s.lower = 0;
   // Without a bound the compiler still needs numbers to reason with: a span of a few thousand.
-  const int64_t low = std::max<int64_t>(s.lower, unbacked ? 0 : s.lower);
+  // The export took a symbol of an input to be neither 0 nor 1, which broadcast and have no shape of -1.
+  const int64_t least = unbacked ? std::max<int64_t>(s.lower, 0) : std::max<int64_t>(s.lower, 2);
+  const int64_t low = std::min(least, s.upper);
   const int64_t high = s.upper >= kUnbounded ? low + 2048 + static_cast<int64_t>(symbols_.size()) * 64 : s.upper;
   const int64_t span = high - low + 1;
   s.samples.at[0] = high;
