@@ -40,7 +40,7 @@ HWY_INLINE V fast_exp(D d, V x) {
   V y = hn::Mul(hn::Mul(p, a), b);
   y = hn::IfThenElseZero(hn::Ge(x, lowest), y);
   y = hn::IfThenElse(hn::Gt(x, highest), hn::Inf(d), y);
-  return hn::IfThenElse(hn::Ne(x, x), x, y);
+  return hn::IfThenElse(hn::IsNaN(x), x, y);
 }
 
 // erf(x), |error| < 3e-7: for |x| < 1 an odd polynomial (least squares
@@ -66,7 +66,7 @@ HWY_INLINE V fast_erf(D d, V x) {
   const V tail = hn::NegMulAdd(hn::Mul(p, t), fast_exp(d, hn::Neg(x2)), hn::Set(d, 1.0f));
   const V large = hn::CopySign(tail, x);
   const V y = hn::IfThenElse(hn::Lt(a, hn::Set(d, 1.0f)), small, large);
-  return hn::IfThenElse(hn::Ne(x, x), x, y);
+  return hn::IfThenElse(hn::IsNaN(x), x, y);
 }
 
 // tanh(x) = (e - 1) / (e + 1), e = exp(2x); near 0 its continued fraction, since e - 1 cancels.
@@ -80,7 +80,7 @@ HWY_INLINE V fast_tanh(D d, V x) {
   const V e = fast_exp(d, hn::Add(a, a));
   const V near = hn::Div(n, m), far = hn::Div(hn::Sub(e, one), hn::Add(e, one));
   const V y = hn::CopySign(hn::IfThenElse(hn::Lt(a, hn::Set(d, 0.5f)), near, far), x);
-  return hn::IfThenElse(hn::Ne(x, x), x, y);
+  return hn::IfThenElse(hn::IsNaN(x), x, y);
 }
 
 template <class D, class V>

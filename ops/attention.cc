@@ -23,7 +23,8 @@ Error Attention::infer(const Args& a, std::span<TensorSpec> outs) {
   const TensorView &q = a.tensor(0), &k = a.tensor(1), &v = a.tensor(2);
   const TensorView* mask = a.optional_tensor(3);
   if (q.rank() < 2 || k.rank() < 2 || v.rank() < 2 || !is_floating(q.dtype))
-    return Error::make(Code::bad_argument, "query %s (expected a floating dtype and rank 2 or more)",
+    return Error::make(Code::bad_argument,
+                       "query %s (expected a floating dtype and rank 2 or more)",
                        TypeText(q).c_str());
   if (k.dtype != q.dtype || v.dtype != q.dtype || k.size(k.rank() - 1) != q.size(q.rank() - 1) ||
       v.size(v.rank() - 2) != k.size(k.rank() - 2))
@@ -39,9 +40,9 @@ Error Attention::infer(const Args& a, std::span<TensorSpec> outs) {
     if (a.boolean(7) && t != &q && q.rank() >= 3 && t->rank() >= 3) {
       int64_t& heads = leading.sizes[leading.rank - 1];
       if (heads < 1 || q.size(q.rank() - 3) % heads)
-        return Error::make(Code::bad_argument, "%lld heads of key or value (expected a divisor of %lld)",
-                           static_cast<long long>(heads),
-                           static_cast<long long>(q.size(q.rank() - 3)));
+        return Error::make(
+            Code::bad_argument, "%lld heads of key or value (expected a divisor of %lld)",
+            static_cast<long long>(heads), static_cast<long long>(q.size(q.rank() - 3)));
       heads = q.size(q.rank() - 3);
     }
     PF_TRY(broadcast(y, leading, &y));
@@ -90,8 +91,9 @@ Error Attention::reference(const Args& a, std::span<TensorView> outs) {
         const int64_t end = a.boolean(5) ? std::min(l + 1, keys) : keys;
         double most = -std::numeric_limits<double>::infinity(), total = 0;
         for (int64_t s = 0; s < end; ++s) {
-          double x = scale * static_cast<double>(dot(queries, q0 + l * row_step(q), step(q),
-                                                     all_keys, k0 + s * row_step(k), step(k), depth));
+          double x =
+              scale * static_cast<double>(dot(queries, q0 + l * row_step(q), step(q), all_keys,
+                                              k0 + s * row_step(k), step(k), depth));
           if (mask) {
             int64_t m = 0;
             for (int d = 0; d < mask->rank(); ++d) {

@@ -25,7 +25,8 @@ struct Pieces {
     const double scale = g.none("scale") ? 1 / std::sqrt(static_cast<double>(depth.fixed))
                                          : g.real("scale");
     if (gqa) k = shared(k, q);
-    auto s = g("aten::matmul", g.cast(q, t) * scale, g("aten::transpose.int", g.cast(k, t), -2, -1));
+    auto s =
+        g("aten::matmul", g.cast(q, t) * scale, g("aten::transpose.int", g.cast(k, t), -2, -1));
     const double never = -std::numeric_limits<double>::infinity();
     if (causal) {
       auto lower = g("aten::tril", g.full({g.size(q, -2), g.size(k, -2)}, true, DType::boolean), 0);

@@ -38,12 +38,14 @@ size_t gradient_scratch(const Args& a, int spatial);
     }                                                                   \
     static size_t scratch(const Args& a) { return gradient_scratch(a, spatial); } \
   };
-PF_POOL(AvgPool2d, pool, 2,
-        "aten::avg_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, bool "
-        "ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor")
-PF_POOL(AvgPool3d, pool, 3,
-        "aten::avg_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, bool "
-        "ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor")
+PF_POOL(
+    AvgPool2d, pool, 2,
+    "aten::avg_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, bool "
+    "ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor")
+PF_POOL(
+    AvgPool3d, pool, 3,
+    "aten::avg_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, bool "
+    "ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor")
 PF_POOL(AdaptiveAvgPool2dCore, adaptive, 2,
         "aten::_adaptive_avg_pool2d(Tensor self, SymInt[2] output_size) -> Tensor")
 PF_POOL(AdaptiveAvgPool3dCore, adaptive, 3,

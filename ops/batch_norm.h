@@ -59,11 +59,13 @@ Trained<T> train(G& g, T x, T w, T b, T running_mean, T running_var, double mome
   if (b) normal = normal + per_channel(g, b, x.rank(), t);
   Trained<T> out{g.cast(normal, x.dtype()), g.cast(mean, saved), g.cast(invstd, saved), {}, {}};
   if (running_mean)
-    out.running_mean = g.cast(running_mean * (1 - momentum) + mean * momentum, running_mean.dtype());
+    out.running_mean =
+        g.cast(running_mean * (1 - momentum) + mean * momentum, running_mean.dtype());
   if (running_var) {
     // var * n / (n - 1); one value alone has no unbiased variance (0 / 0).
     auto unbiased = var * g.scalar_tensor(count, t) / g.scalar_tensor(count - 1, t);
-    out.running_var = g.cast(running_var * (1 - momentum) + unbiased * momentum, running_var.dtype());
+    out.running_var =
+        g.cast(running_var * (1 - momentum) + unbiased * momentum, running_var.dtype());
   }
   return out;
 }

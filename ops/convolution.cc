@@ -111,7 +111,8 @@ Error Convolution::infer(const Args& a, std::span<TensorSpec> outs) {
   Conv c;
   PF_TRY(read(a, &c));
   if (w.dtype != x.dtype || (bias && bias->dtype != x.dtype) || is_complex(x.dtype))
-    return Error::make(Code::bad_argument, "weight or bias %s for input %s (expected one real dtype)",
+    return Error::make(Code::bad_argument,
+                       "weight or bias %s for input %s (expected one real dtype)",
                        TypeText(w).c_str(), TypeText(x).c_str());
   if (w.rank() != x.rank() || c.groups < 1 || x.size(1) % c.groups ||
       (c.transposed ? w.size(0) != x.size(1)
@@ -128,12 +129,13 @@ Error Convolution::infer(const Args& a, std::span<TensorSpec> outs) {
   for (int i = 0; i < c.spatial; ++i) {
     const int d = i + kVolumeDims - c.spatial;
     const int64_t reach = c.dilation[d] * (w.size(i + 2) - 1) + 1;
-    const int64_t size = c.transposed ? (x.size(i + 2) - 1) * c.stride[d] - 2 * c.padding[d] + reach + c.extra[d]
-                                      : floor_divide(x.size(i + 2) + 2 * c.padding[d] - reach, c.stride[d]) + 1;
+    const int64_t size =
+        c.transposed ? (x.size(i + 2) - 1) * c.stride[d] - 2 * c.padding[d] + reach + c.extra[d]
+                     : floor_divide(x.size(i + 2) + 2 * c.padding[d] - reach, c.stride[d]) + 1;
     if (size < 0 || (size == 0 && c.transposed && x.size(i + 2) > 0))
-      return Error::make(Code::bad_argument, "kernel reaches over %lld (expected at most %lld, the padded input)",
-                         static_cast<long long>(reach),
-                         static_cast<long long>(x.size(i + 2) + 2 * c.padding[d]));
+      return Error::make(
+          Code::bad_argument, "kernel reaches over %lld (expected at most %lld, the padded input)",
+          static_cast<long long>(reach), static_cast<long long>(x.size(i + 2) + 2 * c.padding[d]));
     y.push(size);
   }
   outs[0] = {x.dtype, y};

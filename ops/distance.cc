@@ -9,18 +9,25 @@
 namespace portfire::ops::distance {
 namespace {
 
-template <class Step>
-double folded(const double* x, const double* y, int64_t m, Step step) {
-  double total = 0;
-  for (int64_t i = 0; i < m; ++i) total = step(total, std::fabs(x[i] - y[i]));
-  return total;
+// Several sums at a time: one would wait for each addition before the next.
+template <class Step, class Join>
+double folded(const double* x, const double* y, int64_t m, Step step, Join join) {
+  constexpr int64_t kLanes = 4;
+  double lanes[kLanes] = {};
+  int64_t i = 0;
+  for (; i + kLanes <= m; i += kLanes)
+    for (int64_t l = 0; l < kLanes; ++l) lanes[l] = step(lanes[l], std::fabs(x[i + l] - y[i + l]));
+  for (; i < m; ++i) lanes[0] = step(lanes[0], std::fabs(x[i] - y[i]));
+  return join(join(lanes[0], lanes[1]), join(lanes[2], lanes[3]));
 }
 double norm_of_difference(const double* x, const double* y, int64_t m, double p) {
-  if (p == 2) return std::sqrt(folded(x, y, m, [](double t, double d) { return t + d * d; }));
-  if (p == 1) return folded(x, y, m, [](double t, double d) { return t + d; });
-  if (p == 0) return folded(x, y, m, [](double t, double d) { return t + (d != 0); });
-  if (std::isinf(p)) return folded(x, y, m, [](double t, double d) { return d > t || d != d ? d : t; });
-  return std::pow(folded(x, y, m, [p](double t, double d) { return t + std::pow(d, p); }), 1 / p);
+  const auto add = [](double a, double b) { return a + b; };
+  const auto greatest = [](double t, double d) { return d > t || d != d ? d : t; };
+  if (p == 2) return std::sqrt(folded(x, y, m, [](double t, double d) { return t + d * d; }, add));
+  if (p == 1) return folded(x, y, m, add, add);
+  if (p == 0) return folded(x, y, m, [](double t, double d) { return t + (d != 0); }, add);
+  if (std::isinf(p)) return folded(x, y, m, greatest, greatest);
+  return std::pow(folded(x, y, m, [p](double t, double d) { return t + std::pow(d, p); }, add), 1 / p);
 }
 
 Error check_matrix(const TensorView& x) {

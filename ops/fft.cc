@@ -16,14 +16,19 @@ int64_t smallest_factor(int64_t n) {
   return n;
 }
 
-// A transform of length n, by decimation in time: n = p m, p prime, takes p transforms of length m,
-// combined by transforms of length p written out (Cooley and Tukey). A prime length costs n^2.
+// A transform of length n, by decimation in time: n = p m takes p transforms of length m, combined by
+// transforms of length p written out (Cooley and Tukey). p is 4 or prime; a prime length costs n^2.
 class Transform {
  public:
   static size_t bytes(int64_t n) { return static_cast<size_t>(n) * 4 * sizeof(Complex); }
 
   Transform(int64_t n, bool forward, std::byte* scratch)
-      : n_(n), roots_(reinterpret_cast<Complex*>(scratch)), in_(roots_ + n), out_(in_ + n), terms_(out_ + n) {
+      : n_(n),
+        forward_(forward),
+        roots_(reinterpret_cast<Complex*>(scratch)),
+        in_(roots_ + n),
+        out_(in_ + n),
+        terms_(out_ + n) {
     for (int64_t j = 0; j < n; ++j) {
       const double angle = 2 * kPi * static_cast<double>(j) / static_cast<double>(n);
       roots_[j] = Complex(std::cos(angle), forward ? -std::sin(angle) : std::sin(angle));
@@ -40,15 +45,15 @@ class Transform {
       if (n == 1) out[0] = in[0];
       return;
     }
-    const int64_t p = smallest_factor(n), m = n / p, step = n_ / n;  // root of length n: roots_[step]
-    for (int64_t r = 0; r < p; ++r) run(in + r * stride, stride * p, out + r * m, m);
+    const int64_t p = n % 4 == 0 ? 4 : smallest_factor(n), m = n / p, step = n_ / n;  // root of length n: roots_[step]
+    if (m == 1)
+      for (int64_t r = 0; r < p; ++r) out[r] = in[r * stride];
+    else
+      for (int64_t r = 0; r < p; ++r) run(in + r * stride, stride * p, out + r * m, m);
+    if (p == 2) return combine2(out, m, step);
+    if (p == 4) return combine4(out, m, step);
     for (int64_t k = 0; k < m; ++k) {
       for (int64_t r = 0; r < p; ++r) terms_[r] = multiply(out[r * m + k], roots_[r * k * step]);
-      if (p == 2) {
-        out[k] = terms_[0] + terms_[1];
-        out[k + m] = terms_[0] - terms_[1];
-        continue;
-      }
       for (int64_t q = 0; q < p; ++q) {
         Complex sum = terms_[0];
         for (int64_t r = 1, at = q; r < p; ++r, at = at + q >= p ? at + q - p : at + q)
@@ -57,12 +62,33 @@ class Transform {
       }
     }
   }
+  void combine2(Complex* out, int64_t m, int64_t step) const {
+    for (int64_t k = 0; k < m; ++k) {
+      const Complex a = out[k], b = multiply(out[k + m], roots_[k * step]);
+      out[k] = a + b;
+      out[k + m] = a - b;
+    }
+  }
+  void combine4(Complex* out, int64_t m, int64_t step) const {
+    for (int64_t k = 0; k < m; ++k) {
+      const Complex a = out[k], b = multiply(out[k + m], roots_[k * step]);
+      const Complex c = multiply(out[k + 2 * m], roots_[2 * k * step]);
+      const Complex d = multiply(out[k + 3 * m], roots_[3 * k * step]);
+      const Complex even = a + c, odd = b + d, rest = a - c, turned = b - d;
+      const Complex quarter = forward_ ? Complex(turned.imag(), -turned.real()) : Complex(-turned.imag(), turned.real());
+      out[k] = even + odd;
+      out[k + m] = rest + quarter;
+      out[k + 2 * m] = even - odd;
+      out[k + 3 * m] = rest - quarter;
+    }
+  }
   // std::complex's product also looks after infinities, at several times the cost.
   static Complex multiply(Complex a, Complex b) {
     return {a.real() * b.real() - a.imag() * b.imag(), a.real() * b.imag() + a.imag() * b.real()};
   }
 
   int64_t n_;
+  bool forward_;
   Complex *roots_, *in_, *out_, *terms_;
 };
 

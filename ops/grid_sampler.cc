@@ -79,7 +79,8 @@ Taps taps_of(double x, int64_t size, const Rule& r) {
   x = padded(x, size, r);
   if (r.mode == kNearest) return {{static_cast<int64_t>(std::nearbyint(x))}, {1}, 1};
   const double floor = std::floor(x), part = r.round(x - floor);
-  return {{static_cast<int64_t>(floor), static_cast<int64_t>(floor) + 1}, {r.round(1 - part), part}, 2};
+  return {
+      {static_cast<int64_t>(floor), static_cast<int64_t>(floor) + 1}, {r.round(1 - part), part}, 2};
 }
 
 }  // namespace
@@ -134,8 +135,9 @@ Error run_sampler(const Args& a, int spatial, std::span<TensorView> outs) {
             if (d < 0 || d >= x.size(2) || h < 0 || h >= x.size(3) || w < 0 || w >= x.size(4))
               continue;
             const double weight = taps[0].weight[i] * taps[1].weight[j] * taps[2].weight[k];
-            const double v = load_real(x, at[0] * x.strides[0] + c * x.strides[1] + d * x.strides[2] +
-                                              h * x.strides[3] + w * x.strides[4]);
+            const double v =
+                load_real(x, at[0] * x.strides[0] + c * x.strides[1] + d * x.strides[2] +
+                                 h * x.strides[3] + w * x.strides[4]);
             sum = half ? rule.round(sum + rule.round(rule.round(weight) * v)) : sum + weight * v;
           }
       store_real(y, to + c * y.strides[1], sum);

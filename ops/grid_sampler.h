@@ -1,5 +1,5 @@
-// aten::grid_sampler: y[n,c,p] = x[n,c] at the coordinates grid[n,p] (x first), which run from -1 to
-// 1 over the input: over its corner pixels' centres (align_corners) or their outer edges.
+// aten::grid_sampler: y[n,c,p] = x[n,c] at the coordinates grid[n,p] (x first), which run from -1
+// to 1 over the input: over its corner pixels' centres (align_corners) or their outer edges.
 //   interpolation_mode: 0 linear, 1 nearest, 2 cubic (two dimensions only; Keys, a = -3/4)
 //   padding_mode, what lies outside: 0 zeros, 1 the border, 2 the reflection
 // aten::affine_grid_generator: the grid of the affine map theta [N,2,3] or [N,3,4].
@@ -40,7 +40,8 @@ struct GridSampler3d {
 
 struct GridSampler {
   static constexpr std::string_view schema =
-      "aten::grid_sampler(Tensor input, Tensor grid, int interpolation_mode, int padding_mode, bool "
+      "aten::grid_sampler(Tensor input, Tensor grid, int interpolation_mode, int padding_mode, "
+      "bool "
       "align_corners) -> Tensor";
   template <class G>
   static void decompose(G& g) {

@@ -11,14 +11,16 @@ Error NativeGroupNorm::infer(const Args& a, std::span<TensorSpec> outs) {
   const int64_t groups = a.integer(6);
   if (!is_floating(x.dtype) || x.rank() < 2 || x.size(0) != a.integer(3) ||
       x.size(1) != a.integer(4))
-    return Error::make(Code::bad_argument, "input %s (expected a floating dtype and [%lld,%lld,...])",
+    return Error::make(Code::bad_argument,
+                       "input %s (expected a floating dtype and [%lld,%lld,...])",
                        TypeText(x).c_str(), static_cast<long long>(a.integer(3)),
                        static_cast<long long>(a.integer(4)));
   if (groups < 1 || x.size(1) % groups)
     return Error::make(Code::bad_argument, "%lld groups (expected a divisor of %lld channels)",
                        static_cast<long long>(groups), static_cast<long long>(x.size(1)));
   for (int i : {1, 2})
-    if (const TensorView* p = a.optional_tensor(i); p && (p->rank() != 1 || p->size(0) != x.size(1)))
+    if (const TensorView* p = a.optional_tensor(i);
+        p && (p->rank() != 1 || p->size(0) != x.size(1)))
       return Error::make(Code::bad_argument, "weight or bias %s (expected %lld items)",
                          TypeText(*p).c_str(), static_cast<long long>(x.size(1)));
   const TensorView* p = a.none(1) ? a.optional_tensor(2) : a.optional_tensor(1);

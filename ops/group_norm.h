@@ -49,7 +49,8 @@ struct NativeGroupNormBackward {
     auto input = g.tensor("input"), w = g.tensor("weight");
     const DType t = layer_norm::wide(input.dtype()), to = w ? w.dtype() : input.dtype();
     const int64_t groups = g.known_integer("group");
-    const auto images = g.integer("N"), channels = g.integer("C"), each = floor_div(channels, groups);
+    const auto images = g.integer("N"), channels = g.integer("C"),
+               each = floor_div(channels, groups);
     auto split = [&](auto v) {
       return g.reshape(g.cast(v, t), {images, groups, each, g.integer("HxW")});
     };

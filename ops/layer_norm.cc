@@ -20,7 +20,8 @@ Error check(const Args& a, const TensorView* weight, const TensorView* bias) {
                        TypeText(x).c_str());
   for (int d = 0; d < items; ++d) {
     if (shape[d] != x.size(outer + d))
-      return Error::make(Code::bad_argument, "normalized_shape has %lld at %d (expected that of %s)",
+      return Error::make(Code::bad_argument,
+                         "normalized_shape has %lld at %d (expected that of %s)",
                          static_cast<long long>(shape[d]), d, TypeText(x).c_str());
     for (const TensorView* p : {weight, bias})
       if (p && (p->rank() != items || p->size(d) != shape[d]))

@@ -78,7 +78,8 @@ Error read_window(const Args& a, int spatial, Window* w) {
 template <class T>
 int64_t fractional_start(double u, int64_t o, int64_t in, int64_t outs, int64_t kernel) {
   if (o == outs - 1) return in - kernel;
-  const T alpha = static_cast<T>(in - kernel) / static_cast<T>(outs - 1), sample = static_cast<T>(u);
+  const T alpha = static_cast<T>(in - kernel) / static_cast<T>(outs - 1),
+          sample = static_cast<T>(u);
   return static_cast<int64_t>((static_cast<T>(o) + sample) * alpha) -
          static_cast<int64_t>(sample * alpha);
 }

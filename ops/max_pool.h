@@ -42,7 +42,8 @@ PF_POOL(AdaptiveMaxPool2d, adaptive, 2,
 PF_POOL(AdaptiveMaxPool3d, adaptive, 3,
         "aten::adaptive_max_pool3d(Tensor self, int[3] output_size) -> (Tensor, Tensor)")
 // Window starts from one random number u for each image, channel and dimension:
-// int((o + u) * alpha) - int(u * alpha), alpha = (in - kernel) / (out - 1); the last one ends the row.
+// int((o + u) * alpha) - int(u * alpha), alpha = (in - kernel) / (out - 1); the last one ends the
+// row.
 PF_POOL(FractionalMaxPool2d, fractional, 2,
         "aten::fractional_max_pool2d(Tensor self, int[2] kernel_size, int[2] output_size, Tensor "
         "random_samples) -> (Tensor, Tensor)")
@@ -62,8 +63,8 @@ std::vector<int64_t> widened(G& g, const char* name, int64_t idle) {
 template <class G>
 auto pool_1d(G& g, const char* op) {
   auto x = g("aten::unsqueeze", g.tensor("self"), -2);
-  return g.all(op, x, widened(g, "kernel_size", 1), widened(g, "stride", 1), widened(g, "padding", 0),
-               widened(g, "dilation", 1), g.boolean("ceil_mode"));
+  return g.all(op, x, widened(g, "kernel_size", 1), widened(g, "stride", 1),
+               widened(g, "padding", 0), widened(g, "dilation", 1), g.boolean("ceil_mode"));
 }
 struct MaxPool1d {
   static constexpr std::string_view schema =
@@ -157,9 +158,10 @@ PF_SCATTERED(FractionalMaxPool3dBackward, decompose_backward, 3,
              "kernel_size, int[3] output_size, Tensor indices) -> Tensor")
 PF_SCATTERED(MaxUnpool2d, decompose_unpool, 2,
              "aten::max_unpool2d(Tensor self, Tensor indices, SymInt[2] output_size) -> Tensor")
-PF_SCATTERED(MaxUnpool3d, decompose_unpool, 3,
-             "aten::max_unpool3d(Tensor self, Tensor indices, SymInt[3] output_size, int[3] stride, "
-             "int[3] padding) -> Tensor")
+PF_SCATTERED(
+    MaxUnpool3d, decompose_unpool, 3,
+    "aten::max_unpool3d(Tensor self, Tensor indices, SymInt[3] output_size, int[3] stride, "
+    "int[3] padding) -> Tensor")
 #undef PF_SCATTERED
 
 using Ops = OpList<MaxPool2d, MaxPool3d, MaxPool2dWithIndices, MaxPool3dWithIndices,

@@ -1,8 +1,7 @@
-// aten::_native_multi_head_attention: q, k, v projected by one weight [3D,D], attention in `num_head`
-// heads, the result projected by proj_weight. A mask forbids what is true: of type 0 it is [L,S], of
-// type 1 [B,S], of type 2 [B,heads,L,S].
-// aten::_transformer_encoder_layer_fwd: that and a feed-forward network, each added to its input and
-// normalised before (norm_first) or after.
+// aten::_native_multi_head_attention: q, k, v projected by one weight [3D,D], attention in
+// `num_head` heads, the result projected by proj_weight. A mask forbids what is true: of type 0 it
+// is [L,S], of type 1 [B,S], of type 2 [B,heads,L,S]. aten::_transformer_encoder_layer_fwd: that
+// and a feed-forward network, each added to its input and normalised before (norm_first) or after.
 #pragma once
 
 #include "ops/op.h"
@@ -56,7 +55,8 @@ struct NativeMultiHeadAttention {
     auto mask = kept(g, g.tensor("mask"));
     decltype(w) y, weights;
     if (g.boolean("need_weights")) {
-      auto both = g.all("aten::_scaled_dot_product_attention_math", part[0], part[1], part[2], mask);
+      auto both =
+          g.all("aten::_scaled_dot_product_attention_math", part[0], part[1], part[2], mask);
       y = both[0];
       weights = g.boolean("average_attn_weights")
                     ? g("aten::mean.dim", both[1], std::vector<int64_t>{1}, false)

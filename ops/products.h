@@ -1,6 +1,7 @@
 // Products of vectors, matrices and tensors made of matmul: outer, inner, tensordot, kron, powers.
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -187,7 +188,23 @@ PF_COMPOSITE(Bilinear, "aten::bilinear(Tensor input1, Tensor input2, Tensor weig
   g.result(bias ? y + bias : y);
 }
 
+// The product of three tensors, each with dimensions of size 1 put in, summed over `sumdim`
+PF_COMPOSITE(Trilinear,
+             "aten::_trilinear(Tensor i1, Tensor i2, Tensor i3, int[] expand1, int[] expand2, int[] expand3, int[] "
+             "sumdim, int unroll_dim=1) -> Tensor") {
+  const auto expanded = [&](const char* factor, const char* dims) {
+    auto x = g.tensor(factor);
+    std::vector<int64_t> at = g.known_ints(dims);
+    std::sort(at.begin(), at.end());
+    for (int64_t d : at) x = g("aten::unsqueeze", x, d);
+    return x;
+  };
+  auto y = expanded("i1", "expand1") * expanded("i2", "expand2") * expanded("i3", "expand3");
+  const auto sum = g.known_ints("sumdim");
+  g.result(sum.empty() ? y : g("aten::sum.dim_IntList", y, sum));
+}
+
 using Ops = OpList<Outer, Ger, Tensordot, Inner, LinalgVecdot, Trace, Kron, ChainMatmul, LinalgMultiDot, MatrixPower,
-                   LinalgMatrixPower, LinalgCross, Cross, Bilinear>;
+                   LinalgMatrixPower, LinalgCross, Cross, Bilinear, Trilinear>;
 
 }  // namespace portfire::ops::products

@@ -73,7 +73,8 @@ inline int64_t leading_count(const TensorView& t, int dims) {
 inline TensorView item(const TensorView& t, int dims, int64_t n) {
   TensorView v;
   v.dtype = t.dtype;
-  v.data = t.as<std::byte>() + leading_offset(t, dims, n) * static_cast<int64_t>(byte_size(t.dtype));
+  v.data =
+      t.as<std::byte>() + leading_offset(t, dims, n) * static_cast<int64_t>(byte_size(t.dtype));
   for (int d = dims; d < t.rank(); ++d) {
     v.strides[v.rank()] = t.strides[d];
     v.shape.push(t.size(d));

@@ -33,7 +33,8 @@ std::vector<T> run_layer(G& g, Cell cell, T x, T h, T c, const Weights<T>& w, T 
   auto gates = g("aten::linear", x, w.w_ih, both_biases(w.b_ih, w.b_hh));
   if (cell == Cell::lstm)
     return g.all("portfire::lstm_layer", gates, h, c, w.w_hh, w.w_hr, batch_sizes, reverse);
-  return g.all("portfire::rnn_layer", gates, h, w.w_hh, batch_sizes, cell == Cell::rnn_relu, reverse);
+  return g.all("portfire::rnn_layer", gates, h, w.w_hh, batch_sizes, cell == Cell::rnn_relu,
+               reverse);
 }
 
 // x [T,B,I] or packed [rows,I]. Gives the output, then h (and c) of all layers.
@@ -54,7 +55,8 @@ std::vector<T> run_network(G& g, Cell cell, T x, T hx, T cx, T batch_sizes) {
       const Weights<T> w{p[0], p[1], biases ? p[2] : T(), biases ? p[3] : T(),
                          each > plain ? p[plain] : T()};
       const T c = cx ? g("aten::select.int", cx, 0, i) : T();
-      auto done = run_layer(g, cell, x, g("aten::select.int", hx, 0, i), c, w, batch_sizes, way == 1);
+      auto done =
+          run_layer(g, cell, x, g("aten::select.int", hx, 0, i), c, w, batch_sizes, way == 1);
       outputs.push_back(done[0]);
       last_h.push_back(done[1]);
       if (cx) last_c.push_back(done[2]);

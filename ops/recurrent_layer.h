@@ -3,7 +3,8 @@
 //
 //   gates [T,B,k*H] with hx [B,H], or packed [rows,k*H] with batch_sizes [T]: step t takes the next
 //   batch_sizes[t] rows, which belong to the first sequences of the batch. Then hy is what each
-//   sequence ended with. `reverse` walks from the last step to the first; results keep their places.
+//   sequence ended with. `reverse` walks from the last step to the first; results keep their
+//   places.
 #pragma once
 
 #include "ops/op.h"

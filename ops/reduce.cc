@@ -20,24 +20,54 @@ Error infer_dims(const Args& a, DType dtype, std::span<const int64_t> dims, bool
   return {};
 }
 
-// out = finish(step over all x_j from start), in the wide type T.
+// Several sums at a time: one would wait for each addition before the next.
+template <class T, class Step>
+T fold_strip(const T* v, int64_t n, T total, Step step) {
+  constexpr int64_t kLanes = 8;
+  int64_t i = 0;
+  if (n >= 2 * kLanes) {
+    T lanes[kLanes];
+    for (; i < kLanes; ++i) lanes[i] = v[i];
+    for (; i + kLanes <= n; i += kLanes)
+      for (int64_t l = 0; l < kLanes; ++l) lanes[l] = step(lanes[l], v[i + l]);
+    for (T lane : lanes) total = step(total, lane);
+  }
+  for (; i < n; ++i) total = step(total, v[i]);
+  return total;
+}
+
+// out = finish(step over all x_j from start), each x_j converted to `dtype` and then the wide type
+// T, in any order.
 template <class T, class Step, class Finish>
-void fold(const TensorView& x, const TensorView& out, const bool* mask, bool keepdim, T start, Step step, Finish finish) {
+void fold(const TensorView& x, DType dtype, const TensorView& out, const bool* mask, bool keepdim, T start, Step step,
+          Finish finish) {
   const ReducedRows rows(x, mask);
+  const bool converts = narrows(x.dtype, dtype);
+  const auto convert = [&](T* v, int64_t n) {
+    if (converts)
+      for (int64_t i = 0; i < n; ++i) v[i] = rounded(dtype, v[i]);
+  };
+  if (rows.side_by_side()) {
+    rows.for_each_group(out, keepdim, [&](int64_t from, int64_t to, int64_t to_step, int64_t count) {
+      T totals[kStrip];
+      for (int64_t i = 0; i < count; ++i) totals[i] = start;
+      rows.across<T>(x, from, count, [&](T* v) {
+        convert(v, count);
+        for (int64_t i = 0; i < count; ++i) totals[i] = step(totals[i], v[i]);
+      });
+      for (int64_t i = 0; i < count; ++i) totals[i] = finish(totals[i]);
+      store(out, to, to_step, count, totals);
+    });
+    return;
+  }
   rows.for_each(out, keepdim, [&](int64_t from, int64_t to) {
     T total = start;
-    rows.strips<T>(x, from, [&](const T* v, int64_t n) {
-      T t = total;
-      for (int64_t i = 0; i < n; ++i) t = step(t, v[i]);
-      total = t;
+    rows.strips<T>(x, from, [&](T* v, int64_t n) {
+      convert(v, n);
+      total = fold_strip(v, n, total, step);
     });
     store_one(out, to, finish(total));
   });
-}
-
-// Does the conversion of `dtype`, which comes before the addition, change a value's wide form?
-bool narrows(DType from, DType to) {
-  return byte_size(to) < byte_size(from) || to == DType::boolean || (from == DType::bf16) != (to == DType::bf16);
 }
 
 Error add_up(const Args& a, const TensorView& out, bool divide) {
@@ -46,19 +76,15 @@ Error add_up(const Args& a, const TensorView& out, bool divide) {
   PF_TRY(dim_mask(a.ints(1), x.rank(), mask));
   const double n = divide ? static_cast<double>(ReducedRows(x, mask).row_length()) : 1;
   with_wide(out.dtype, [&]<class T>(T zero) {
-    const auto finish = [&](T total) { return divide ? static_cast<T>(total / static_cast<T>(n)) : total; };
-    if (x.dtype != out.dtype && narrows(x.dtype, out.dtype))
-      fold(x, out, mask, a.boolean(2), zero,
-           [&](T t, T v) { return wrapping_add(t, rounded(out.dtype, v)); }, finish);
-    else
-      fold(x, out, mask, a.boolean(2), zero, [](T t, T v) { return wrapping_add(t, v); }, finish);
+    fold(x, out.dtype, out, mask, a.boolean(2), zero, [](T t, T v) { return wrapping_add(t, v); },
+         [&](T total) { return divide ? static_cast<T>(total / static_cast<T>(n)) : total; });
   });
   return {};
 }
 
 void multiply_up(const TensorView& x, const TensorView& out, const bool* mask, bool keepdim) {
   with_wide(out.dtype, [&]<class T>(T) {
-    fold(x, out, mask, keepdim, T(1), [&](T t, T v) { return wrapping_multiply(t, rounded(out.dtype, v)); },
+    fold(x, out.dtype, out, mask, keepdim, T(1), [](T t, T v) { return wrapping_multiply(t, v); },
          [](T t) { return t; });
   });
 }
@@ -71,11 +97,11 @@ Error extreme(const Args& a, const TensorView& out) {
   const auto same = [](auto t) { return t; };
   if (is_floating(x.dtype)) {
     const double worst = (greatest ? -1 : 1) * std::numeric_limits<double>::infinity();
-    fold(x, out, mask, a.boolean(2), worst,
+    fold(x, x.dtype, out, mask, a.boolean(2), worst,
          [](double t, double v) { return (greatest ? v > t : v < t) || v != v ? v : t; }, same);
   } else {
     const int64_t worst = greatest ? std::numeric_limits<int64_t>::min() : std::numeric_limits<int64_t>::max();
-    fold(x, out, mask, a.boolean(2), worst,
+    fold(x, x.dtype, out, mask, a.boolean(2), worst,
          [](int64_t t, int64_t v) { return (greatest ? v > t : v < t) ? v : t; }, same);
   }
   return {};

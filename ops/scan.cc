@@ -26,19 +26,22 @@ Error lines_of(const Args& a, std::span<TensorView> outs, Lines* lines) {
   return {};
 }
 
-// y_i = state after update(state, x_i), where update gives what is stored.
-template <class T, class State, class Update>
-Error scan(const Args& a, std::span<TensorView> outs, State start, Update update) {
+// y_i = step(y_{i-1}, x_i) from start, each x_i converted to the dtype of y first.
+template <class T, class Step>
+Error scan(const Args& a, std::span<TensorView> outs, T start, Step step) {
   const TensorView& x = a.tensor(0);
+  const DType dtype = outs[0].dtype;
+  const bool converts = narrows(x.dtype, dtype);
   Lines l;
   PF_TRY(lines_of(a, outs, &l));
   ReducedRows(x, l.mask).for_each(outs[0], true, [&](int64_t from, int64_t to) {
-    State state = start;
-    T buffer[kStrip];
+    T last = start, buffer[kStrip];
     for (int64_t i = 0; i < l.n; i += kStrip) {
       const int64_t count = l.n - i < kStrip ? l.n - i : kStrip;
       load(x, from + i * l.step, l.step, count, buffer);
-      for (int64_t j = 0; j < count; ++j) buffer[j] = update(state, buffer[j]);
+      if (converts)
+        for (int64_t j = 0; j < count; ++j) buffer[j] = rounded(dtype, buffer[j]);
+      for (int64_t j = 0; j < count; ++j) buffer[j] = last = step(last, buffer[j]);
       store(outs[0], to + i * l.out_step[0], l.out_step[0], count, buffer);
     }
   });
@@ -82,15 +85,12 @@ Error Cumsum::infer(const Args& a, std::span<TensorSpec> outs) {
   return {};
 }
 Error Cumsum::reference(const Args& a, std::span<TensorView> outs) {
-  return with_wide(outs[0].dtype, [&]<class T>(T) {
-    return scan<T>(a, outs, T(0), [&](T& sum, T v) { return sum = wrapping_add(sum, rounded(outs[0].dtype, v)); });
-  });
+  return with_wide(outs[0].dtype,
+                   [&]<class T>(T) { return scan(a, outs, T(0), [](T sum, T v) { return wrapping_add(sum, v); }); });
 }
 Error Cumprod::reference(const Args& a, std::span<TensorView> outs) {
   return with_wide(outs[0].dtype, [&]<class T>(T) {
-    return scan<T>(a, outs, T(1), [&](T& product, T v) {
-      return product = wrapping_multiply(product, rounded(outs[0].dtype, v));
-    });
+    return scan(a, outs, T(1), [](T product, T v) { return wrapping_multiply(product, v); });
   });
 }
 
@@ -116,10 +116,10 @@ Error Logcumsumexp::infer(const Args& a, std::span<TensorSpec> outs) {
   return {};
 }
 Error Logcumsumexp::reference(const Args& a, std::span<TensorView> outs) {
-  return scan<double>(a, outs, -std::numeric_limits<double>::infinity(), [](double& sum, double v) {
+  return scan(a, outs, -std::numeric_limits<double>::infinity(), [](double sum, double v) {
+    if (sum != sum || v != v) return std::numeric_limits<double>::quiet_NaN();
     const double high = sum > v ? sum : v, low = sum > v ? v : sum;
-    if (sum != sum || v != v) return sum = std::numeric_limits<double>::quiet_NaN();
-    return sum = std::isinf(high) ? high : high + std::log1p(std::exp(low - high));
+    return std::isinf(high) ? high : high + std::log1p(std::exp(low - high));
   });
 }
 

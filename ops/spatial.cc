@@ -32,16 +32,18 @@ Error Window::positions(int d, int64_t n, int64_t* out) const {
   const int64_t reach = dilation[d] * (kernel[d] - 1) + 1, padded = n + 2 * padding[d];
   if (kernel[d] < 1 || stride[d] < 1 || dilation[d] < 1 || padding[d] < 0 ||
       padding[d] > reach / 2)
-    return Error::make(Code::bad_argument,
-                       "kernel %lld, stride %lld, dilation %lld (expected 1 or more) or padding %lld "
-                       "(expected at most half the kernel)",
-                       static_cast<long long>(kernel[d]), static_cast<long long>(stride[d]),
-                       static_cast<long long>(dilation[d]), static_cast<long long>(padding[d]));
+    return Error::make(
+        Code::bad_argument,
+        "kernel %lld, stride %lld, dilation %lld (expected 1 or more) or padding %lld "
+        "(expected at most half the kernel)",
+        static_cast<long long>(kernel[d]), static_cast<long long>(stride[d]),
+        static_cast<long long>(dilation[d]), static_cast<long long>(padding[d]));
   *out = floor_divide(padded - reach + (ceil_mode ? stride[d] - 1 : 0), stride[d]) + 1;
   // The last window of ceil mode must start inside the input or its padding on the left.
   if (ceil_mode && (*out - 1) * stride[d] >= n + padding[d]) --*out;
   if (*out < 1 || n < 1)
-    return Error::make(Code::bad_argument, "window of %lld over %lld (expected at most the padded size)",
+    return Error::make(Code::bad_argument,
+                       "window of %lld over %lld (expected at most the padded size)",
                        static_cast<long long>(reach), static_cast<long long>(padded));
   return {};
 }

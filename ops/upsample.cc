@@ -29,7 +29,8 @@ struct Plan {
   Axis axes[kVolumeDims];
   size_t bytes() const {
     size_t n = 0;
-    for (const Axis& a : axes) n += static_cast<size_t>(a.out * a.taps) * (sizeof(int64_t) + sizeof(double));
+    for (const Axis& a : axes)
+      n += static_cast<size_t>(a.out * a.taps) * (sizeof(int64_t) + sizeof(double));
     return n;
   }
 };
@@ -259,7 +260,8 @@ size_t resample_scratch(const Args& a, Filter f, int spatial) {
 }
 size_t gradient_scratch(const Args& a, Filter f, int spatial) {
   const Plan p = plan_of_gradient(a, f, spatial);
-  return p.bytes() + sizeof(double) * static_cast<size_t>(p.axes[0].in * p.axes[1].in * p.axes[2].in);
+  return p.bytes() +
+         sizeof(double) * static_cast<size_t>(p.axes[0].in * p.axes[1].in * p.axes[2].in);
 }
 
 Error run_resample(const Args& a, Filter f, int spatial, std::span<TensorView> outs) {

@@ -4,7 +4,8 @@
 //   nearest        floor(o s);  nearest_exact: floor((o + 1/2) s)
 //   linear         between the two neighbours of max(c, 0)
 //   cubic          four neighbours, Keys' kernel with a = -3/4
-//   antialiased    all inputs within s times the kernel's reach, at least the reach; cubic: a = -1/2
+//   antialiased    all inputs within s times the kernel's reach, at least the reach; cubic: a =
+//   -1/2
 // Gradients go back along the same weights.
 #pragma once
 
@@ -62,14 +63,15 @@ void decompose_vec(G& g, const char* op, size_t spatial, bool has_align_corners)
 
 // A family without and with aligned corners: the operator, its `.vec` and its gradient.
 // `size` and `in` are the lengths of the lists, `scales` the last parameters.
-#define PF_NEAREST(type, name, filter, spatial, size, in, scales)                                  \
-  PF_RESAMPLE(type, resample, filter, spatial,                                                     \
-              "aten::" name "(Tensor self, SymInt[" size "] output_size, " scales ") -> Tensor")   \
-  PF_RESAMPLE(type##Backward, gradient, filter, spatial,                                           \
-              "aten::" name "_backward(Tensor grad_output, SymInt[" size "] output_size, SymInt["  \
-              in "] input_size, " scales ") -> Tensor")                                            \
-  PF_VEC(type##Vec, "aten::" name, spatial, false,                                                 \
-         "aten::" name ".vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor")
+#define PF_NEAREST(type, name, filter, spatial, size, in, scales)                                \
+  PF_RESAMPLE(type, resample, filter, spatial,                                                   \
+              "aten::" name "(Tensor self, SymInt[" size "] output_size, " scales ") -> Tensor") \
+  PF_RESAMPLE(type##Backward, gradient, filter, spatial,                                         \
+              "aten::" name "_backward(Tensor grad_output, SymInt[" size                         \
+              "] output_size, SymInt[" in "] input_size, " scales ") -> Tensor")                 \
+  PF_VEC(type##Vec, "aten::" name, spatial, false,                                               \
+         "aten::" name                                                                           \
+         ".vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor")
 #define PF_SMOOTH(type, name, filter, spatial, size, in, scales)                                   \
   PF_RESAMPLE(type, resample, filter, spatial,                                                     \
               "aten::" name "(Tensor self, SymInt[" size "] output_size, bool align_corners, "     \

@@ -66,6 +66,13 @@ class Planner {
     for (uint32_t at = 0; at < end; ++at) {
       const Instruction& i = p_.code[at];
       if (i.kind != Instruction::Kind::jump_false || i.target > at) continue;
+      // What a loop fills piece by piece must last from its first round to its last.
+      for (uint32_t k = i.target; k < at; ++k)
+        if (p_.code[k].kind == Instruction::Kind::call && p_.code[k].op->name == "portfire::write") {
+          const ValueId r = root(p_.code[k].args[0].ref()->id);
+          life_[r].extend(i.target);
+          life_[r].extend(at);
+        }
       for (Interval& life : life_)
         if (life.used() && life.first < i.target && life.last >= i.target && life.last < at) life.last = at;
     }

@@ -102,6 +102,7 @@ class Functionaliser {
     const Alias alias = alias_of(target);
     const ValueId base = alias.base;
     const Type type = b.graph().type(target);
+    const size_t before = b.graph().values.size();
     source = b.cast(source, type.dtype);
     if (source.type().sizes != type.sizes) source = b("aten::expand", source, b.sizes({&b, target}));
     // Parents along the chain, newest values.
@@ -109,6 +110,8 @@ class Functionaliser {
     for (const Step& s : alias.steps) parents.push_back(apply(b, parents.back(), s));
     Tensor value = source;
     for (size_t i = alias.steps.size(); i-- > 0;) value = scatter(b, parents[i], value, alias.steps[i]);
+    // The new content is a value of its own, not another name of what was written.
+    if (value.id < before) value = b("aten::clone", value, 0);
     current_[base] = value.id;
     const int version = ++version_[base];
     aliases_[value.id] = {base, {}, version};

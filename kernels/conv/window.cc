@@ -19,7 +19,7 @@ template <class D>
 HWY_INLINE void depthwise_channels(const conv::WindowRow& r, D d, size_t c) {
   using V = hn::Vec<D>;
   const V start = r.bias ? hn::LoadU(d, r.bias + c) : hn::Zero(d), low = hn::Set(d, r.low), high = hn::Set(d, r.high);
-  auto finish = [&](V v) HWY_ATTR { return r.clamp ? hn::Min(hn::Max(v, low), high) : v; };
+  auto finish = [&](V v) HWY_ATTR { return r.clamp ? hn::Min(high, hn::Max(low, v)) : v; };
   size_t i = 0;
   for (; i + 4 <= r.count; i += 4) {
     V s0 = start, s1 = start, s2 = start, s3 = start;
@@ -53,7 +53,7 @@ HWY_INLINE void max_channels(const conv::WindowRow& r, D d, size_t c) {
     for (size_t t = 0; t < r.taps; ++t) {
       const V x = hn::LoadU(d, r.tap[t] + static_cast<int64_t>(i) * r.step + c);
       // NaN wins, and stays.
-      most = hn::IfThenElse(hn::Ne(most, most), most, hn::IfThenElse(hn::Ne(x, x), x, hn::Max(x, most)));
+      most = hn::IfThenElse(hn::IsNaN(most), most, hn::IfThenElse(hn::IsNaN(x), x, hn::Max(x, most)));
     }
     hn::StoreU(most, d, r.out + i * r.channels + c);
   }

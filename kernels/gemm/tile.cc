@@ -46,11 +46,12 @@ HWY_NOINLINE void finish(const Tile& t) {
       for (size_t j = 0; j < t.n; ++j) t.c[i * t.ldc + j] += e.residual[i * t.ldc + j];
   using D = TileTag;
   using V = TileVec;
+  // With a NaN on the right, Max and Min give it back on every ISA.
   switch (e.activation) {
     case Activation::none: return;
-    case Activation::relu: return for_each_vector(t, [](D d, V x) HWY_ATTR { return hn::Max(x, hn::Zero(d)); });
+    case Activation::relu: return for_each_vector(t, [](D d, V x) HWY_ATTR { return hn::Max(hn::Zero(d), x); });
     case Activation::clamp:
-      return for_each_vector(t, [&](D d, V x) HWY_ATTR { return hn::Min(hn::Max(x, hn::Set(d, e.low)), hn::Set(d, e.high)); });
+      return for_each_vector(t, [&](D d, V x) HWY_ATTR { return hn::Min(hn::Set(d, e.high), hn::Max(hn::Set(d, e.low), x)); });
     case Activation::gelu:
       return for_each_vector(t, [](D d, V x) HWY_ATTR {
         const V half = hn::Mul(x, hn::Set(d, 0.5f));

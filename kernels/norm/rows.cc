@@ -42,7 +42,7 @@ float exp_row(float* x, size_t n, float scale, const float* mask, const uint8_t*
     RowVec v = hn::Mul(hn::LoadU(d, x + i), s);
     if (mask) v = hn::Add(v, hn::LoadU(d, mask + i));
     hn::StoreU(v, d, x + i);
-    nan |= !hn::AllFalse(d, hn::Ne(v, v));
+    nan |= !hn::AllFalse(d, hn::IsNaN(v));
     most = hn::Max(most, v);
   }
   float top = hn::GetLane(hn::MaxOfLanes(d, most));

@@ -25,7 +25,7 @@ using V = hn::Vec<D>;
   X(abs, hn::Abs(x))                                                   \
   X(neg, hn::Neg(x))                                                   \
   X(square, hn::Mul(x, x))                                             \
-  X(relu, hn::IfThenElse(hn::Ne(x, x), x, hn::Max(x, hn::Zero(d))))    \
+  X(relu, hn::IfThenElse(hn::IsNaN(x), x, hn::Max(x, hn::Zero(d))))    \
   X(ceil, hn::Ceil(x))                                                 \
   X(floor, hn::Floor(x))                                               \
   X(trunc, hn::Trunc(x))                                               \
@@ -47,10 +47,17 @@ using V = hn::Vec<D>;
   X(sub, hn::Sub(x, y))                                                \
   X(mul, hn::Mul(x, y))                                                \
   X(div, hn::Div(x, y))                                                \
-  X(maximum, hn::IfThenElse(hn::Ne(x, x), x, hn::IfThenElse(hn::Ne(y, y), y, hn::Max(x, y)))) \
-  X(minimum, hn::IfThenElse(hn::Ne(x, x), x, hn::IfThenElse(hn::Ne(y, y), y, hn::Min(x, y))))
+  X(maximum, hn::IfThenElse(hn::IsNaN(x), x, hn::IfThenElse(hn::IsNaN(y), y, hn::Max(x, y)))) \
+  X(minimum, hn::IfThenElse(hn::IsNaN(x), x, hn::IfThenElse(hn::IsNaN(y), y, hn::Min(x, y))))
 
-#define PF_F32_COMPARISONS(X) X(eq, Eq) X(ne, Ne) X(lt, Lt) X(le, Le) X(gt, Gt) X(ge, Ge)
+// Highway's Ne is false beside a NaN, C's and PyTorch's is true.
+#define PF_F32_COMPARISONS(X)   \
+  X(eq, hn::Eq(x, y))           \
+  X(ne, hn::Not(hn::Eq(x, y)))  \
+  X(lt, hn::Lt(x, y))           \
+  X(le, hn::Le(x, y))           \
+  X(gt, hn::Gt(x, y))           \
+  X(ge, hn::Ge(x, y))
 
 #define X(name, expression)                                            \
   void unary_##name(const pointwise::StepCall& c, size_t n) {          \
@@ -78,14 +85,15 @@ PF_F32_UNARIES(X)
 PF_F32_BINARIES(X)
 #undef X
 
-#define X(name, Compare)                                               \
+#define X(name, expression)                                               \
   void compare_##name(const pointwise::StepCall& c, size_t n) {        \
     PF_OPERANDS                                                        \
     const D d;                                                         \
     const DI di;                                                       \
     int32_t* HWY_RESTRICT out = static_cast<int32_t*>(c.out);          \
     for (size_t i = 0; i < n; i += hn::Lanes(d)) {                     \
-      const auto mask = hn::Compare(hn::Load(d, a + i), hn::Load(d, b + i)); \
+      const V x = hn::Load(d, a + i), y = hn::Load(d, b + i);          \
+      const auto mask = expression;                                    \
       hn::Store(hn::IfThenElseZero(hn::RebindMask(di, mask), hn::Set(di, 1)), di, out + i); \
     }                                                                  \
   }
@@ -113,7 +121,7 @@ pointwise::StepFn find_f32_step(const ops::Pointwise& op) {
   if (op.name == #fn) return &binary_##fn;
   PF_F32_BINARIES(X)
 #undef X
-#define X(fn, Compare) \
+#define X(fn, expression) \
   if (op.name == #fn) return &compare_##fn;
   PF_F32_COMPARISONS(X)
 #undef X

@@ -25,15 +25,29 @@ import torch.utils._pytree as pytree
 
 from modules.registry import CASES
 
-FILES = ("dynamic", "state", "mutation", "control_flow", "structure", "dtypes", "nets", "transformers",
-         "recurrent", "layout", "data_dependent", "decomposed")
+FILES = (
+    "dynamic",
+    "state",
+    "mutation",
+    "control_flow",
+    "structure",
+    "dtypes",
+    "nets",
+    "transformers",
+    "recurrent",
+    "layout",
+    "data_dependent",
+    "decomposed",
+)
 
 
 def export(case):
     """The program of a case; the module keeps its state."""
     module = copy.deepcopy(case.module)
     args, kwargs = copy.deepcopy(case.example or case.calls[0]), copy.deepcopy(case.kwargs)
-    program = torch.export.export(module, args, kwargs, dynamic_shapes=case.dynamic_shapes, strict=case.strict)
+    program = torch.export.export(
+        module, args, kwargs, dynamic_shapes=case.dynamic_shapes, strict=case.strict
+    )
     return program if case.decompositions is None else case.decompositions(program)
 
 
@@ -70,7 +84,9 @@ def write(name, case, folder):
             mine, words = copy.deepcopy(args), copy.deepcopy(case.kwargs)
             answers.append([leaf for leaf in pytree.tree_leaves(callee(*mine, **words)) if leaf is not None])
         expected, exported = answers
-        if len(expected) != len(exported) or any(map(differ, exported, expected, [case.tolerance] * len(expected))):
+        if len(expected) != len(exported) or any(
+            map(differ, exported, expected, [case.tolerance] * len(expected))
+        ):
             raise AssertionError("the exported program differs from the module")
         for i, value in enumerate(taken(program, args, case.kwargs)):
             save(folder / f"{name}.{k}.x{i}.npy", value)

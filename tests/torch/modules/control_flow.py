@@ -12,6 +12,7 @@ from modules.registry import Case, Function, case, randoms
 def cond_of_sum():
     def f(x):
         return torch.cond(x.sum() > 0, lambda x: x.sin(), lambda x: x.cos() - 1, (x,))
+
     return Case(Function(f), [(torch.full((3, 2), v),) for v in (1.0, -1.0, 0.0)])
 
 
@@ -24,14 +25,18 @@ def cond_with_weights():
 
         def forward(self, x, flag):
             return torch.cond(flag, lambda x: self.a(x), lambda x: self.b(x), (x,))
+
     return Case(Route(), [(torch.randn(2, 4), torch.tensor(v)) for v in (True, False)])
 
 
 @case
 def cond_two_results():
     def f(x, y):
-        a, b = torch.cond(x.max() > y.max(), lambda x, y: (x + y, x * y), lambda x, y: (x - y, y.clone()), (x, y))
+        a, b = torch.cond(
+            x.max() > y.max(), lambda x, y: (x + y, x * y), lambda x, y: (x - y, y.clone()), (x, y)
+        )
         return a * 2, b
+
     return Case(Function(f), [(torch.randn(3) + v, torch.randn(3)) for v in (-9, 9)])
 
 
@@ -42,6 +47,7 @@ def cond_nested():
 
     def f(x):
         return torch.cond(x[0] > 0, inner, lambda x: -x, (x,)) + 1
+
     return Case(Function(f), [(torch.tensor([v, 2.0]),) for v in (20.0, 5.0, -5.0)])
 
 
@@ -49,6 +55,7 @@ def cond_nested():
 def cond_of_size():
     def f(x):
         return torch.cond(x.shape[0] > 4, lambda x: x.cumsum(0), lambda x: x * 3, (x,))
+
     return Case(Function(f), [randoms((n, 2)) for n in (3, 4, 5, 16)], ({0: Dim("n", max=16)},))
 
 
@@ -56,21 +63,28 @@ def cond_of_size():
 def cond_dynamic():
     def f(x):
         return torch.cond(x.mean() > 0, lambda x: x.sigmoid() * 2, lambda x: x - 1, (x,)).sum(1)
-    return Case(Function(f), [(torch.randn(n, 4) + v,) for n, v in ((3, 5), (8, -5), (2, 5))], ({0: Dim("n", max=8)},))
+
+    return Case(
+        Function(f), [(torch.randn(n, 4) + v,) for n, v in ((3, 5), (8, -5), (2, 5))], ({0: Dim("n", max=8)},)
+    )
 
 
 @case
 def while_counts():
     def f(x):
         return while_loop(lambda i, x: i < 5, lambda i, x: (i + 1, x * 1.5 + i), (torch.tensor(0), x))
+
     return Case(Function(f), [randoms((3,)), randoms((3,))])
 
 
 @case
 def while_until_small():
     def f(x):
-        steps, y = while_loop(lambda n, x: x.abs().max() > 0.1, lambda n, x: (n + 1, x * 0.7), (torch.tensor(0), x))
+        steps, y = while_loop(
+            lambda n, x: x.abs().max() > 0.1, lambda n, x: (n + 1, x * 0.7), (torch.tensor(0), x)
+        )
         return steps, y
+
     return Case(Function(f), [(torch.randn(4) * v,) for v in (1, 100, 0.001)])
 
 
@@ -84,7 +98,9 @@ def while_newton():
         def forward(self, a):
             def go_on(x, n):
                 return ((x * x - a).abs().max() > self.enough) & (n < 50)
+
             return while_loop(go_on, lambda x, n: ((x + a / x) / 2, n + 1), (a.clone(), torch.tensor(0)))[0]
+
     return Case(Root(), [(torch.rand(3) * 9 + 1,) for _ in range(2)])
 
 
@@ -92,6 +108,7 @@ def while_newton():
 def while_times():
     def f(x, times):
         return while_loop(lambda i, x: i > 0, lambda i, x: (i - 1, torch.tanh(x @ x)), (times.clone(), x))[1]
+
     return Case(Function(f), [(torch.randn(3, 3), torch.tensor(n)) for n in (0, 1, 7)])
 
 
@@ -99,6 +116,7 @@ def while_times():
 def map_rows():
     def f(xs, y):
         return map(lambda x, y: x.softmax(0) + y, xs, y)
+
     return Case(Function(f), [randoms((4, 3), (3,))])
 
 
@@ -111,6 +129,7 @@ def map_dynamic():
 
         def forward(self, xs):
             return map(lambda x: self.linear(x).relu(), xs)
+
     return Case(Rows(), [randoms((n, 5, 3)) for n in (3, 6, 2)], ({0: Dim("n", max=6)},))
 
 
@@ -118,6 +137,7 @@ def map_dynamic():
 def scan_sums():
     def f(x):
         return scan(lambda c, x: (c + x, c * x), torch.zeros(3), x)
+
     return Case(Function(f), [randoms((6, 3)), randoms((6, 3))])
 
 
@@ -132,7 +152,9 @@ def scan_network():
             def step(h, x):
                 h = torch.tanh(self.cell(torch.cat([x, h], 1)))
                 return h, h * 2
+
             return scan(step, h, xs, dim=1)
+
     return Case(Network(), [randoms((2, 5, 2), (2, 4)), randoms((2, 5, 2), (2, 4))])
 
 
@@ -140,6 +162,7 @@ def scan_network():
 def scan_backwards():
     def f(x, c):
         return scan(lambda c, x: ({"a": c["a"] * 0.5 + x}, c["a"] - x), {"a": c}, x, reverse=True)
+
     return Case(Function(f), [randoms((5, 2), (2,))])
 
 
@@ -147,4 +170,8 @@ def scan_backwards():
 def associative():
     def f(x):
         return associative_scan(lambda a, b: a * 0.5 + b, x, dim=0, combine_mode="generic")
-    return Case(Function(f), [randoms((8, 3))])
+
+    # Before decomposition the program holds calls of functorch (vmap), not operators.
+    return Case(
+        Function(f), [randoms((8, 3))], decompositions=torch.export.ExportedProgram.run_decompositions
+    )

@@ -15,6 +15,7 @@ def input_added_to():
     def f(x, y):
         x.add_(y)
         return x * 2
+
     return one(f, (3, 4), (3, 4), calls=2)
 
 
@@ -24,6 +25,7 @@ def input_returned():
         x.mul_(2)
         x[0] = 1
         return x, x + 1
+
     return one(f, (3, 4))
 
 
@@ -33,6 +35,7 @@ def input_through_view():
         x.t()[1].add_(5)
         x.view(-1)[::5].zero_()
         return x.sum(0), x.clone()
+
     return one(f, (3, 4))
 
 
@@ -43,6 +46,7 @@ def two_inputs_swapped():
         x.copy_(y)
         y.copy_(t)
         return x - y
+
     return one(f, (4,), (4,))
 
 
@@ -53,6 +57,7 @@ def column_set():
         y[:, 0] = 1
         y[1:, 2] = x[:-1, 3]
         return y
+
     return one(f, (3, 4))
 
 
@@ -64,6 +69,7 @@ def slices_added():
         y[..., -1] *= y[..., 0]
         y[::2] -= x[::2].mean(0)
         return y
+
     return one(f, (5, 4), calls=2)
 
 
@@ -75,6 +81,7 @@ def slices_dynamic():
         y[:, 0] = y.sum(1)
         y[-1] = 0
         return y
+
     return Case(Function(f), [randoms((n, 3)) for n in (5, 3, 12)], ({0: Dim("n", min=3, max=12)},))
 
 
@@ -87,6 +94,7 @@ def chained_views():
         b.add_(100)
         a[0, 1] = -1
         return base, a, b
+
     return one(f, (3, 4))
 
 
@@ -98,6 +106,7 @@ def view_then_base():
         y.mul_(3)
         v.add_(v)
         return v, y, y.view(-1)[4:8]
+
     return one(f, (3, 4))
 
 
@@ -109,6 +118,7 @@ def masked():
         y[y < -1] = -9
         y[x.abs() < 0.5] *= 2
         return y
+
     return one(f, (4, 5))
 
 
@@ -122,6 +132,7 @@ def indexed():
         y.scatter_(0, i.view(1, 3).expand(1, 3), -5.0)
         y.scatter_add_(1, i.expand(4, 3), x[:, :3])
         return y
+
     return Case(Function(f), [(torch.randn(4, 4), torch.tensor(i)) for i in ([0, 2, 3], [1, 0, 3])])
 
 
@@ -133,6 +144,7 @@ def views_in_place():
         y.squeeze_(0)
         y.t_()
         return y.add_(1).clamp_(-1, 1).neg_()
+
     return one(f, (3, 4))
 
 
@@ -145,6 +157,7 @@ def functions_in_place():
         torch.nn.functional.leaky_relu(y, 0.1, inplace=True)
         torch.nn.functional.hardtanh(y, -0.5, 0.5, inplace=True)
         return y.addmm_(x, x).tril_().fill_diagonal_(2)
+
     return one(f, (3, 3))
 
 
@@ -157,6 +170,7 @@ def filled_and_built():
         out[1].copy_(out[0])
         out.diagonal().zero_()
         return out
+
     return one(f, (3, 4))
 
 
@@ -169,6 +183,7 @@ def loop_of_writes():
             state = 0.5 * state + x[t]
             out[t] = state
         return out
+
     return one(f, (6, 4))
 
 
@@ -180,6 +195,7 @@ def broadcast_write():
         z[:, None, 0] = y[:1]
         z.view(2, 2, 3)[:, 1] = torch.arange(3)
         return z
+
     return one(f, (4, 3), (3,))
 
 
@@ -190,6 +206,7 @@ def out_arguments():
         z = torch.add(x, y, out=torch.empty_like(x))
         torch.mul(z, 2, out=z)
         return z, torch.cat([x, y], out=torch.empty(6, 4))
+
     return one(f, (3, 4), (3, 4))
 
 
@@ -202,4 +219,5 @@ def real_parts_apart():
         p, q, r = x.unbind(0)
         q.copy_(p + r)
         return x
+
     return one(lambda x: f(x.clone()), (3, 4))

@@ -13,13 +13,13 @@ CASES: dict[str, Callable[[], "Case"]] = {}
 @dataclasses.dataclass
 class Case:
     module: torch.nn.Module
-    calls: list[tuple]                       # positional arguments of each call, in order
+    calls: list[tuple]  # positional arguments of each call, in order
     dynamic_shapes: Any = None
     kwargs: dict = dataclasses.field(default_factory=dict)  # the same for all calls
-    example: tuple | None = None             # what it is exported with, where not the first call
+    example: tuple | None = None  # what it is exported with, where not the first call
     tolerance: float = 1e-3
     strict: bool = False
-    decompositions: Callable | None = None   # program -> program, before it is saved
+    decompositions: Callable | None = None  # program -> program, before it is saved
 
 
 class Function(torch.nn.Module):
@@ -38,6 +38,7 @@ def case(function=None, /, **variants):
         if not variants:
             CASES[name] = f
         return f
+
     return add(function) if function else add
 
 

@@ -34,6 +34,7 @@ def moving_average():
             self.mean = torch.lerp(self.mean, x.mean(0), 0.1)
             self.steps += 1
             return (x - self.mean) / (1 - 0.9**self.steps)
+
     return Case(Average(), [randoms((5, 4)) for _ in range(3)])
 
 
@@ -85,6 +86,7 @@ def ring_buffer():
         def forward(self, x):
             self.history.copy_(torch.cat([self.history[1:], x[None]]))
             return self.history.mean(0), self.history.roll(1, 0)
+
     return Case(Ring(), [randoms((2,)) for _ in range(4)])
 
 
@@ -101,12 +103,15 @@ def two_states():
             self.a.copy_(a)
             self.b.copy_(b)
             return x * a, b
+
     return Case(Fibonacci(), [randoms((2,)) for _ in range(5)])
 
 
 @case
 def batch_norm_training():
-    net = nn.Sequential(nn.Conv1d(3, 4, 3), nn.BatchNorm1d(4), nn.ReLU(), nn.Flatten(), nn.BatchNorm1d(24, momentum=None))
+    net = nn.Sequential(
+        nn.Conv1d(3, 4, 3), nn.BatchNorm1d(4), nn.ReLU(), nn.Flatten(), nn.BatchNorm1d(24, momentum=None)
+    )
     net[4].momentum = 0.3
     return Case(net.train(), [randoms((4, 3, 8)) for _ in range(3)])
 
@@ -119,7 +124,13 @@ def batch_norm_then_read():
             self.norm = nn.BatchNorm2d(3)
 
         def forward(self, x):
-            return self.norm(x), self.norm.running_mean + 0, self.norm.running_var * 2, self.norm.num_batches_tracked + 1
+            return (
+                self.norm(x),
+                self.norm.running_mean + 0,
+                self.norm.running_var * 2,
+                self.norm.num_batches_tracked + 1,
+            )
+
     return Case(Read().train(), [randoms((2, 3, 4, 4)) for _ in range(3)], ({0: Dim("n", max=8)},))
 
 
@@ -141,6 +152,7 @@ def integers_and_flags():
             self.seen[i] = True
             self.hits.index_add_(0, i, torch.ones_like(i, dtype=torch.int32))
             return self.seen.sum(), self.hits.clone(), self.seen.all()
+
     return Case(Flags(), [(torch.tensor(i),) for i in ([0, 1], [1, 1], [3, 2])])
 
 
@@ -153,6 +165,7 @@ def nested():
 
         def forward(self, x):
             return self.other[1](self.inner(x)) + self.inner(x)
+
     return Case(Two(), [randoms((3,)) for _ in range(3)])
 
 
@@ -168,6 +181,7 @@ def half_written():
             row[:2] += x
             self.table[:, 3].mul_(2)
             return self.table.sum(1), row * 1
+
     return Case(Half(), [randoms((2,)) for _ in range(3)])
 
 
@@ -182,6 +196,7 @@ def read_before_write():
             before = self.last.clone()
             self.last.copy_(x)
             return x - before, self.last + before
+
     return Case(Previous(), [randoms((3,)) for _ in range(3)])
 
 
@@ -201,4 +216,5 @@ def momentum_step():
             self.velocity.mul_(0.9).add_(grad)
             self.w.sub_(self.velocity, alpha=0.05)
             return error.square().mean()
+
     return Case(Step(), [randoms((6, 4), (6,)) for _ in range(5)])

@@ -16,6 +16,7 @@ torch.utils._pytree._register_namedtuple(Pair, serialized_type_name="portfire.te
 def dict_in_dict_out():
     def f(batch):
         return {"sum": batch["a"] + batch["b"], "parts": [batch["a"] * 2, (batch["b"],)]}
+
     x, y = randoms((2, 3), (2, 3))
     return Case(Function(f), [({"a": x, "b": y},), ({"a": y, "b": x},)])
 
@@ -24,6 +25,7 @@ def dict_in_dict_out():
 def dict_order():
     def f(batch):
         return {"z": batch["b"] - batch["a"], "a": batch["c"] * 1}
+
     c, a, b = randoms((2,), (2,), (2,))
     return Case(Function(f), [({"c": c, "a": a, "b": b},)])
 
@@ -33,6 +35,7 @@ def nested_inputs():
     def f(x, pairs, extra):
         (a, b), [c, d] = pairs
         return x + a * b, {"k": [c - d, extra["deep"]["er"][0].sin()]}
+
     t = [torch.randn(3) for _ in range(6)]
     return Case(Function(f), [(t[0], ((t[1], t[2]), [t[3], t[4]]), {"deep": {"er": [t[5]]}})])
 
@@ -41,6 +44,7 @@ def nested_inputs():
 def nested_dynamic():
     def f(batch):
         return batch["x"].sum(1), [batch["mask"] & (batch["x"] > 0)]
+
     n = Dim("n", max=9)
     calls = [({"x": torch.randn(2, s), "mask": torch.rand(2, s) > 0.5},) for s in (4, 9, 2)]
     return Case(Function(f), calls, ({"x": {1: n}, "mask": {1: n}},))
@@ -51,6 +55,7 @@ def keywords():
     class Words(nn.Module):
         def forward(self, x, *, scale, shift=None):
             return x * scale if shift is None else x * scale + shift
+
     return Case(Words(), [randoms((3,))], kwargs={"shift": torch.randn(3), "scale": torch.randn(3)})
 
 
@@ -69,7 +74,11 @@ def none_and_numbers_in():
     def f(x, bias, times, flag, mode):
         y = x * times if bias is None else x + bias
         return y.sum() if flag else y.sum(0) if mode == "rows" else y
-    return Case(Function(f), [(torch.randn(2, 3), None, 4, False, "rows"), (torch.randn(2, 3), None, 4, False, "rows")])
+
+    return Case(
+        Function(f),
+        [(torch.randn(2, 3), None, 4, False, "rows"), (torch.randn(2, 3), None, 4, False, "rows")],
+    )
 
 
 @case
@@ -77,6 +86,7 @@ def same_twice():
     def f(x):
         y = x * 2
         return y, y, x, (x, y.view(-1))
+
     return Case(Function(f), [randoms((2, 3))])
 
 
@@ -90,6 +100,7 @@ def weights_out():
 
         def forward(self, x):
             return x @ self.w, self.w, self.b
+
     return Case(Weights(), [randoms((4, 2))])
 
 
@@ -116,6 +127,7 @@ def tied_weights():
         def forward(self, ids):
             x = self.embed(ids)
             return self.head(x), self.copy(x * 2)
+
     return Case(Tied(), [(torch.randint(0, 9, (2, 5)),)])
 
 
@@ -132,6 +144,7 @@ def strided_weights():
 
         def forward(self, x):
             return x @ self.w, self.t @ x[:3], self.wide * 2, self.end + 1
+
     return Case(Strided(), [randoms((5, 4))])
 
 
@@ -140,6 +153,7 @@ def lifted_constants():
     def f(x):
         table = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
         return x @ table + torch.tensor(0.5), x.sum() > torch.tensor(0), torch.tensor([1, 2, 3])
+
     return Case(Function(f), [randoms((3, 2))])
 
 
@@ -153,6 +167,7 @@ def constant_arithmetic():
         def forward(self, x):
             q = torch.softmax(self.w, 0).t() + torch.eye(4) * torch.arange(4)
             return x @ q, q.sum()
+
     return Case(Folded(), [randoms((2, 4))])
 
 
@@ -169,14 +184,17 @@ def containers():
             for layer in self.list:
                 x = self.dict["a"](layer(x)) + self.params[0]
             return self.dict["b"](x * self.params[1])
+
     return Case(Many(), [randoms((2, 3))])
 
 
 @case
 def parametrised():
-    net = nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(4, 5)),
-                        nn.utils.parametrizations.spectral_norm(nn.Linear(5, 3)),
-                        nn.utils.parametrizations.weight_norm(nn.Conv1d(2, 2, 1)))
+    net = nn.Sequential(
+        nn.utils.parametrizations.weight_norm(nn.Linear(4, 5)),
+        nn.utils.parametrizations.spectral_norm(nn.Linear(5, 3)),
+        nn.utils.parametrizations.weight_norm(nn.Conv1d(2, 2, 1)),
+    )
     return Case(net.eval(), [randoms((2, 4))])
 
 
@@ -189,6 +207,7 @@ def one_module_often():
 
         def forward(self, x):
             return self.block(self.block(self.block(x)) + x)
+
     return Case(Often(), [randoms((3, 4))], strict=True)
 
 
@@ -196,4 +215,5 @@ def one_module_often():
 def rank_zero_and_empty():
     def f(x, s):
         return x[:0], x[:0].sum(), s * 2, torch.cat([x[:0], x]), s.reshape(1, 1), x.max() - s
+
     return Case(Function(f), [(torch.randn(3, 2), torch.tensor(1.5))])

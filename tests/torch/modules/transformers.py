@@ -21,11 +21,14 @@ def encoder_masked():
     class Masked(nn.Module):
         def __init__(self):
             super().__init__()
-            self.encoder = nn.TransformerEncoder(nn.TransformerEncoderLayer(16, 4, 32, batch_first=True), 2, enable_nested_tensor=False)
+            self.encoder = nn.TransformerEncoder(
+                nn.TransformerEncoderLayer(16, 4, 32, batch_first=True), 2, enable_nested_tensor=False
+            )
 
         def forward(self, x, padding):
             causal = nn.Transformer.generate_square_subsequent_mask(x.shape[1])
             return self.encoder(x, mask=causal, src_key_padding_mask=padding, is_causal=True)
+
     padding = torch.zeros(2, 6).masked_fill(torch.tensor([[0] * 6, [0] * 4 + [1] * 2]).bool(), float("-inf"))
     return Case(Masked().eval(), [(torch.randn(2, 6, 16), padding)])
 
@@ -40,7 +43,10 @@ def decoder_layer():
         def forward(self, x, memory):
             mask = torch.full((x.shape[1], x.shape[1]), float("-inf")).triu(1)
             return self.layer(x, memory, tgt_mask=mask)
-    return Case(Decoder().eval(), [randoms((2, t, 16), (2, 7, 16)) for t in (5, 9)], ({1: Dim("t", max=10)}, None))
+
+    return Case(
+        Decoder().eval(), [randoms((2, t, 16), (2, 7, 16)) for t in (5, 9)], ({1: Dim("t", max=10)}, None)
+    )
 
 
 @case
@@ -63,6 +69,7 @@ def multi_head():
             z, per_head = self.cross(y, k, v, average_attn_weights=False)
             u, _ = self.more(x, x, x, need_weights=False)
             return y, w, z, per_head, u
+
     padding = torch.tensor([[False] * 5, [False] * 3 + [True] * 2])
     return Case(Heads().eval(), [(*randoms((2, 5, 16), (2, 7, 6), (2, 7, 5)), padding)])
 
@@ -72,8 +79,16 @@ def attention_variants():
     class Variants(nn.Module):
         def forward(self, q, k, v, mask, keep):
             sdpa = F.scaled_dot_product_attention
-            return (sdpa(q, k, v), sdpa(q, k, v, mask), sdpa(q, k, v, keep), sdpa(q, k, v, is_causal=True), sdpa(q, k, v, scale=0.3),
-                    sdpa(q, k[:, :2], v[:, :2], enable_gqa=True), sdpa(q[0], k[0], v[0]))
+            return (
+                sdpa(q, k, v),
+                sdpa(q, k, v, mask),
+                sdpa(q, k, v, keep),
+                sdpa(q, k, v, is_causal=True),
+                sdpa(q, k, v, scale=0.3),
+                sdpa(q, k[:, :2], v[:, :2], enable_gqa=True),
+                sdpa(q[0], k[0], v[0]),
+            )
+
     keep = torch.rand(5, 6) > 0.3
     keep[2] = False
     return Case(Variants(), [(*randoms((2, 4, 5, 8), (2, 4, 6, 8), (2, 4, 6, 3), (2, 1, 5, 6)), keep)])
@@ -110,6 +125,7 @@ def gpt():
             for block in self.blocks:
                 x = block(x)
             return self.head(self.norm(x))
+
     calls = [(torch.randint(0, 23, (b, t)),) for b, t in ((2, 5), (1, 16), (4, 2))]
     return Case(Gpt(), calls, ({0: Dim("b", min=1, max=4), 1: Dim("t", max=16)},))
 
@@ -120,10 +136,19 @@ class Llama(nn.Module):
     def __init__(self, d=16, heads=4, shared=2, length=12):
         super().__init__()
         self.heads, self.shared, self.each = heads, shared, d // heads
-        self.tokens, self.n1, self.n2, self.n3 = nn.Embedding(19, d), nn.RMSNorm(d, 1e-5), nn.RMSNorm(d, 1e-5), nn.RMSNorm(d, 1e-5)
+        self.tokens, self.n1, self.n2, self.n3 = (
+            nn.Embedding(19, d),
+            nn.RMSNorm(d, 1e-5),
+            nn.RMSNorm(d, 1e-5),
+            nn.RMSNorm(d, 1e-5),
+        )
         self.q, self.out = nn.Linear(d, d, bias=False), nn.Linear(d, d, bias=False)
         self.k, self.v = (nn.Linear(d, shared * self.each, bias=False) for _ in range(2))
-        self.w1, self.w2, self.w3 = nn.Linear(d, 24, bias=False), nn.Linear(24, d, bias=False), nn.Linear(d, 24, bias=False)
+        self.w1, self.w2, self.w3 = (
+            nn.Linear(d, 24, bias=False),
+            nn.Linear(24, d, bias=False),
+            nn.Linear(d, 24, bias=False),
+        )
         angle = torch.outer(torch.arange(length), 1e4 ** -(torch.arange(0, self.each, 2) / self.each))
         self.register_buffer("cos", angle.cos(), persistent=False)
         self.register_buffer("sin", angle.sin(), persistent=False)
@@ -165,13 +190,18 @@ def vision():
     class Vision(nn.Module):
         def __init__(self):
             super().__init__()
-            self.patch, self.first, self.places = nn.Conv2d(3, 16, 4, 4), nn.Parameter(torch.randn(1, 1, 16)), nn.Parameter(torch.randn(1, 10, 16))
+            self.patch, self.first, self.places = (
+                nn.Conv2d(3, 16, 4, 4),
+                nn.Parameter(torch.randn(1, 1, 16)),
+                nn.Parameter(torch.randn(1, 10, 16)),
+            )
             self.block, self.head = Block(16, 2), nn.Linear(16, 5)
 
         def forward(self, x):
             x = self.patch(x).flatten(2).transpose(1, 2)
             x = torch.cat([self.first.expand(x.shape[0], -1, -1), x], 1) + self.places
             return self.head(self.block(x)[:, 0])
+
     return Case(Vision(), [randoms((b, 3, 12, 12)) for b in (2, 3)], ({0: Dim("b", max=4)},))
 
 
@@ -191,4 +221,5 @@ def relative_positions():
             slopes = 2.0 ** -torch.arange(1, 3).view(2, 1, 1)
             bias = self.bias(bucket).permute(2, 0, 1) - slopes * away.abs()
             return F.scaled_dot_product_attention(q, k, k, attn_mask=bias)
+
     return Case(Relative(), [randoms((1, 2, 6, 4), (1, 2, 9, 4))])
