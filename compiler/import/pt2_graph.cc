@@ -57,6 +57,22 @@ std::string functional_name(std::string_view name) {
   return std::string(base.substr(0, base.size() - 1)) + (dot == name.npos ? "" : std::string(name.substr(dot)));
 }
 
+// "aten::add.out" -> "aten::add.Tensor", "aten::add.Scalar_out" -> "aten::add.Scalar": the operator of
+// that family that takes the same arguments less `out`; null where there is none.
+const OpInfo* functional_of_out(std::string_view name) {
+  const size_t dot = name.find('.');
+  if (dot == name.npos) return nullptr;
+  const std::string base(name.substr(0, dot)), overload(name.substr(dot + 1));
+  if (overload == "out") {
+    for (const char* other : {"", ".Tensor", ".self", ".int", ".dim"})
+      if (const OpInfo* op = ir::find_op_info(base + other)) return op;
+    return nullptr;
+  }
+  constexpr std::string_view kSuffix = "_out";
+  if (!overload.ends_with(kSuffix)) return nullptr;
+  return ir::find_op_info(base + "." + overload.substr(0, overload.size() - kSuffix.size()));
+}
+
 }  // namespace
 
 void GraphImporter::read_types(Json body) {
@@ -141,7 +157,7 @@ Arg GraphImporter::argument(Json arg, std::string_view type) {
   throw Refusal{Code::bad_file, "an empty argument"};
 }
 
-std::vector<Arg> GraphImporter::arguments(Json n, const OpInfo& op) {
+std::vector<Arg> GraphImporter::arguments(Json n, const OpInfo& op, Arg* out) {
   std::vector<Arg> args;
   std::vector<bool> given(op.schema.args.size());
   for (const ir::SchemaArg& a : op.schema.args) args.push_back(ir::default_arg(a));
@@ -150,6 +166,10 @@ std::vector<Arg> GraphImporter::arguments(Json n, const OpInfo& op) {
     int i = op.schema.index_of(name);
     // In-place forms call their first argument "self", whatever the functional form calls it.
     if (i < 0 && name == "self" && !op.schema.args.empty() && !given[0]) i = 0;
+    if (i < 0 && out && name == "out") {
+      *out = argument(input["arg"], "Tensor");
+      continue;
+    }
     if (i < 0) throw Refusal{Code::unsupported, std::string(op.name) + ": unknown argument \"" + name + "\""};
     args[i] = argument(input["arg"], op.schema.args[i].type);
     given[i] = true;
@@ -222,15 +242,17 @@ void GraphImporter::aten(Json n, std::string_view target) {
   const std::string functional = op ? std::string() : functional_name(name);
   const bool in_place = !functional.empty();
   if (in_place) op = ir::find_op_info(functional);
+  const bool out_form = !op && (op = functional_of_out(name)) != nullptr;
   if (!op) throw Refusal{Code::unsupported, "unsupported operator " + name};
-  std::vector<Arg> args = arguments(n, *op);
+  Arg out;
+  std::vector<Arg> args = arguments(n, *op, out_form ? &out : nullptr);
   std::vector<Type> types;
-  for (const std::string& out : output_names(n)) types.push_back(out.empty() ? Type() : type_of(out));
-  const Arg self = args.empty() ? Arg() : args[0];
+  for (const std::string& result : output_names(n)) types.push_back(result.empty() ? Type() : type_of(result));
+  const Arg self = out_form ? out : args.empty() ? Arg() : args[0];
   // In-place views (squeeze_, t_) and resize_ give the tensor other sizes; there is nothing to write.
   const bool renames = in_place && ((!op->schema.args.empty() && op->schema.args[0].aliases) ||
                                     functional == "aten::resize" || functional == "aten::resize_as");
-  if (in_place && !renames && self.ref() && !types.empty()) {
+  if ((in_place || out_form) && !renames && self.ref() && !types.empty()) {
     const ValueId result = build_.append(*op, std::move(args), types)[0];
     const OpInfo* copy = ir::find_op_info("aten::copy_");
     if (!copy) throw Refusal{Code::unsupported, "unsupported operator aten::copy_"};

@@ -41,7 +41,8 @@ class GraphImporter {
   void aten(Json n, std::string_view target);
   void inline_graph(Json graph_argument, const std::vector<ir::Arg>& operands, Json n);
   std::shared_ptr<ir::Graph> sub_graph(Json graph_argument);
-  std::vector<ir::Arg> arguments(Json n, const ir::OpInfo& op);
+  // `out` receives the operand of an out= form, which the operator's schema does not have.
+  std::vector<ir::Arg> arguments(Json n, const ir::OpInfo& op, ir::Arg* out);
   std::vector<std::string> output_names(Json n) const;
   void bind_outputs(Json n, const std::vector<ir::ValueId>& ids);
   uint32_t origin(Json n);
