@@ -8,10 +8,13 @@
 namespace portfire::ops {
 namespace {
 
-// C leaves a conversion out of range undefined; we give what x86 gives, the smallest int64.
+// C leaves a conversion out of range undefined; we give what x86 gives, the smallest int64, and for
+// integers of 32 bits and less the smallest int32.
 int64_t to_int(double v) {
-  if (!(v > -9.3e18 && v < 9.2233720368547748e18)) return std::numeric_limits<int64_t>::min();
-  return static_cast<int64_t>(v);
+  return v >= -0x1p63 && v < 0x1p63 ? static_cast<int64_t>(v) : std::numeric_limits<int64_t>::min();
+}
+int64_t to_int32(double v) {
+  return v > -2147483649.0 && v < 2147483648.0 ? static_cast<int64_t>(v) : std::numeric_limits<int32_t>::min();
 }
 
 }  // namespace
@@ -64,7 +67,9 @@ void store_real(const TensorView& t, int64_t i, double v) {
     case DType::u64:
       t.as<uint64_t>()[i] = v >= 0x1p63 && v < 0x1p64 ? static_cast<uint64_t>(v) : static_cast<uint64_t>(to_int(v));
       return;
-    default: store_int(t, i, to_int(v));
+    case DType::i64:
+    case DType::u32: store_int(t, i, to_int(v)); return;
+    default: store_int(t, i, to_int32(v));
   }
 }
 

@@ -42,7 +42,7 @@ struct Expand {
     out.shape = Shape();
     for (int d = 0; d < static_cast<int>(sizes.size()); ++d) {
       const int64_t have = d < shift ? 1 : x.size(d - shift), want = sizes[d] == -1 && d >= shift ? have : sizes[d];
-      if (want < 0 || (have != 1 && have != want))
+      if (want < 0 || (have != 1 && have != want && !a.context().sampled))
         return Error::make(Code::bad_argument, "%s at dim %d (expected 1 or %lld, got %lld)", TypeText(x).c_str(), d,
                            static_cast<long long>(want), static_cast<long long>(have));
       out.strides[d] = d < shift || (have == 1 && want != 1) ? 0 : x.strides[d - shift];

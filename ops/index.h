@@ -67,7 +67,7 @@ struct IndexPut {
   // One mask needs no lists of places.
   template <class G>
   static typename G::Tensor put_by_mask(G& g) {
-    auto x = g.tensor("self"), values = g.tensor("values"), whole = x;
+    auto x = g.tensor("self"), values = g.tensor("values");
     const auto indices = g.tensors("indices");
     typename G::Tensor mask;
     int first = 0;

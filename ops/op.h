@@ -51,6 +51,9 @@ struct Scalar {
 struct CallContext {
   std::span<std::byte> scratch;    // 64-byte aligned
   uint64_t* random_counter = nullptr;  // state of the method's counter-based generator
+  // Shape inference with samples of symbolic sizes. What the program makes sure of (an index in range,
+  // a product that divides) need not hold of them: views guess rather than refuse.
+  bool sampled = false;
 };
 
 // The arguments of one call in the order of the schema, defaults filled in. Kinds have been checked

@@ -121,9 +121,13 @@ void with_type(DType dtype, F f) {
 }
 
 int64_t to_integer(int64_t v) { return v; }
-// Out of range: what x86 gives (ops/element.cc).
+// Out of range: what x86 gives, the smallest int64; for 32 bits and less the smallest int32.
 int64_t to_integer(double v) {
-  return v > -9.3e18 && v < 0x1p63 ? static_cast<int64_t>(v) : std::numeric_limits<int64_t>::min();
+  return v >= -0x1p63 && v < 0x1p63 ? static_cast<int64_t>(v) : std::numeric_limits<int64_t>::min();
+}
+int64_t to_integer32(int64_t v) { return v; }
+int64_t to_integer32(double v) {
+  return v > -2147483649.0 && v < 2147483648.0 ? static_cast<int64_t>(v) : std::numeric_limits<int32_t>::min();
 }
 
 template <class To, class Wide>
@@ -138,6 +142,8 @@ To narrowed(Wide v) {
     return static_cast<To>(v);
   else if constexpr (std::is_same_v<To, uint64_t> && std::is_same_v<Wide, double>)
     return v >= 0x1p63 && v < 0x1p64 ? static_cast<uint64_t>(v) : static_cast<uint64_t>(to_integer(v));
+  else if constexpr (sizeof(To) < 4 || std::is_same_v<To, int32_t>)
+    return static_cast<To>(to_integer32(v));
   else
     return static_cast<To>(to_integer(v));
 }

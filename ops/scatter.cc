@@ -28,26 +28,33 @@ Error infer_scatter(const Args& a, const TensorView* src, std::span<TensorSpec> 
   return {};
 }
 
-// Calls put(offset in out, offset in src) for each element of index.
+// Calls put(offset in out, offset in src, offset in twin) for each element of index; `twin` has the
+// shape of `out`.
 template <class F>
-Error each(const Args& a, const TensorView& out, const TensorView* src, F put) {
+Error each(const Args& a, const TensorView& out, const TensorView* src, const TensorView& twin, F put) {
   const TensorView& index = a.tensor(2);
   int dim;
   PF_TRY(wrap_dim(a.integer(1), out.rank(), &dim));
   const int64_t n = out.rank() ? out.size(dim) : 1, stride = out.rank() ? out.strides[dim] : 0;
-  int64_t base[kMaxRank] = {}, from[kMaxRank] = {};
+  const int64_t twin_stride = out.rank() ? twin.strides[dim] : 0;
+  int64_t base[kMaxRank] = {}, from[kMaxRank] = {}, second[kMaxRank] = {};
   for (int d = 0; d < index.rank(); ++d) {
-    if (d != dim && d < out.rank()) base[d] = out.strides[d];
+    if (d != dim && d < out.rank()) base[d] = out.strides[d], second[d] = twin.strides[d];
     if (src && d < src->rank()) from[d] = src->strides[d];
   }
   const IndexReader read(index, n);
-  for (Rows r(index.shape, {index.strides, base, from}); r.valid(); r.next())
+  for (Rows r(index.shape, {index.strides, base, from, second}); r.valid(); r.next())
     for (int64_t j = 0; j < r.length(); ++j) {
       const int64_t i = read(r.offset(0) + j * r.step(0));
       if (!read.valid(i)) return read.out_of_range(i, dim);
-      put(r.offset(1) + j * r.step(1) + i * stride, r.offset(2) + j * r.step(2));
+      put(r.offset(1) + j * r.step(1) + i * stride, r.offset(2) + j * r.step(2),
+          r.offset(3) + j * r.step(3) + i * twin_stride);
     }
   return {};
+}
+template <class F>
+Error each(const Args& a, const TensorView& out, const TensorView* src, F put) {
+  return each(a, out, src, out, [&](int64_t i, int64_t j, int64_t) { put(i, j); });
 }
 
 enum class Reduce { sum, prod, mean, amax, amin };
@@ -153,22 +160,21 @@ Error ScatterReduce::reference(const Args& a, std::span<TensorView> outs) {
   counts.set_contiguous();
   fill_view(counts, int64_t{include_self});
   int64_t* count = counts.as<int64_t>();
-  if (!out.is_contiguous())
-    return Error::make(Code::unsupported, "a result with strides (expected contiguous)");
-  PF_TRY(each(a, out, &src, [&](int64_t i, int64_t j) {
-    if (count[i]++ == 0)
+  PF_TRY(each(a, out, &src, counts, [&](int64_t i, int64_t j, int64_t c) {
+    if (count[c]++ == 0)
       copy_element(out, i, src, j);
     else
       combine_at(how, out, i, src, j);
   }));
   if (how != Reduce::mean) return {};
-  for (int64_t i = 0; i < out.numel(); ++i) {
-    if (count[i] < 2) continue;
+  for (Index at(out.shape); at.valid(); at.next()) {
+    const int64_t i = at.offset(out), n = count[at.offset(counts)];
+    if (n < 2) continue;
     if (is_floating(out.dtype)) {
-      store_real(out, i, load_real(out, i) / static_cast<double>(count[i]));
+      store_real(out, i, load_real(out, i) / static_cast<double>(n));
     } else {
-      const int64_t v = load_int(out, i), q = v / count[i];
-      store_int(out, i, q - (v % count[i] != 0 && v < 0));
+      const int64_t v = load_int(out, i), q = v / n;
+      store_int(out, i, q - (v % n != 0 && v < 0));
     }
   }
   return {};

@@ -18,7 +18,7 @@ struct Scattered {
     const Value whole = Value::of(&copy);
     const Value* values[kMaxArgs] = {&whole};
     for (size_t i = 2; i < a.size(); ++i) values[i - 1] = &a[i];
-    return View(Args({values, a.size() - 1}), *part);
+    return View(Args({values, a.size() - 1}, a.context()), *part);
   }
   static Error infer(const Args& a, std::span<TensorSpec> outs) {
     TensorView part;

@@ -36,7 +36,7 @@ struct Select {
     PF_TRY(wrap_dim(a.integer(1), x.rank(), &d));
     if (x.rank() == 0) return Error::make(Code::bad_argument, "a rank-0 tensor has nothing to select");
     const int64_t index = a.integer(2), n = x.size(d);
-    if (index < -n || index >= n)
+    if (!a.context().sampled && (index < -n || index >= n))
       return Error::make(Code::bad_argument, "index %lld out of range for dim %d of %s", static_cast<long long>(index), d,
                          TypeText(x).c_str());
     out = selected(x, d, index < 0 ? index + n : index);

@@ -2,7 +2,7 @@
 
 namespace portfire::ops::view {
 
-Error resolve_sizes(const TensorView& x, std::span<const int64_t> sizes, Shape* out) {
+Error resolve_sizes(const TensorView& x, std::span<const int64_t> sizes, bool sampled, Shape* out) {
   if (sizes.size() > kMaxRank)
     return Error::make(Code::unsupported, "%zu dimensions (expected at most %d)", sizes.size(), kMaxRank);
   Shape s;
@@ -17,11 +17,11 @@ Error resolve_sizes(const TensorView& x, std::span<const int64_t> sizes, Shape* 
   }
   const int64_t n = x.numel();
   if (open >= 0) {
-    if (known == 0 || n % known != 0)
+    if (!sampled && (known == 0 || n % known != 0))
       return Error::make(Code::bad_argument, "%s does not divide into %lld (to find the size -1)", TypeText(x).c_str(),
                          static_cast<long long>(known));
-    s.sizes[open] = n / known;
-  } else if (known != n) {
+    s.sizes[open] = known ? n / known : 0;
+  } else if (!sampled && known != n) {
     return Error::make(Code::bad_argument, "%s as a view of %s (expected %lld elements, got %lld)",
                        TypeText(x.dtype, s).c_str(), TypeText(x).c_str(), static_cast<long long>(n),
                        static_cast<long long>(known));
@@ -61,7 +61,7 @@ bool view_strides(const TensorView& x, TensorView& out) {
 Error View::view(const Args& a, TensorView& out) {
   const TensorView& x = a.tensor(0);
   out = x;
-  PF_TRY(resolve_sizes(x, a.ints(1), &out.shape));
+  PF_TRY(resolve_sizes(x, a.ints(1), a.context().sampled, &out.shape));
   if (!view_strides(x, out))
     return Error::make(Code::bad_argument, "%s is no view of %s with these strides", TypeText(out).c_str(),
                        TypeText(x).c_str());

@@ -6,8 +6,8 @@
 
 namespace portfire::ops::view {
 
-// `sizes` with a -1 resolved, checked against the number of elements of `x`.
-Error resolve_sizes(const TensorView& x, std::span<const int64_t> sizes, Shape* out);
+// `sizes` with a -1 resolved, checked against the number of elements of `x` unless these are samples.
+Error resolve_sizes(const TensorView& x, std::span<const int64_t> sizes, bool sampled, Shape* out);
 // Sets the strides of `out`, whose shape is set, so that it shows `x` in row-major order; false where
 // the strides of `x` allow no such view.
 bool view_strides(const TensorView& x, TensorView& out);

@@ -106,7 +106,7 @@ struct ViewCopy {
   static constexpr std::string_view schema = "aten::view_copy(Tensor self, SymInt[] size) -> Tensor";
   static Error infer(const Args& a, std::span<TensorSpec> outs) {
     outs[0].dtype = a.tensor(0).dtype;
-    return view::resolve_sizes(a.tensor(0), a.ints(1), &outs[0].shape);
+    return view::resolve_sizes(a.tensor(0), a.ints(1), a.context().sampled, &outs[0].shape);
   }
   static Error reference(const Args& a, std::span<TensorView> outs) {
     TensorView to = outs[0];

@@ -97,7 +97,7 @@ CallArgs::CallArgs(const Graph& graph, std::span<const Arg> args, int k, bool wi
   for (const Value& v : storage_->values) storage_->pointers.push_back(&v);
 }
 CallArgs::~CallArgs() = default;
-Args CallArgs::args() const { return Args(storage_->pointers); }
+Args CallArgs::args(bool sampled) const { return Args(storage_->pointers, {.sampled = sampled}); }
 Value& CallArgs::value(size_t arg) { return storage_->values[arg]; }
 
 namespace {
@@ -133,10 +133,10 @@ Result<std::vector<Type>> infer(const Graph& graph, const OpInfo& op, std::span<
     CallArgs call(graph, args, k);
     std::vector<TensorView> outs(op.op->outs);
     if (op.op->view) {
-      PF_TRY(op.op->view(call.args(), outs[0]));
+      PF_TRY(op.op->view(call.args(assignments > 1), outs[0]));
     } else {
       std::vector<TensorSpec> specs(op.op->outs);
-      PF_TRY(op.op->infer(call.args(), specs));
+      PF_TRY(op.op->infer(call.args(assignments > 1), specs));
       for (size_t i = 0; i < outs.size(); ++i) {
         outs[i].dtype = specs[i].dtype;
         outs[i].shape = specs[i].shape;

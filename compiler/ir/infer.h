@@ -19,7 +19,7 @@ class CallArgs {
   CallArgs(const CallArgs&) = delete;
   CallArgs& operator=(const CallArgs&) = delete;
   ~CallArgs();
-  Args args() const;
+  Args args(bool sampled = false) const;
   // A tensor or number that stands for a graph value; its TensorView may be altered by the caller.
   Value& value(size_t arg);
 
