@@ -35,6 +35,19 @@ struct Shape {
   }
 };
 
+// Bytes of a dense tensor whose sizes come from a file or a caller. False where a size is negative, or the
+// sizes overflow even with those of 0 left out: then strides would.
+[[nodiscard]] inline bool checked_bytes(DType dtype, const Shape& shape, int64_t* bytes) {
+  int64_t n = static_cast<int64_t>(byte_size(dtype));
+  bool empty = false;
+  for (int64_t s : shape.dims()) {
+    empty |= s == 0;
+    if (s < 0 || !checked_multiply(n, s == 0 ? 1 : s, &n)) return false;
+  }
+  *bytes = empty ? 0 : n;
+  return true;
+}
+
 struct TensorView {
   void* data = nullptr;  // element [0,...,0]; null where only the type is known (shape inference)
   DType dtype = DType::f32;

@@ -295,20 +295,20 @@ class NewFile {
   bool done_ = false;
 };
 
-Error write_segment(NewFile& file, const Segment& s) {
+Error write_segment(const Sink& sink, const Segment& s) {
   static const char zeros[kSegmentAlignment] = {};
   uint64_t at = 0;
   for (size_t i = 0; i < s.pieces().size(); ++i) {
-    PF_TRY(file.write(zeros, s.offsets()[i + 1] - at));
-    PF_TRY(file.write(s.pieces()[i].data, s.pieces()[i].bytes));
+    PF_TRY(sink(zeros, s.offsets()[i + 1] - at));
+    PF_TRY(sink(s.pieces()[i].data, s.pieces()[i].bytes));
     at = s.offsets()[i + 1] + s.pieces()[i].bytes;
   }
-  return file.write(zeros, s.size() - at);
+  return sink(zeros, s.size() - at);
 }
 
 }  // namespace
 
-Error write_pte(const std::vector<EmitMethod>& methods, const std::string& path) {
+Error write_pte(const std::vector<EmitMethod>& methods, const Sink& sink) {
   fb::FlatBufferBuilder out(1 << 20);
   Segment constants, state;
   std::vector<fb::Offset<pte::ExecutionPlan>> plans;
@@ -338,13 +338,17 @@ Error write_pte(const std::vector<EmitMethod>& methods, const std::string& path)
   std::memcpy(head + 16, &program_size, 8);
   std::memcpy(head + 24, &base, 8);
   std::memcpy(head + 32, &data, 8);
-  NewFile file(path);
-  PF_TRY(file.write(head, sizeof head));
-  PF_TRY(file.write(body + 8, out.GetSize() - 8));
+  PF_TRY(sink(head, sizeof head));
+  PF_TRY(sink(body + 8, out.GetSize() - 8));
   static const char zeros[kSegmentAlignment] = {};
-  PF_TRY(file.write(zeros, base - program_size));
-  PF_TRY(write_segment(file, constants));
-  PF_TRY(write_segment(file, state));
+  PF_TRY(sink(zeros, base - program_size));
+  PF_TRY(write_segment(sink, constants));
+  return write_segment(sink, state);
+}
+
+Error write_pte(const std::vector<EmitMethod>& methods, const std::string& path) {
+  NewFile file(path);
+  PF_TRY(write_pte(methods, [&](const void* data, size_t bytes) { return file.write(data, bytes); }));
   return file.finish();
 }
 

@@ -269,17 +269,17 @@ class Program {
 
 }  // namespace
 
-Result<ir::Graph> import_pt2(const std::string& path) {
-  PF_ASSIGN(std::shared_ptr<const Archive> archive, Archive::open(path));
+Result<ir::Graph> import_pt2(std::shared_ptr<const Archive> archive) {
   PF_ASSIGN(const auto bytes, archive->read("models/model.json"));
+  const char* path = archive->path().c_str();
   try {
     simdjson::dom::parser parser, config_parser;
     Json root = parser.parse(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     return Program(archive, root).import(config_parser);
   } catch (const Refusal& r) {
-    return Error::make(r.code, "%s: %s", path.c_str(), r.text.c_str());
+    return Error::make(r.code, "%s: %s", path, r.text.c_str());
   } catch (const simdjson::simdjson_error& e) {
-    return Error::make(Code::bad_file, "%s: models/model.json: %s", path.c_str(), e.what());
+    return Error::make(Code::bad_file, "%s: models/model.json: %s", path, e.what());
   }
 }
 
