@@ -1,4 +1,6 @@
 // portfire: the command line. docs/cli.md is its contract.
+#include <csignal>
+
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
@@ -55,6 +57,7 @@ int compile_command(const std::string& input, const std::string& output, const s
 
 int main(int argc, char** argv) {
   using namespace portfire::cli;
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of writing, not the end
   CLI::App app("portfire: compiles torch.export archives and runs them");
   app.require_subcommand(1);
 
@@ -91,7 +94,9 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
-    return app.exit(e) == 0 ? 0 : 2;
+    if (e.get_exit_code() == 0) return app.exit(e);  // help was asked for
+    fmt::print(stderr, "portfire: arguments: {} (--help lists them)\n", e.what());
+    return 2;
   }
   if (*c) return compile_command(input, output, "forward", methods, precision, target, dump);
   if (*r) return run(ro);

@@ -1,9 +1,9 @@
 #include "cli/npy.h"
 
 #include <cstring>
-#include <fstream>
 
 #include "core/file_map.h"
+#include "core/new_file.h"
 #include "ops/element.h"
 
 namespace portfire::cli {
@@ -119,12 +119,12 @@ Error write_npy(const std::string& path, const TensorView& t) {
   header += "), }";
   while ((10 + header.size() + 1) % 64) header += ' ';
   header += '\n';
-  std::ofstream out(path, std::ios::binary);
   const char prefix[] = {'\x93', 'N', 'U', 'M', 'P', 'Y', 1, 0, static_cast<char>(header.size() & 255), static_cast<char>(header.size() >> 8)};
-  out.write(prefix, sizeof prefix);
-  out << header;
-  out.write(reinterpret_cast<const char*>(a.bytes.data()), static_cast<std::streamsize>(a.bytes.size()));
-  return out.flush() ? Error() : Error::make(Code::io, "%s: cannot write", path.c_str());
+  NewFile out(path.c_str());
+  PF_TRY(out.write(prefix, sizeof prefix));
+  PF_TRY(out.write(header.data(), header.size()));
+  PF_TRY(out.write(a.bytes.data(), a.bytes.size()));
+  return out.finish();
 }
 
 }  // namespace portfire::cli

@@ -14,6 +14,9 @@ function(portfire_module name)
   list(FILTER sources EXCLUDE REGEX "(_test|_fuzz|_bench|/main)\\.cc$")
   add_library(portfire_${name} STATIC ${sources})
   target_include_directories(portfire_${name} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>)
+  if(PORTFIRE_SANITIZE)  # host and device code, with and without RTTI, share objects
+    target_compile_options(portfire_${name} PUBLIC -fno-sanitize=vptr)
+  endif()
 endfunction()
 # Device code: small, and without exceptions or RTTI.
 function(portfire_device_module name)
@@ -49,7 +52,7 @@ target_precompile_headers(portfire_ops_host PRIVATE compiler/ir/builder.h)
 
 portfire_module(compiler compiler/*/*.cc)
 target_sources(portfire_compiler PRIVATE $<TARGET_OBJECTS:portfire_ops_host>)
-target_compile_options(portfire_compiler PRIVATE -fwrapv -Wno-maybe-uninitialized)
+target_compile_options(portfire_compiler PRIVATE -fwrapv $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
 target_link_libraries(portfire_compiler PUBLIC portfire_ops portfire_format fmt::fmt simdjson::simdjson PkgConfig::minizip ZLIB::ZLIB)
 
 portfire_device_module(kernels kernels/*.cc kernels/*/*.cc)

@@ -9,15 +9,21 @@
 namespace portfire {
 namespace {
 
+// Shape rules blame arguments; here those come from a file.
+Error in_file(const Error& e, const std::string& path) {
+  const Code code = e.code() == Code::bad_argument || e.code() == Code::failed ? Code::bad_file : e.code();
+  return Error::make(code, "%s: %s", path.c_str(), e.text());
+}
+
 Result<emit::EmitMethod> compile_method(const std::string& name, std::shared_ptr<const import::Archive> archive,
                                         const passes::PipelineOptions& options) {
   const std::string path = archive->path();
   PF_ASSIGN(ir::Graph imported, import::import_pt2(std::move(archive)));
   imported.name = name;
   Result<ir::Graph> graph = passes::run_pipeline(std::move(imported), options);
-  if (!graph.ok()) return graph.error().at(path.c_str());
+  if (!graph.ok()) return in_file(graph.error(), path);
   Result<emit::Lowered> lowered = emit::lower(*graph);
-  if (!lowered.ok()) return lowered.error().at(path.c_str());
+  if (!lowered.ok()) return in_file(lowered.error(), path);
   emit::EmitMethod method{*std::move(lowered), {}};
   method.memory = emit::plan_memory(method.program);
   return method;

@@ -1,12 +1,10 @@
 #include "compiler/emit/write_pte.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
-#include <fcntl.h>
 #include <map>
-#include <unistd.h>
 
+#include "core/new_file.h"
 #include "format/program_view.h"
 
 namespace portfire::emit {
@@ -257,44 +255,6 @@ class MethodWriter {
   std::map<std::string, fb::Offset<pte::FrameList>> traces_;
 };
 
-// A file written aside, renamed when all of it is there.
-class NewFile {
- public:
-  explicit NewFile(const std::string& path) : path_(path), aside_(path + ".tmp." + std::to_string(getpid())) {
-    fd_ = ::open(aside_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  }
-  ~NewFile() {
-    if (fd_ >= 0) ::close(fd_);
-    if (!done_) ::unlink(aside_.c_str());
-  }
-  Error write(const void* data, size_t bytes) {
-    if (fd_ < 0) return failed("cannot create");
-    const char* p = static_cast<const char*>(data);
-    while (bytes > 0) {
-      const ssize_t n = ::write(fd_, p, bytes);
-      if (n < 0 && errno == EINTR) continue;
-      if (n <= 0) return failed("cannot write");
-      p += n;
-      bytes -= static_cast<size_t>(n);
-    }
-    return {};
-  }
-  Error finish() {
-    const int rc = ::close(fd_);
-    fd_ = -1;
-    if (rc != 0) return failed("cannot write");
-    if (::rename(aside_.c_str(), path_.c_str()) != 0) return failed("cannot rename to it");
-    done_ = true;
-    return {};
-  }
-
- private:
-  Error failed(const char* what) const { return Error::make(Code::io, "%s: %s: %s", path_.c_str(), what, strerror(errno)); }
-  std::string path_, aside_;
-  int fd_ = -1;
-  bool done_ = false;
-};
-
 Error write_segment(const Sink& sink, const Segment& s) {
   static const char zeros[kSegmentAlignment] = {};
   uint64_t at = 0;
@@ -347,7 +307,7 @@ Error write_pte(const std::vector<EmitMethod>& methods, const Sink& sink) {
 }
 
 Error write_pte(const std::vector<EmitMethod>& methods, const std::string& path) {
-  NewFile file(path);
+  NewFile file(path.c_str());
   PF_TRY(write_pte(methods, [&](const void* data, size_t bytes) { return file.write(data, bytes); }));
   return file.finish();
 }

@@ -36,6 +36,17 @@ long seek_memory(voidpf, voidpf stream, ZPOS64_T offset, int origin) {
   return 0;
 }
 
+// Whether the bytes end as a zip does: with its end record and that record's comment. minizip overlooks a few missing.
+bool has_end(std::span<const std::byte> bytes) {
+  constexpr size_t kRecord = 22, kMaxComment = 0xffff;
+  for (size_t comment = 0; comment <= kMaxComment && comment + kRecord <= bytes.size(); ++comment) {
+    const std::byte* at = bytes.data() + bytes.size() - comment - kRecord;
+    if (std::memcmp(at, "PK\5\6", 4) != 0) continue;
+    return std::to_integer<size_t>(at[20]) + 256 * std::to_integer<size_t>(at[21]) == comment;
+  }
+  return false;
+}
+
 struct Unzip {
   explicit Unzip(Memory* memory) {
     zlib_filefunc64_def calls{};
@@ -74,6 +85,7 @@ Result<std::shared_ptr<const Archive>> Archive::from_bytes(std::span<const std::
 }
 
 Error Archive::read_directory() {
+  if (!has_end(bytes_)) return bad(path_, "not a .pt2 archive, or a truncated one (no end of a zip directory)");
   Memory memory{bytes_};
   Unzip zip(&memory);
   if (!zip.file) return bad(path_, "not a .pt2 archive (no zip directory found)");

@@ -19,6 +19,9 @@ T need(Result<T> r) {
   return *std::move(r);
 }
 
+// A strided weight is copied; a small file may not become a huge program by strides of 0.
+constexpr size_t kMaxCopy = 16 << 20;
+
 // One entry of a weights or constants config: where the bytes are and how they are laid out.
 struct Payload {
   std::string entry;
@@ -71,6 +74,9 @@ class Weights {
       c->bytes = source.bytes();
       c->owner = archive_;
     } else {
+      if (source.bytes() > kMaxCopy && source.bytes() / 16 > bytes.size())
+        throw Refusal{Code::unsupported, "\"" + name + "\" repeats " + std::to_string(bytes.size()) + " bytes to " +
+                                             std::to_string(source.bytes()) + " (expected at most 16 times as many)"};
       auto copy = std::make_shared<std::vector<std::byte>>(source.bytes());
       gather(source, copy->data());
       c->data = copy->data();
