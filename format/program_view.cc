@@ -30,6 +30,13 @@ size_t count(const V* vector) {
   return vector ? vector->size() : 0;
 }
 
+// flatbuffers' verifier sees to the alignment of a vector's length, not of wider elements.
+template <class V>
+bool is_aligned(const V* vector) {
+  return !vector || reinterpret_cast<uintptr_t>(vector->Data()) % sizeof(typename V::value_type) == 0;
+}
+constexpr const char* kOddVector = "a vector of 8-byte numbers lies at an odd address";
+
 }  // namespace
 
 Result<ProgramView> ProgramView::open(std::span<const std::byte> file) {
@@ -95,6 +102,9 @@ const pte::ExecutionPlan* ProgramView::plan(std::string_view name) const {
 
 Error ProgramView::verify() {
   if (root_->version() != 0) return bad("program version %u (expected 0)", root_->version());
+  if (root_->constant_segment() && !is_aligned(root_->constant_segment()->offsets())) return bad("%s", kOddVector);
+  for (size_t i = 0; i < count(root_->mutable_data_segments()); ++i)
+    if (!is_aligned(root_->mutable_data_segments()->Get(static_cast<uint32_t>(i))->offsets())) return bad("%s", kOddVector);
   for (size_t i = 0; i < count(root_->segments()); ++i) {
     const pte::DataSegment* s = root_->segments()->Get(static_cast<uint32_t>(i));
     const uint64_t room = file_.size() - segment_base_;
@@ -159,6 +169,7 @@ Error ProgramView::verify_tensor(const pte::ExecutionPlan& plan, const pte::Tens
 Error ProgramView::verify_plan(const pte::ExecutionPlan& plan) const {
   const size_t values = count(plan.values());
   if (values > kMaxValues) return bad("%zu values are too many", values);
+  if (!is_aligned(plan.non_const_buffer_sizes())) return bad("%s", kOddVector);
   for (size_t i = 0; i < count(plan.non_const_buffer_sizes()); ++i) {
     const int64_t size = plan.non_const_buffer_sizes()->Get(static_cast<uint32_t>(i));
     if (size < 0 || static_cast<uint64_t>(size) > kMaxBuffer) return bad("buffer %zu of %lld bytes", i, static_cast<long long>(size));
@@ -173,7 +184,11 @@ Error ProgramView::verify_plan(const pte::ExecutionPlan& plan) const {
       case pte::KernelTypes_Tensor:
         if (Error e = verify_tensor(plan, *v->val_as_Tensor())) return bad("value %zu: %s", i, e.text());
         break;
+      case pte::KernelTypes_DoubleList:
+        if (!is_aligned(v->val_as_DoubleList()->items())) return bad("value %zu: %s", i, kOddVector);
+        break;
       case pte::KernelTypes_IntList:
+        if (!is_aligned(v->val_as_IntList()->items())) return bad("value %zu: %s", i, kOddVector);
         for (size_t k = 0; k < count(v->val_as_IntList()->items()); ++k)
           if (!is(v->val_as_IntList()->items()->Get(static_cast<uint32_t>(k)), pte::KernelTypes_Int))
             return bad("value %zu: item %zu of an int list is no int", i, k);
@@ -198,7 +213,7 @@ Error ProgramView::verify_plan(const pte::ExecutionPlan& plan) const {
           if (v->val_as_BoolList()->items()->Get(static_cast<uint32_t>(k)) > 1) return bad("value %zu: item %zu is no bool", i, k);
         break;
       case pte::KernelTypes_Null: case pte::KernelTypes_Int: case pte::KernelTypes_Bool: case pte::KernelTypes_Double:
-      case pte::KernelTypes_DoubleList: case pte::KernelTypes_NONE: break;
+      case pte::KernelTypes_NONE: break;
       default: return bad("value %zu: unknown kind %d", i, v->val_type());
     }
   }

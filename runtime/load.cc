@@ -22,7 +22,9 @@ bool is_number(Value::Kind kind) {
 
 }  // namespace
 
-Method::~Method() = default;
+Method::~Method() {
+  for (Buffer& b : buffers_) b.~Buffer();  // load memory frees bytes, but ends nobody's life
+}
 
 Result<std::unique_ptr<Method>> Method::load(std::shared_ptr<const Program> program, std::string_view name, const Options& options) {
   const pte::ExecutionPlan* plan = program->view().plan(name);

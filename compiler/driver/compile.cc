@@ -5,6 +5,7 @@
 
 #include "compiler/emit/write_pte.h"
 #include "compiler/import/pt2.h"
+#include "compiler/ir/builder.h"
 
 namespace portfire {
 namespace {
@@ -34,6 +35,8 @@ template <class F>
 Error guarded(const std::string& where, F f) {
   try {
     return f();
+  } catch (const ir::Refusal& r) {
+    return Error::make(r.code, "%s: %s", where.c_str(), r.text.c_str());
   } catch (const std::bad_alloc&) {
     return Error::make(Code::out_of_memory, "%s: no memory to compile it", where.c_str());
   } catch (const std::exception& e) {

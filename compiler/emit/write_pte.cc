@@ -4,6 +4,7 @@
 #include <cstring>
 #include <map>
 
+#include "compiler/ir/builder.h"
 #include "core/new_file.h"
 #include "format/program_view.h"
 
@@ -134,6 +135,7 @@ class MethodWriter {
       std::memcpy(&bits, a.real(), sizeof bits);
       return shared("d" + std::to_string(bits), [&] { return push(pte::KernelTypes_Double, pte::CreateDouble(out_, *a.real()).Union()); });
     }
+    if (!a.string()) throw ir::Refusal{Code::bad_file, "a sub-graph where a number is wanted"};
     return shared("s" + *a.string(),
                   [&] { return push(pte::KernelTypes_String, pte::CreateString(out_, out_.CreateString(*a.string())).Union()); });
   }

@@ -56,20 +56,21 @@ class Weights {
 
   bool has(const std::string& name) const { return payloads_.count(name) != 0; }
 
-  // Contiguous storage is used where it lies; other layouts are copied into row-major order.
+  // Contiguous storage is used where it lies, if aligned; other layouts are copied into row-major order.
   std::pair<ir::Type, std::shared_ptr<const ir::Constant>> get(const std::string& name) {
     auto it = payloads_.find(name);
     if (it == payloads_.end()) throw Refusal{Code::bad_file, "no data for \"" + name + "\" in the archive"};
     const Payload& p = it->second;
     const ir::Type type = ir::Type::tensor(p.dtype, std::vector<ir::Dim>(p.sizes.begin(), p.sizes.end()));
-    if (auto done = constants_.find(key(p)); done != constants_.end()) return {type, done->second};
     check(name, p);
+    if (auto done = constants_.find(key(p)); done != constants_.end()) return {type, done->second};
     const auto bytes = need(archive_->read(p.entry));
     const TensorView source = view(p, bytes.data());
     check_extent(name, source, p, bytes.size());
     auto c = std::make_shared<ir::Constant>();
     c->source = archive_->path() + "#" + p.entry;
-    if (source.is_contiguous()) {
+    const bool aligned = reinterpret_cast<uintptr_t>(source.data) % std::min<size_t>(byte_size(p.dtype), 8) == 0;
+    if (source.is_contiguous() && aligned) {
       c->data = bytes.data() + static_cast<size_t>(p.offset) * byte_size(p.dtype);
       c->bytes = source.bytes();
       c->owner = archive_;
