@@ -100,6 +100,8 @@ class MethodWriter {
     std::vector<int32_t> sizes;
     std::vector<uint8_t> order;
     for (int d = 0; d < t.rank(); ++d) {
+      if (t.sizes[d].upper() > INT32_MAX)
+        throw ir::Refusal{Code::unsupported, info.name + " is " + to_string(t) + " (expected sizes of at most 2147483647)"};
       sizes.push_back(static_cast<int32_t>(t.sizes[d].upper()));
       order.push_back(static_cast<uint8_t>(d));
     }
