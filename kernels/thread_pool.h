@@ -1,9 +1,11 @@
-// A pool of threads that runs one parallel loop at a time. The caller works too. Idle threads sleep.
+// A pool of threads that runs one parallel loop at a time. The caller works too. Idle threads sleep,
+// and a thread that the system keeps from running holds nobody up: only tasks that were begun are
+// waited for.
 #pragma once
 
 #include <atomic>
 #include <cstddef>
-#include <memory>
+#include <cstdint>
 #include <thread>
 #include <vector>
 
@@ -11,6 +13,9 @@ namespace portfire {
 
 class ThreadPool {
  public:
+  // Kernels plan their scratch memory for this many.
+  static constexpr size_t kMaxThreads = 64;
+
   // `threads` counts the caller: 1 makes no thread. 0: as many as there are cores.
   explicit ThreadPool(size_t threads);
   ~ThreadPool();
@@ -34,12 +39,13 @@ class ThreadPool {
   void drain(size_t worker);
 
   std::vector<std::thread> workers_;
+  // Of the loop that runs. They may be read after a claim, which keeps the loop from ending.
   Fn fn_ = nullptr;
   void* context_ = nullptr;
   size_t tasks_ = 0;
-  alignas(64) std::atomic<uint32_t> generation_{0};
-  alignas(64) std::atomic<size_t> next_{0};
-  alignas(64) std::atomic<size_t> busy_{0};
+  alignas(64) std::atomic<uint32_t> unclaimed_{0};
+  alignas(64) std::atomic<uint32_t> unfinished_{0};
+  alignas(64) std::atomic<uint32_t> wakes_{0};  // sleepers wait for it to change
   std::atomic<bool> stop_{false};
 };
 

@@ -19,7 +19,6 @@ using ops::packed_conv2d::Window;
 
 constexpr int64_t kBlocks = 16;                                          // of kRows pixels, in a chunk
 constexpr int64_t kChunk = kBlocks * static_cast<int64_t>(kRows);
-constexpr size_t kMaxThreads = 64;
 constexpr int64_t kDirectChannels = 8;  // fewer are not worth a run of their own for each tap
 
 struct Plan {
@@ -51,7 +50,7 @@ bool prepare(const Operands& o, void* state, size_t* scratch) {
   const size_t pointers = static_cast<size_t>((p.direct ? p.taps : 1) * kChunk) * sizeof(float*);
   const size_t data = static_cast<size_t>(p.direct ? x.size(3) : p.k * kChunk) * sizeof(float);
   p.thread_bytes = (pointers + data + 127) / 64 * 64;
-  *scratch = p.thread_bytes * kMaxThreads;
+  *scratch = p.thread_bytes * ThreadPool::kMaxThreads;
   return true;
 }
 
@@ -132,7 +131,7 @@ Error run(const void* state, const Operands& o, const KernelContext& context) {
   const auto& p = *static_cast<const Plan*>(state);
   if (p.pixels == 0) return {};
   const int64_t panels = (p.channels + static_cast<int64_t>(kPanel) - 1) / static_cast<int64_t>(kPanel);
-  const int64_t threads = context.pool ? static_cast<int64_t>(std::min(context.pool->threads(), kMaxThreads)) : 1;
+  const int64_t threads = context.pool ? static_cast<int64_t>(context.pool->threads()) : 1;
   // Chunks of whole blocks, small enough that every thread has some; where there are few pixels the
   // panels are split as well.
   const int64_t blocks = (p.pixels + static_cast<int64_t>(kRows) - 1) / static_cast<int64_t>(kRows);
