@@ -18,6 +18,7 @@ std::span<const Pass> pipeline() {
       {"simplify", simplify},
       {"pack_convolution", pack_convolution},
       {"pack_linear", pack_linear},
+      {"pack_recurrent", pack_recurrent},
       {"fuse_pointwise", fuse_pointwise},
       {"sink_permutes", sink_permutes},
       {"simplify_again", simplify},

@@ -15,6 +15,7 @@ using gemm::Activation;
 using gemm::Epilogue;
 using gemm::kPanel;
 using gemm::kRows;
+using gemm::Row;
 using gemm::Tile;
 using TileTag = hn::CappedTag<float, 16>;
 using TileVec = hn::Vec<TileTag>;
@@ -168,7 +169,63 @@ void run_rows(const Tile& t) {
   }
 }
 
+#define PF_ROW_VECTORS(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7)
+
+// kVectors vectors of one row, of as many panels as they take.
+template <size_t kVectors>
+HWY_NOINLINE void row_vectors(const Row& r) {
+  const TileTag d;
+  const size_t lanes = hn::Lanes(d);
+#define PF_DECLARE(i)                             \
+  [[maybe_unused]] TileVec c##i = hn::Zero(d);     \
+  [[maybe_unused]] const float* HWY_RESTRICT b##i = r.b + i * lanes / kPanel * kPanel * r.k + i * lanes % kPanel;
+  PF_ROW_VECTORS(PF_DECLARE)
+#undef PF_DECLARE
+  for (size_t k = 0; k < r.k; ++k) {
+    const TileVec a = hn::Set(d, r.a[k]);
+#define PF_STEP(i) \
+  if constexpr (kVectors > i) c##i = hn::MulAdd(a, hn::LoadU(d, b##i + k * kPanel), c##i);
+    PF_ROW_VECTORS(PF_STEP)
+#undef PF_STEP
+  }
+  HWY_ALIGN float edge[16];
+#define PF_STORE(i)                                                                                \
+  if constexpr (kVectors > i) {                                                                    \
+    const size_t at = i * lanes;                                                                   \
+    if (at + lanes <= r.n) {                                                                       \
+      hn::StoreU(r.epilogue.bias ? hn::Add(c##i, hn::LoadU(d, r.epilogue.bias + at)) : c##i, d, r.c + at); \
+    } else {                                                                                       \
+      hn::Store(c##i, d, edge);                                                                    \
+      for (size_t j = at; j < r.n; ++j) r.c[j] = edge[j - at] + (r.epilogue.bias ? r.epilogue.bias[j] : 0); \
+    }                                                                                              \
+  }
+  PF_ROW_VECTORS(PF_STORE)
+#undef PF_STORE
+}
+
+void run_row(const Row& row) {
+  const size_t lanes = hn::Lanes(TileTag());
+  for (size_t column = 0; column < row.n;) {
+    // Whole panels, up to 8 vectors.
+    const size_t panels = (row.n - column + kPanel - 1) / kPanel, of_panel = kPanel / lanes;
+    const size_t take = HWY_MAX(HWY_MIN(panels, 8 / of_panel), 1);
+    const size_t columns = HWY_MIN(take * kPanel, row.n - column);
+    Row part{columns, row.k, row.a, row.b + column * row.k, row.c + column, row.epilogue};
+    if (part.epilogue.bias) part.epilogue.bias += column;
+    switch (take * of_panel) {
+      case 2: row_vectors<2>(part); break;
+      case 4: row_vectors<4>(part); break;
+      case 6: row_vectors<6>(part); break;
+      default: row_vectors<8>(part); break;
+    }
+    column += columns;
+  }
+  if (row.epilogue.residual || row.epilogue.activation != Activation::none)
+    finish({1, row.n, row.k, 1, nullptr, nullptr, row.c, row.n, row.epilogue});
+}
+
 gemm::TileFn get_tile() { return &run_tile; }
+gemm::RowFn get_row() { return &run_row; }
 
 }  // namespace portfire::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -176,8 +233,10 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace portfire {
 HWY_EXPORT(get_tile);
+HWY_EXPORT(get_row);
 namespace gemm {
 TileFn tile_fn() { return HWY_DYNAMIC_DISPATCH(get_tile)(); }
+RowFn row_fn() { return HWY_DYNAMIC_DISPATCH(get_row)(); }
 }  // namespace gemm
 }  // namespace portfire
 #endif
