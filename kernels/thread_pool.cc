@@ -17,6 +17,11 @@ void pause() {
 
 }  // namespace
 
+ThreadPool& process_pool() {
+  static ThreadPool pool(0);
+  return pool;
+}
+
 ThreadPool::ThreadPool(size_t threads) {
   if (threads == 0) threads = std::thread::hardware_concurrency();
   threads = std::min(threads, kMaxThreads);
@@ -32,6 +37,10 @@ ThreadPool::~ThreadPool() {
 
 void ThreadPool::run(size_t tasks, Fn fn, void* context) {
   if (tasks == 0) return;
+  if (taken_.exchange(true, std::memory_order_acquire)) {
+    for (size_t t = 0; t < tasks; ++t) fn(context, t, 0);
+    return;
+  }
   // The loop before has ended: nothing is unclaimed, so nobody reads these.
   fn_ = fn;
   context_ = context;
@@ -47,6 +56,7 @@ void ThreadPool::run(size_t tasks, Fn fn, void* context) {
     else
       std::this_thread::yield();
   }
+  taken_.store(false, std::memory_order_release);
 }
 
 void ThreadPool::drain(size_t worker) {

@@ -25,7 +25,7 @@ class ThreadPool {
   size_t threads() const { return workers_.size() + 1; }
 
   // Calls fn(context, task, worker) for every task in [0, tasks), worker in [0, threads()); returns
-  // when all are done. Not reentrant, one caller at a time.
+  // when all are done. While one caller's loop runs, another's runs on its own thread alone.
   using Fn = void (*)(void* context, size_t task, size_t worker);
   void run(size_t tasks, Fn fn, void* context);
 
@@ -39,6 +39,7 @@ class ThreadPool {
   void drain(size_t worker);
 
   std::vector<std::thread> workers_;
+  std::atomic<bool> taken_{false};
   // Of the loop that runs. They may be read after a claim, which keeps the loop from ending.
   Fn fn_ = nullptr;
   void* context_ = nullptr;
@@ -48,6 +49,9 @@ class ThreadPool {
   alignas(64) std::atomic<uint32_t> wakes_{0};  // sleepers wait for it to change
   std::atomic<bool> stop_{false};
 };
+
+// The pool that a process has by default, a thread for each core; made when first asked for.
+ThreadPool& process_pool();
 
 // Runs f(task, worker) on the pool, or in order where there is none.
 template <class F>

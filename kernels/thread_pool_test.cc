@@ -42,6 +42,22 @@ TEST(ThreadPool, WakesFromSleep) {
   }
 }
 
+TEST(ThreadPool, TwoCallersAtOnce) {
+  ThreadPool pool(3);
+  auto caller = [&](int* wrong) {
+    for (int loop = 0; loop < 300; ++loop) {
+      std::vector<std::atomic<int>> counts(11);
+      parallel(&pool, counts.size(), [&](size_t task, size_t) { ++counts[task]; });
+      for (std::atomic<int>& c : counts) *wrong += c.load() != 1;
+    }
+  };
+  int a = 0, b = 0;
+  std::thread other(caller, &b);
+  caller(&a);
+  other.join();
+  EXPECT_EQ(a + b, 0);
+}
+
 TEST(ThreadPool, OneThreadIsTheCaller) {
   ThreadPool pool(1);
   const std::thread::id me = std::this_thread::get_id();
