@@ -152,7 +152,7 @@ Error Method::prepare(Instruction& in) {
       in.state_capacity = kernel.state_bytes;
     }
     size_t bytes = 0;
-    if (!kernel.prepare(Operands{in.args, in.outs}, in.state, &bytes)) continue;
+    if (!kernel.prepare(Operands{in.args, in.outs, threads()}, in.state, &bytes)) continue;
     in.kind = Instruction::Kind::kernel;
     in.kernel = &kernel;
     scratch = bytes;
@@ -195,7 +195,7 @@ Error Method::run(Instruction& in) {
   }
   switch (in.kind) {
     case Instruction::Kind::kernel:
-      return in.kernel->run(in.state, Operands{in.args, in.outs},
+      return in.kernel->run(in.state, Operands{in.args, in.outs, threads()},
                             {options_.pool, {scratch_.data(), scratch_.bytes()}, &random_counter_});
     case Instruction::Kind::reference: return run_reference(in);
     case Instruction::Kind::view: return in.every_time || dynamic_ ? run_view(in) : Error();

@@ -1,5 +1,5 @@
 // Kernels for matrix products: portfire::packed_linear, and products whose right side is only known at
-// run time (aten::mm, addmm, bmm, linear), which pack it first.
+// run time (aten::mm, bmm, linear), which pack it first.
 #include <algorithm>
 #include <cstring>
 
@@ -58,7 +58,8 @@ Error run_linear(const void* state, const Operands& o, const KernelContext& cont
 
 struct ProductPlan {
   int64_t batch, m, n, k;
-  int64_t b_row, b_column;
+  int64_t lda;              // of the left side, where its rows have one stride
+  int64_t b_row, b_column;  // of the side that is packed
 };
 
 bool all_f32(const Operands& o, size_t first, size_t count) {
@@ -102,10 +103,35 @@ Error run_mm(const void* state, const Operands& o, const KernelContext& context)
   return {};
 }
 
+// aten::linear(x, w [n, k], bias): the leading dimensions of x are rows.
+bool prepare_linear_unpacked(const Operands& o, void* state, size_t* scratch) {
+  const TensorView &x = o.in(0), &w = o.in(1);
+  auto* p = new (state) ProductPlan();
+  if (!all_f32(o, 0, 3) || w.rank() != 2 || x.rank() < 1 || !as_rows(x, &p->m, &p->lda) || w.size(1) == 0) return false;
+  if (const TensorView* b = o.optional(2); b && (b->rank() != 1 || !b->is_contiguous())) return false;
+  p->n = w.size(0);
+  p->k = w.size(1);
+  p->b_row = w.strides[1];
+  p->b_column = w.strides[0];
+  *scratch = packed_size(static_cast<size_t>(p->k), static_cast<size_t>(p->n)) * sizeof(float);
+  return true;
+}
+Error run_linear_unpacked(const void* state, const Operands& o, const KernelContext& context) {
+  const auto& p = *static_cast<const ProductPlan*>(state);
+  const TensorView &x = o.in(0), &w = o.in(1);
+  auto* packed = reinterpret_cast<float*>(context.scratch.data());
+  pack(w.as<float>(), p.b_row, p.b_column, static_cast<size_t>(p.k), static_cast<size_t>(p.n), packed);
+  Gemm g{static_cast<size_t>(p.n), static_cast<size_t>(p.k), x.as<float>(), p.lda, packed, o.out(0).as<float>(), p.n, {}};
+  if (const TensorView* b = o.optional(2)) g.epilogue.bias = b->as<float>();
+  run_parallel(g, static_cast<size_t>(p.m), context.pool);
+  return {};
+}
+
 }  // namespace
 
-extern const Kernel kPackedLinear, kMm, kBmm;
+extern const Kernel kPackedLinear, kLinear, kMm, kBmm;
 const Kernel kPackedLinear = {"portfire::packed_linear", sizeof(LinearPlan), prepare_linear, run_linear};
+const Kernel kLinear = {"aten::linear", sizeof(ProductPlan), prepare_linear_unpacked, run_linear_unpacked};
 const Kernel kMm = {"aten::mm", sizeof(ProductPlan), prepare_mm, run_mm};
 const Kernel kBmm = {"aten::bmm", sizeof(ProductPlan), prepare_mm, run_mm};
 
