@@ -9,6 +9,7 @@ namespace portfire {
   X(gemm, kPackedLinear)   \
   X(gemm, kLinear)          \
   X(gemm, kMm)              \
+  X(gemm, kAddmm)           \
   X(gemm, kBmm)             \
   X(conv, kPackedConv2d)   \
   X(conv, kDepthwiseConv2d) \
