@@ -16,6 +16,7 @@ std::span<const Pass> pipeline() {
       {"functionalise", functionalise},
       {"fold_constants", fold_constants},
       {"simplify", simplify},
+      {"recompose", recompose},
       {"pack_convolution", pack_convolution},
       {"pack_linear", pack_linear},
       {"pack_recurrent", pack_recurrent},
