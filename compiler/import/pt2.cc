@@ -65,7 +65,6 @@ class Weights {
     const TensorView source = view(p, bytes.data());
     check_extent(name, source, p, bytes.size());
     auto c = std::make_shared<ir::Constant>();
-    c->source = archive_->path() + "#" + p.entry;
     if (source.is_contiguous()) {
       c->data = bytes.data() + static_cast<size_t>(p.offset) * byte_size(p.dtype);
       c->bytes = source.bytes();
@@ -76,7 +75,6 @@ class Weights {
       c->data = copy->data();
       c->bytes = copy->size();
       c->owner = copy;
-      c->source.clear();
     }
     constants_[key(p)] = c;
     return {type, c};

@@ -1,4 +1,4 @@
-// The passes in the order of running, and the driver that runs, times and dumps them.
+// The passes in the order of running, and the driver that runs, times, verifies and dumps them.
 #pragma once
 
 #include <span>
@@ -15,6 +15,8 @@ struct Pass {
 };
 
 std::span<const Pass> pipeline();
+// Null where there is none of that name.
+const Pass* find_pass(std::string_view name);
 
 struct PipelineOptions {
   std::string dump_dir;               // empty: no dumps. 00-import.txt, 01-decompose.txt, ...
@@ -22,7 +24,10 @@ struct PipelineOptions {
   bool report_times = false;          // to stderr
 };
 
-// Runs all passes on what the importer gave.
-Result<Graph> run_pipeline(Graph graph, const PipelineOptions& options);
+// The name under which the importer's graph is dumped.
+inline constexpr const char* kImport = "import";
+
+// Runs what comes after the pass `after`: all of it on a graph from the importer, the rest on a dump.
+Result<Graph> run_pipeline(Graph graph, const PipelineOptions& options, const std::string& after = kImport);
 
 }  // namespace portfire::passes
