@@ -19,6 +19,7 @@ int compile(const CompileCommand& c) {
   o.output = c.output;
   o.passes.dump_dir = c.dump.empty() ? s->dump : c.dump;
   o.passes.disabled = s->disabled;
+  o.passes.verify = s->verify;
   o.passes.report_times = s->debug >= 1;
   o.methods.emplace_back("", c.input);
   for (const std::string& m : c.methods) {
@@ -55,6 +56,7 @@ int pass(const PassCommand& c) {
   if (!in.ok()) return report(in.error());
   Result<ir::Graph> out = pass->run(std::move(in->graph));
   if (!out.ok()) return report(out.error().at(c.input.c_str()));
+  if (Error e = ir::verify(*out, pass->stage)) return report(e.at(pass->name));
   return report(write_graph(*out, c.output, pass->name));
 }
 

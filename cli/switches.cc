@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "compiler/passes/pipeline.h"
+
 namespace portfire::cli {
 namespace {
 
@@ -36,6 +38,9 @@ std::vector<std::string> list(const char* name) {
 Result<Switches> switches() {
   Switches s;
   PF_TRY(read_number("PORTFIRE_DEBUG", 4, &s.debug));
+  int verify = passes::kVerifyByDefault;
+  PF_TRY(read_number("PORTFIRE_VERIFY", 1, &verify));
+  s.verify = verify != 0;
   s.dump = text("PORTFIRE_DUMP");
   s.disabled = list("PORTFIRE_DISABLE");
   return s;

@@ -11,6 +11,7 @@ namespace portfire::cli {
 struct Switches {
   int debug = 0;                      // PORTFIRE_DEBUG: 1 reports each pass
   std::string dump;                   // PORTFIRE_DUMP: a folder, as compile --dump
+  bool verify = false;                // PORTFIRE_VERIFY: 1 checks what each pass gives
   std::vector<std::string> disabled;  // PORTFIRE_DISABLE: passes to leave out
 };
 

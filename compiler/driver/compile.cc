@@ -11,6 +11,9 @@ Result<ir::Dump> read_graph(const std::string& path) {
   if (path.ends_with(".txt")) {
     PF_ASSIGN(ir::Dump dump, ir::read_dump(path));
     if (dump.after.empty()) dump.after = passes::kImport;
+    // People edit dumps: passes rely on what the text may not keep.
+    PF_ASSIGN(const ir::Stage stage, passes::stage_after(dump.after));
+    if (const Error e = ir::verify(dump.graph, stage)) return Error::make(Code::bad_file, "%s: %s", path.c_str(), e.text());
     return dump;
   }
   PF_ASSIGN(ir::Graph imported, import::import_pt2(path));

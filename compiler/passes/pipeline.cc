@@ -9,17 +9,19 @@
 
 namespace portfire::passes {
 
+using ir::Stage;
+
 std::span<const Pass> pipeline() {
   static constexpr Pass kPasses[] = {
-      {"decompose", decompose},
-      {"functionalise", functionalise},
-      {"fold_constants", fold_constants},
-      {"simplify", simplify},
-      {"pack_convolution", pack_convolution},
-      {"pack_linear", pack_linear},
-      {"fuse_pointwise", fuse_pointwise},
-      {"sink_permutes", sink_permutes},
-      {"simplify_again", simplify},
+      {"decompose", decompose, Stage::decomposed},
+      {"functionalise", functionalise, Stage::functional},
+      {"fold_constants", fold_constants, Stage::functional},
+      {"simplify", simplify, Stage::functional},
+      {"pack_convolution", pack_convolution, Stage::functional},
+      {"pack_linear", pack_linear, Stage::functional},
+      {"fuse_pointwise", fuse_pointwise, Stage::functional},
+      {"sink_permutes", sink_permutes, Stage::functional},
+      {"simplify_again", simplify, Stage::functional},
   };
   return kPasses;
 }
@@ -28,6 +30,12 @@ const Pass* find_pass(std::string_view name) {
   for (const Pass& pass : pipeline())
     if (pass.name == name) return &pass;
   return nullptr;
+}
+
+Result<Stage> stage_after(const std::string& name) {
+  if (name == kImport) return Stage::imported;
+  if (const Pass* pass = find_pass(name)) return pass->stage;
+  return Error::make(Code::bad_file, "no pass \"%s\" to go on after", name.c_str());
 }
 
 namespace {
@@ -61,6 +69,11 @@ class Dumps {
   std::unique_ptr<ir::DumpWriter> writer_;  // null: none are written
 };
 
+Error check(const Graph& graph, Stage stage, const std::string& pass) {
+  const Error e = ir::verify(graph, stage);
+  return e.ok() ? e : e.at(("after " + pass).c_str());
+}
+
 Error check_names(const PipelineOptions& options) {
   for (const std::string& name : options.disabled)
     if (!find_pass(name)) return Error::make(Code::bad_argument, "no pass \"%s\" to leave out", name.c_str());
@@ -71,10 +84,11 @@ Error check_names(const PipelineOptions& options) {
 
 Result<Graph> run_pipeline(Graph graph, const PipelineOptions& options, const std::string& after) {
   PF_TRY(check_names(options));
+  PF_ASSIGN(Stage stage, stage_after(after));
   const Pass* done = find_pass(after);
-  if (!done && after != kImport) return Error::make(Code::bad_file, "no pass \"%s\" to go on after", after.c_str());
   PF_ASSIGN(Dumps dumps, Dumps::open(options.dump_dir));
   size_t number = done ? static_cast<size_t>(done - pipeline().data()) + 1 : 0;
+  if (options.verify) PF_TRY(check(graph, stage, after));
   PF_TRY(dumps.write(graph, number, after));
   for (const Pass& pass : pipeline().subspan(number)) {
     ++number;
@@ -87,6 +101,8 @@ Result<Graph> run_pipeline(Graph graph, const PipelineOptions& options, const st
       const std::chrono::duration<double, std::milli> ms = std::chrono::steady_clock::now() - start;
       fprintf(stderr, "%-20s %8.2f ms  %5zu nodes\n", pass.name, ms.count(), graph.nodes.size());
     }
+    stage = std::max(stage, pass.stage);
+    if (options.verify) PF_TRY(check(graph, stage, pass.name));
     PF_TRY(dumps.write(graph, number, pass.name));
   }
   return graph;
