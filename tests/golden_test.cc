@@ -61,7 +61,7 @@ Golden read(const fs::path& path) {
   return g;
 }
 
-std::string to_text(const ir::Graph& graph) {
+std::string text_of(const ir::Graph& graph) {
   ir::TextOptions options;
   options.inline_elements = INT64_MAX;
   return ir::to_text(graph, options);
@@ -89,7 +89,7 @@ Result<std::string> run(const Golden& golden) {
     graph = *std::move(next);
     PF_TRY(ir::verify(graph, pass->stage));
   }
-  return to_text(graph);
+  return text_of(graph);
 }
 
 class GoldenTest : public testing::TestWithParam<fs::path> {};
@@ -107,7 +107,11 @@ TEST_P(GoldenTest, ComesOutAsWritten) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Passes, GoldenTest, testing::ValuesIn(goldens()),
-                         [](const testing::TestParamInfo<fs::path>& info) { return info.param.stem().string(); });
+                         [](const testing::TestParamInfo<fs::path>& info) {
+                           std::string name = info.param.stem().string();
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name;
+                         });
 
 }  // namespace
 }  // namespace portfire

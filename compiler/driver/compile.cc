@@ -1,7 +1,9 @@
 #include "compiler/driver/compile.h"
 
 #include <filesystem>
+#include <fstream>
 
+#include "compiler/emit/text.h"
 #include "compiler/emit/write_pte.h"
 #include "compiler/import/pt2.h"
 
@@ -32,6 +34,11 @@ Result<emit::EmitMethod> compile_method(ir::Dump input, const passes::PipelineOp
   PF_ASSIGN(emit::Lowered lowered, emit::lower(graph));
   emit::EmitMethod method{std::move(lowered), {}};
   method.memory = emit::plan_memory(method.program);
+  if (!options.dump_dir.empty()) {
+    std::ofstream out(options.dump_dir + "/program.txt");
+    if (!(out << emit::to_text(method.program, method.memory)).flush())
+      return Error::make(Code::io, "%s/program.txt: cannot write", options.dump_dir.c_str());
+  }
   return method;
 }
 

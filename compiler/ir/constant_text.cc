@@ -76,7 +76,13 @@ std::string constant_text(const Type& type, const Constant& constant) {
     return "bytes \"" + hex + "\"";
   }
   if (type.rank() == 0 && numbers.size() == 1) return numbers[0];
-  return fmt::format("[{}]", fmt::join(numbers, ", "));
+  std::string list;
+  for (size_t i = 0, run; i < numbers.size(); i += run) {
+    for (run = 1; i + run < numbers.size() && numbers[i + run] == numbers[i];) ++run;
+    if (run < 4) run = 1;
+    list += (list.empty() ? "" : ", ") + numbers[i] + (run > 1 ? fmt::format(" * {}", run) : "");
+  }
+  return "[" + list + "]";
 }
 
 std::shared_ptr<const Constant> constant_of_numbers(const Type& type, const std::vector<std::string>& numbers) {

@@ -13,7 +13,7 @@ namespace portfire::ir {
 // "0.5", "1.0", "inf": always told from an integer, and the shortest that reads back the same.
 std::string real_text(double value);
 
-// "[1.0, 2.0]"; "3.0" for rank 0; complex numbers as two reals each. `bytes "0000c07f"` (in hexadecimal)
+// "[1.0, 2.0, 0.0 * 30]", "3.0" for rank 0; complex numbers as two reals each. `bytes "0000c07f"` (in hexadecimal)
 // where numbers would lose something: the payload of a NaN, a boolean that is neither 0 nor 1.
 std::string constant_text(const Type& type, const Constant& constant);
 

@@ -260,7 +260,10 @@ class Parser {
     if (in_.take("[")) {
       while (!in_.take("]")) {
         if (!numbers.empty()) in_.expect(",");
-        numbers.push_back(in_.next().text);
+        const std::string number = in_.next().text;
+        const int64_t times = in_.take("*") ? in_.integer("how often the number stands") : 1;
+        if (times < 1 || times > numbers_in(t)) in_.error(line, "a number cannot stand " + std::to_string(times) + " times here");
+        numbers.insert(numbers.end(), static_cast<size_t>(times), number);
       }
     } else {
       numbers.push_back(in_.next().text);

@@ -44,6 +44,7 @@ constexpr const char* kEverything = R"(graph forward
   constant %5:"odd name" : bool[] = 1
   constant %6 : c64[1] = [1.5, -2.0]
   constant %8:empty : i64[0,4] = []
+  constant %17:runs : f32[7] = [1.0, 0.0 * 4, 2.0, 2.0]
   at model.py:41 | encoder.0 | y = a | b
   %7:cat : f32[2*s77+1,{5, 4, 3, 2, 1}]* = aten::cat([%0:x, %0:x], dim=-1)
   at
@@ -187,6 +188,7 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"%1 : f32[2] = aten::relu(%0, other=2)", "line 3: expected \")\" or the name of an argument of aten::relu, got \"other\""},
         Wrong{"constant %1 : f32[2] = [1.0]", "line 3: expected 2 numbers for f32[2], got 1 or one that it cannot hold"},
         Wrong{"constant %1 : i8[2] = [1, 300]", "line 3: expected 2 numbers for i8[2], got 2 or one that it cannot hold"},
+        Wrong{"constant %1 : f32[2] = [1.0 * 3]", "line 3: a number cannot stand 3 times here"},
         Wrong{"constant %1 : f32[1] = %0", "line 3: %0 is no constant"},
         Wrong{"constant %1 : f32[20] = @0", "line 3: constant at 0 reaches past the file of constants (0 bytes)"},
         Wrong{"update %0 = %3", "line 3: undefined value %3"},
