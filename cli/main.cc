@@ -52,14 +52,14 @@ int main(int argc, char** argv) {
   r->add_option("--expect", ro.expects, "compare an output with this, in order")->allow_extra_args(false);
   r->add_option("--call", ro.calls, "x0.npy,x1.npy=y0.npy: one call of several, in order")->allow_extra_args(false)->delimiter('\0');
   r->add_option("--tolerance", ro.tolerance, "largest relative difference");
-  r->add_option("--threads", ro.threads, "threads to use; 0: all");
+  r->add_option("--threads", ro.threads, "threads to use; 0: one for each core")->check(CLI::Range(0, 64));
 
   BenchOptions bo;
   CLI::App* b = app.add_subcommand("bench", "time MODEL.pte");
   b->add_option("model", bo.model, "MODEL.pte")->required();
   b->add_option("--method", bo.method, "which method");
   b->add_option("--input", bo.inputs, "an input, in order; random ones where none is given")->allow_extra_args(false);
-  b->add_option("--threads", bo.threads, "threads to use; 0: all");
+  b->add_option("--threads", bo.threads, "threads to use; 0: one for each core")->check(CLI::Range(0, 64));
   b->add_option("--seconds", bo.seconds, "how long to measure");
   b->add_flag("--json", bo.json, "print one JSON object");
 

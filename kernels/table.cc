@@ -15,7 +15,10 @@ namespace portfire {
   X(attention, kAttention) \
   X(rows, kSoftmax)        \
   X(rows, kLayerNorm)      \
-  X(rows, kRmsNorm)
+  X(rows, kRmsNorm)         \
+  X(recurrent, kLstm)       \
+  X(recurrent, kGru)        \
+  X(recurrent, kRnn)
 
 #define X(space, name)          \
   namespace space {             \

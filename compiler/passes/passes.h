@@ -26,6 +26,9 @@ Result<Graph> simplify(Graph graph);
 // the activation that follows.
 Result<Graph> pack_linear(Graph graph);
 
+// Recurrent layers with constant f32 weights take them prepacked.
+Result<Graph> pack_recurrent(Graph graph);
+
 // Convolutions with constant f32 weights become channels-last with prepacked weights, batch norms, a
 // residual and an activation taken in.
 Result<Graph> pack_convolution(Graph graph);

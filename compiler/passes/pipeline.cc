@@ -19,6 +19,7 @@ std::span<const Pass> pipeline() {
       {"simplify", simplify, Stage::functional},
       {"pack_convolution", pack_convolution, Stage::functional},
       {"pack_linear", pack_linear, Stage::functional},
+      {"pack_recurrent", pack_recurrent, Stage::functional},
       {"fuse_pointwise", fuse_pointwise, Stage::functional},
       {"sink_permutes", sink_permutes, Stage::functional},
       {"simplify_again", simplify, Stage::functional},

@@ -20,7 +20,7 @@ std::vector<float> random_floats(size_t n, uint32_t seed) {
 // Every row count up to two tiles, column counts around the panel and vector widths, short and long k.
 TEST(Gemm, MatchesTheSumOfProducts) {
   for (size_t m = 1; m <= 25; ++m)
-    for (size_t n : {1u, 7u, 15u, 16u, 17u, 31u, 32u, 33u, 48u, 65u})
+    for (size_t n : {1u, 7u, 15u, 16u, 17u, 31u, 32u, 33u, 48u, 65u, 100u, 128u, 200u, 259u})
       for (size_t k : {1u, 3u, 40u}) {
         const auto a = random_floats(m * k, 1), b = random_floats(n * k, 2), bias = random_floats(n, 3), residual = random_floats(m * n, 4);
         std::vector<float> packed(packed_size(k, n)), c(m * n + 1, 77.0f);

@@ -5,7 +5,6 @@
 
 #include "kernels/gemm/gemm.h"
 #include "kernels/kernel.h"
-#include "kernels/thread_pool.h"
 
 namespace portfire::gemm {
 namespace {
@@ -25,27 +24,6 @@ bool as_rows(const TensorView& t, int64_t* rows, int64_t* stride) {
     *rows *= t.size(d);
   }
   return true;
-}
-
-// Work below this many multiplications is not worth waking a thread.
-constexpr int64_t kGrain = 1 << 18;
-
-void run_parallel(const Gemm& g, int64_t m, ThreadPool* pool) {
-  const size_t panels = (g.n + kPanel - 1) / kPanel, blocks = (static_cast<size_t>(m) + kRows - 1) / kRows;
-  const size_t threads = pool ? pool->threads() : 1;
-  const int64_t work = m * static_cast<int64_t>(g.n) * static_cast<int64_t>(g.k);
-  if (threads == 1 || work < kGrain) return run(g, 0, static_cast<size_t>(m), 0, panels);
-  // Split the longer side; a few pieces for each thread even out what the others are doing.
-  const size_t pieces = std::min(threads * 4, static_cast<size_t>(work / kGrain) + 1);
-  if (panels >= blocks) {
-    const size_t tasks = std::min(pieces, panels);
-    parallel(pool, tasks, [&](size_t t, size_t) { run(g, 0, static_cast<size_t>(m), panels * t / tasks, panels * (t + 1) / tasks); });
-  } else {
-    const size_t tasks = std::min(pieces, blocks);
-    parallel(pool, tasks, [&](size_t t, size_t) {
-      run(g, blocks * t / tasks * kRows, std::min(static_cast<size_t>(m), blocks * (t + 1) / tasks * kRows), 0, panels);
-    });
-  }
 }
 
 // --- portfire::packed_linear ---
@@ -72,7 +50,7 @@ Error run_linear(const void* state, const Operands& o, const KernelContext& cont
   if (const TensorView* b = o.optional(2)) g.epilogue.bias = b->as<float>();
   if (const TensorView* r = o.optional(3)) g.epilogue.residual = r->as<float>();
   g.epilogue.activation = p.activation;
-  run_parallel(g, p.m, context.pool);
+  run_parallel(g, static_cast<size_t>(p.m), context.pool);
   return {};
 }
 
@@ -112,7 +90,7 @@ void run_product(const ProductPlan& p, const TensorView& a, const TensorView& b,
     pack(b.as<float>() + (batched ? i * b.strides[0] : 0), p.b_row, p.b_column, static_cast<size_t>(p.k), static_cast<size_t>(p.n), packed);
     const Gemm g{static_cast<size_t>(p.n), static_cast<size_t>(p.k), a.as<float>() + (batched ? i * a.strides[0] : 0),
                  a.strides[a.rank() - 2], packed, out.as<float>() + i * p.m * p.n, p.n, {.bias = bias}};
-    run_parallel(g, p.m, context.pool);
+    run_parallel(g, static_cast<size_t>(p.m), context.pool);
   }
 }
 

@@ -1,6 +1,8 @@
 // The micro-kernel, for every ISA.
 #include "kernels/gemm/gemm.h"
 
+#include <limits>
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/gemm/tile.cc"
 #include <hwy/foreach_target.h>
@@ -15,6 +17,7 @@ using gemm::Activation;
 using gemm::Epilogue;
 using gemm::kPanel;
 using gemm::kRows;
+using gemm::Row;
 using gemm::Tile;
 using TileTag = hn::CappedTag<float, 16>;
 using TileVec = hn::Vec<TileTag>;
@@ -37,21 +40,28 @@ HWY_INLINE void for_each_vector(const Tile& t, F f) {
   }
 }
 
-// Residual and activation on the finished tile, which is still in L1. Apart from the accumulation: inside
-// it they would be compiled once for each accumulator.
+// What the stores of a tile do by themselves: the bounds that relu and clamp set. Max and Min give back
+// a NaN on their right on every ISA.
+struct Bounds {
+  float low = -std::numeric_limits<float>::infinity(), high = std::numeric_limits<float>::infinity();
+  explicit Bounds(const Epilogue& e) {
+    if (e.activation == Activation::relu) low = 0;
+    if (e.activation != Activation::clamp) return;
+    low = e.low;
+    high = e.high;
+  }
+};
+
+// Other activations, on the finished tile, which is still in L1. Apart from the accumulation: inside it
+// they would be compiled once for each accumulator.
 HWY_NOINLINE void finish(const Tile& t) {
   const Epilogue& e = t.epilogue;
-  if (e.residual)
-    for (size_t i = 0; i < t.m; ++i)
-      for (size_t j = 0; j < t.n; ++j) t.c[i * t.ldc + j] += e.residual[i * t.ldc + j];
   using D = TileTag;
   using V = TileVec;
-  // With a NaN on the right, Max and Min give it back on every ISA.
   switch (e.activation) {
-    case Activation::none: return;
-    case Activation::relu: return for_each_vector(t, [](D d, V x) HWY_ATTR { return hn::Max(hn::Zero(d), x); });
-    case Activation::clamp:
-      return for_each_vector(t, [&](D d, V x) HWY_ATTR { return hn::Min(hn::Set(d, e.high), hn::Max(hn::Set(d, e.low), x)); });
+    case Activation::none:
+    case Activation::relu:
+    case Activation::clamp: return;
     case Activation::gelu:
       return for_each_vector(t, [](D d, V x) HWY_ATTR {
         const V half = hn::Mul(x, hn::Set(d, 0.5f));
@@ -67,6 +77,21 @@ HWY_NOINLINE void finish(const Tile& t) {
     case Activation::sigmoid: return for_each_vector(t, [](D d, V x) HWY_ATTR { return fast_sigmoid(d, x); });
     case Activation::tanh: return for_each_vector(t, [](D d, V x) HWY_ATTR { return fast_tanh(d, x); });
   }
+}
+
+// `count` sums of one row to `c`: they belong to `column` of the bias, and to `place` of the residual.
+void store_some(const float* sums, const Epilogue& e, size_t place, size_t column, size_t count, float* c) {
+  const Bounds bounds(e);
+  for (size_t j = 0; j < count; ++j) {
+    float v = sums[j] + (e.bias ? e.bias[column + j] : 0);
+    if (e.residual) v += e.residual[place + j];
+    c[j] = v < bounds.low ? bounds.low : v > bounds.high ? bounds.high : v;
+  }
+}
+
+// relu, clamp and residuals are in the stores.
+bool needs_finish(const Epilogue& e) {
+  return e.activation != Activation::none && e.activation != Activation::relu && e.activation != Activation::clamp;
 }
 
 // Columns [column, column + 2 lanes) of the tile.
@@ -96,13 +121,19 @@ HWY_NOINLINE void tile_columns(const Tile& t, size_t column) {
     }
   }
   const Epilogue& e = t.epilogue;
+  const Bounds bounds(e);
   if (column + 2 * lanes <= t.n) {
+    const TileVec low = hn::Set(d, bounds.low), high = hn::Set(d, bounds.high);
     const TileVec bias0 = e.bias ? hn::LoadU(d, e.bias + column) : hn::Zero(d), bias1 = e.bias ? hn::LoadU(d, e.bias + column + lanes) : hn::Zero(d);
-#define PF_STORE(i)                                             \
-  if constexpr (kM > i) {                                       \
-    float* to = t.c + i * t.ldc + column;                       \
-    hn::StoreU(hn::Add(c##i##0, bias0), d, to);                 \
-    hn::StoreU(hn::Add(c##i##1, bias1), d, to + lanes);         \
+#define PF_STORE(i)                                                \
+  if constexpr (kM > i) {                                          \
+    TileVec v0 = hn::Add(c##i##0, bias0), v1 = hn::Add(c##i##1, bias1); \
+    if (e.residual) {                                              \
+      v0 = hn::Add(v0, hn::LoadU(d, e.residual + i * t.ldc + column)); \
+      v1 = hn::Add(v1, hn::LoadU(d, e.residual + i * t.ldc + column + lanes)); \
+    }                                                              \
+    hn::StoreU(hn::Min(high, hn::Max(low, v0)), d, t.c + i * t.ldc + column); \
+    hn::StoreU(hn::Min(high, hn::Max(low, v1)), d, t.c + i * t.ldc + column + lanes); \
   }
     PF_TILE_ROWS(PF_STORE)
 #undef PF_STORE
@@ -117,15 +148,14 @@ HWY_NOINLINE void tile_columns(const Tile& t, size_t column) {
   }
   PF_TILE_ROWS(PF_EDGE)
 #undef PF_EDGE
-  for (size_t i = 0; i < kM; ++i)
-    for (size_t j = column; j < t.n; ++j) t.c[i * t.ldc + j] = edge[i][j - column] + (e.bias ? e.bias[j] : 0);
+  for (size_t i = 0; i < kM; ++i) store_some(edge[i], e, i * t.ldc + column, column, t.n - column, t.c + i * t.ldc + column);
 }
 
 template <size_t kM>
 void tile_rows(const Tile& t) {
   const size_t step = 2 * hn::Lanes(TileTag());
   for (size_t column = 0; column < t.n; column += step) tile_columns<kM>(t, column);
-  if (t.epilogue.residual || t.epilogue.activation != Activation::none) finish(t);
+  if (needs_finish(t.epilogue)) finish(t);
 }
 
 // How many rows of 2 vectors fit into the registers.
@@ -168,7 +198,69 @@ void run_rows(const Tile& t) {
   }
 }
 
+#define PF_ROW_VECTORS(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7)
+
+// kVectors vectors of one row, of as many panels as they take.
+template <size_t kVectors>
+HWY_NOINLINE void row_vectors(const Row& r) {
+  const TileTag d;
+  const size_t lanes = hn::Lanes(d);
+#define PF_DECLARE(i)                             \
+  [[maybe_unused]] TileVec c##i = hn::Zero(d);     \
+  [[maybe_unused]] const float* HWY_RESTRICT b##i = r.b + i * lanes / kPanel * kPanel * r.k + i * lanes % kPanel;
+  PF_ROW_VECTORS(PF_DECLARE)
+#undef PF_DECLARE
+  for (size_t k = 0; k < r.k; ++k) {
+    const TileVec a = hn::Set(d, r.a[k]);
+#define PF_STEP(i) \
+  if constexpr (kVectors > i) c##i = hn::MulAdd(a, hn::LoadU(d, b##i + k * kPanel), c##i);
+    PF_ROW_VECTORS(PF_STEP)
+#undef PF_STEP
+  }
+  const Epilogue& e = r.epilogue;
+  const Bounds bounds(e);
+  const TileVec low = hn::Set(d, bounds.low), high = hn::Set(d, bounds.high);
+  HWY_ALIGN float edge[16];
+#define PF_STORE(i)                                                       \
+  if constexpr (kVectors > i) {                                           \
+    const size_t at = i * lanes;                                          \
+    if (at + lanes <= r.n) {                                              \
+      TileVec v = e.bias ? hn::Add(c##i, hn::LoadU(d, e.bias + at)) : c##i; \
+      if (e.residual) v = hn::Add(v, hn::LoadU(d, e.residual + at));      \
+      hn::StoreU(hn::Min(high, hn::Max(low, v)), d, r.c + at);            \
+    } else if (at < r.n) {                                                \
+      hn::Store(c##i, d, edge);                                           \
+      store_some(edge, e, at, at, r.n - at, r.c + at);                    \
+    }                                                                     \
+  }
+  PF_ROW_VECTORS(PF_STORE)
+#undef PF_STORE
+}
+
+void run_row(const Row& row) {
+  const size_t lanes = hn::Lanes(TileTag());
+  for (size_t column = 0; column < row.n;) {
+    // Whole panels, up to 8 vectors.
+    const size_t panels = (row.n - column + kPanel - 1) / kPanel, of_panel = kPanel / lanes;
+    const size_t take = HWY_MAX(HWY_MIN(panels, 8 / of_panel), 1);
+    const size_t columns = HWY_MIN(take * kPanel, row.n - column);
+    Row part{columns, row.k, row.a, row.b + column * row.k, row.c + column, row.epilogue};
+    if (part.epilogue.bias) part.epilogue.bias += column;
+    if (part.epilogue.residual) part.epilogue.residual += column;
+    switch (take * of_panel) {
+      case 2: row_vectors<2>(part); break;
+      case 4: row_vectors<4>(part); break;
+      case 6: row_vectors<6>(part); break;
+      default: row_vectors<8>(part); break;
+    }
+    column += columns;
+  }
+  if (needs_finish(row.epilogue))
+    finish({1, row.n, row.k, 1, nullptr, nullptr, row.c, row.n, row.epilogue});
+}
+
 gemm::TileFn get_tile() { return &run_tile; }
+gemm::RowFn get_row() { return &run_row; }
 
 }  // namespace portfire::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -176,8 +268,10 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace portfire {
 HWY_EXPORT(get_tile);
+HWY_EXPORT(get_row);
 namespace gemm {
 TileFn tile_fn() { return HWY_DYNAMIC_DISPATCH(get_tile)(); }
+RowFn row_fn() { return HWY_DYNAMIC_DISPATCH(get_row)(); }
 }  // namespace gemm
 }  // namespace portfire
 #endif
