@@ -25,6 +25,9 @@ struct PassCommand {
 };
 int pass(const PassCommand& command);
 
+// Says what a `.pt2` or a `.pte` holds.
+int inspect(const std::string& path);
+
 struct RunOptions {
   std::string model, method = "forward";
   std::vector<std::string> inputs, outputs, expects;

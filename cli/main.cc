@@ -43,6 +43,10 @@ int main(int argc, char** argv) {
   p->add_option("input", pc.input, "the dump, or IN.pt2")->required();
   p->add_option("-o,--output", pc.output, "OUT.txt; without it the graph is printed");
 
+  std::string inspected;
+  CLI::App* i = app.add_subcommand("inspect", "say what FILE.pt2 or FILE.pte holds");
+  i->add_option("file", inspected, "the file")->required();
+
   RunOptions ro;
   CLI::App* r = app.add_subcommand("run", "run MODEL.pte on .npy inputs");
   r->add_option("model", ro.model, "MODEL.pte")->required();
@@ -70,6 +74,7 @@ int main(int argc, char** argv) {
   }
   if (*c) return compile(cc);
   if (*p) return pass(pc);
+  if (*i) return inspect(inspected);
   if (*r) return run(ro);
   return bench(bo);
 }

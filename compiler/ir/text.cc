@@ -206,6 +206,7 @@ std::string quoted(std::string_view text) {
   return s + '"';
 }
 
+std::string to_string(const Dim& dim, const std::vector<Symbol>& symbols) { return dim_text(dim, symbols); }
 std::string to_string(const Dim& dim) { return dim_text(dim, {}); }
 std::string to_string(const Type& type) { return type_text(type, {}); }
 

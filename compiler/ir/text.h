@@ -39,6 +39,9 @@ struct TextOptions {
 };
 std::string to_text(const Graph& graph, const TextOptions& options = {});
 
+// `dim` as a number or a linear form of one of the symbols; else its value under each assignment.
+std::string to_string(const Dim& dim, const std::vector<Symbol>& symbols);
+
 // A string of the text: quoted, with \" \\ \n \xNN.
 std::string quoted(std::string_view text);
 
