@@ -12,6 +12,22 @@ namespace portfire::cli {
 // Prints "portfire: TEXT" to stderr; the exit code for it.
 int report(const Error& e);
 
+struct CompileCommand {
+  std::string input, output, precision = "f32", target = "native", dump;
+  std::vector<std::string> methods;  // "NAME=IN.pt2"
+};
+int compile(const CompileCommand& command);
+
+// Runs one pass on a dump (or on what the importer makes of a `.pt2`).
+struct PassCommand {
+  std::string pass, input;
+  std::string output;  // empty: to stdout, without the bytes of larger constants
+};
+int pass(const PassCommand& command);
+
+// Says what a `.pt2` or a `.pte` holds.
+int inspect(const std::string& path);
+
 struct RunOptions {
   std::string model, method = "forward";
   std::vector<std::string> inputs, outputs, expects;

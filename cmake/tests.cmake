@@ -3,8 +3,9 @@ find_package(GTest REQUIRED)
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 
 file(GLOB_RECURSE test_sources CONFIGURE_DEPENDS
-  core/*_test.cc format/*_test.cc ops/*_test.cc kernels/*_test.cc runtime/*_test.cc compiler/*_test.cc cli/*_test.cc)
+  core/*_test.cc format/*_test.cc ops/*_test.cc kernels/*_test.cc runtime/*_test.cc compiler/*_test.cc cli/*_test.cc tests/*_test.cc)
 add_executable(portfire_tests tests/main/gtest_main.cc ${test_sources})
+target_compile_definitions(portfire_tests PRIVATE PORTFIRE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
 target_link_libraries(portfire_tests PRIVATE portfire_compiler portfire_runtime GTest::gtest GTest::gmock)
 target_precompile_headers(portfire_tests PRIVATE <gtest/gtest.h>)
 

@@ -1,4 +1,6 @@
 // Higher-order operators of an export (sub-graphs), and the checks of symbolic input sizes.
+#include <algorithm>
+
 #include "compiler/import/pt2_graph.h"
 
 namespace portfire::import {
@@ -197,6 +199,9 @@ bool GraphImporter::solve(const InputDim& d, std::unordered_map<std::string, Int
 void GraphImporter::check_symbols() {
   std::vector<InputDim> dims;
   std::unordered_map<std::string, Int> known;
+  auto path = [&](ValueId id) {
+    return std::find_if(graph_.inputs.begin(), graph_.inputs.end(), [&](const ir::Input& i) { return i.value == id; })->name;
+  };
   for (auto& [name, id] : inputs_) {
     if (!graph_.type(id).is_tensor()) {
       const SymExpr* e = symbols_.expression(body_["sym_int_values"][name]);
@@ -206,7 +211,7 @@ void GraphImporter::check_symbols() {
     int d = 0;
     for (Json size : simdjson::dom::array(body_["tensor_values"][name]["sizes"])) {
       if (const SymExpr* e = symbols_.expression(size))
-        dims.push_back({id, d, e, "input \"" + name + "\": size of dim " + std::to_string(d)});
+        dims.push_back({id, d, e, "input \"" + path(id) + "\": size of dim " + std::to_string(d)});
       ++d;
     }
   }

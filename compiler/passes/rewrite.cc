@@ -130,7 +130,10 @@ Graph eliminate_dead(Graph graph) {
     if (v != kNoValue) live[v] = true;
   };
   for (const ir::Output& o : graph.outputs) mark(o.value);
-  for (const ir::Buffer& b : graph.buffers) mark(b.update);
+  for (const ir::Buffer& b : graph.buffers) {
+    mark(b.update);
+    if (b.update != kNoValue) mark(b.value);
+  }
   for (const ir::InputMutation& m : graph.input_mutations) mark(m.value);
   std::vector<Node> kept;
   for (auto n = graph.nodes.rbegin(); n != graph.nodes.rend(); ++n) {
@@ -141,6 +144,8 @@ Graph eliminate_dead(Graph graph) {
   }
   std::reverse(kept.begin(), kept.end());
   graph.nodes = std::move(kept);
+  for (ValueId v = 0; v < graph.values.size(); ++v)
+    if (!live[v]) graph.values[v].constant = nullptr;
   // State that nothing reads or writes goes; state that is only read is a constant.
   std::erase_if(graph.buffers, [&](const ir::Buffer& b) { return b.update == kNoValue; });
   for (Node& n : graph.nodes)

@@ -1,0 +1,21 @@
+// The switches of the environment, all of them read here. HACKING.md has the table.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/error.h"
+
+namespace portfire::cli {
+
+struct Switches {
+  int debug = 0;                      // PORTFIRE_DEBUG: 1 reports each pass
+  std::string dump;                   // PORTFIRE_DUMP: a folder, as compile --dump
+  bool verify = false;                // PORTFIRE_VERIFY: 1 checks what each pass gives
+  std::vector<std::string> disabled;  // PORTFIRE_DISABLE: passes to leave out
+};
+
+// Code::bad_argument where a switch has a value that means nothing.
+Result<Switches> switches();
+
+}  // namespace portfire::cli
