@@ -28,6 +28,9 @@ int pass(const PassCommand& command);
 // Says what a `.pt2` or a `.pte` holds.
 int inspect(const std::string& path);
 
+// Prints docs/operators.md; `core_file` names ATen's core operators, one a line.
+int operators(const std::string& core_file);
+
 struct RunOptions {
   std::string model, method = "forward";
   std::vector<std::string> inputs, outputs, expects;

@@ -47,6 +47,10 @@ int main(int argc, char** argv) {
   CLI::App* i = app.add_subcommand("inspect", "say what FILE.pt2 or FILE.pte holds");
   i->add_option("file", inspected, "the file")->required();
 
+  std::string core_file;
+  CLI::App* ops = app.add_subcommand("operators", "print docs/operators.md")->group("");
+  ops->add_option("core", core_file, "the names of ATen's core operators")->required();
+
   RunOptions ro;
   CLI::App* r = app.add_subcommand("run", "run MODEL.pte on .npy inputs");
   r->add_option("model", ro.model, "MODEL.pte")->required();
@@ -75,6 +79,7 @@ int main(int argc, char** argv) {
   if (*c) return compile(cc);
   if (*p) return pass(pc);
   if (*i) return inspect(inspected);
+  if (*ops) return operators(core_file);
   if (*r) return run(ro);
   return bench(bo);
 }
