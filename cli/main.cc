@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "cli/commands.h"
+#include "kernels/isa.h"
 
 namespace portfire::cli {
 
@@ -25,6 +26,8 @@ int report(const Error& e) {
 
 int main(int argc, char** argv) {
   using namespace portfire::cli;
+  if (const char* isa = std::getenv("PORTFIRE_ISA"))
+    if (const portfire::Error e = portfire::limit_isa(isa)) return report(e.at("PORTFIRE_ISA"));
   CLI::App app("portfire: compiles torch.export archives and runs them");
   app.require_subcommand(1);
 

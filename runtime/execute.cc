@@ -153,7 +153,7 @@ Error Method::prepare(Instruction& in) {
       in.state_capacity = kernel.state_bytes;
     }
     size_t bytes = 0;
-    if (!kernel.prepare(Operands{in.args, in.outs}, in.state, &bytes)) continue;
+    if (!kernel.prepare(Operands{in.args, in.outs, threads()}, in.state, &bytes)) continue;
     in.kind = options_.check_reference ? Instruction::Kind::checked_kernel : Instruction::Kind::kernel;
     in.kernel = &kernel;
     scratch = bytes;
@@ -206,7 +206,7 @@ Error Method::run(Instruction& in) {
 }
 
 Error Method::run_kernel(Instruction& in) {
-  return in.kernel->run(in.state, Operands{in.args, in.outs}, {options_.pool, {scratch_.data(), scratch_.bytes()}, &random_counter_});
+  return in.kernel->run(in.state, Operands{in.args, in.outs, threads()}, {options_.pool, {scratch_.data(), scratch_.bytes()}, &random_counter_});
 }
 
 Error Method::run_reference(Instruction& in) {

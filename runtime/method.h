@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "kernels/kernel.h"
+#include "kernels/thread_pool.h"
 #include "runtime/memory.h"
 #include "runtime/program.h"
 
@@ -81,6 +82,7 @@ class Method {
   Error move(const Instruction& in);
   Error grow(uint32_t buffer, size_t bytes);
   Error located(const Error& e, const Instruction& in) const;
+  size_t threads() const { return options_.pool ? options_.pool->threads() : 1; }
   uint64_t versions_of(const Instruction& in) const;
   size_t index_of(const Value* v) const { return static_cast<size_t>(v - values_.data()); }
 

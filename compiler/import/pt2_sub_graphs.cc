@@ -72,6 +72,22 @@ void GraphImporter::inline_graph(Json graph_argument, const std::vector<Arg>& op
     if (!names[k].empty() && results[k] != ir::kNoValue) define(names[k], results[k]);
 }
 
+// In an autocast region operands are cast as the kind of operator wants it, and the graph does not say so;
+// but it gives the types of results, and an operator computes in the type of its result. Norms take
+// 16-bit inputs with 32-bit weights.
+void GraphImporter::autocast(const ir::OpInfo& op, const std::vector<Type>& results, std::vector<Arg>& args) {
+  if (results.empty() || !results[0].is_tensor() || !is_floating(results[0].dtype) || op.name.find("norm") != op.name.npos) return;
+  auto cast = [&](Arg& a) {
+    if (const Ref* r = a.ref(); r && graph_.type(r->id).is_tensor() && is_floating(graph_.type(r->id).dtype))
+      a = build_.cast({&build_, r->id}, results[0].dtype);
+  };
+  for (Arg& a : args) {
+    cast(a);
+    if (Arg::List* list = std::get_if<Arg::List>(&a.v))
+      for (Arg& item : *list) cast(item);
+  }
+}
+
 bool GraphImporter::higher_order(Json n, std::string_view target) {
   constexpr std::string_view kPrefix = "torch.ops.higher_order.";
   if (!target.starts_with(kPrefix)) return false;
@@ -100,9 +116,10 @@ bool GraphImporter::higher_order(Json n, std::string_view target) {
       }
     }
     if (!found) throw Refusal{Code::bad_file, std::string(name) + " without a sub-graph"};
-    if (name == "wrap_with_autocast" && enabled)
-      throw Refusal{Code::unsupported, "autocast regions keep their casts implicit (export without autocast, or run_decompositions() first)"};
+    const bool outer = autocast_;
+    if (name == "wrap_with_autocast") autocast_ = enabled;
     inline_graph(graph, operands, n);
+    autocast_ = outer;
     return true;
   }
   std::vector<Type> types;

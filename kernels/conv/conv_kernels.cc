@@ -51,7 +51,7 @@ bool prepare(const Operands& o, void* state, size_t* scratch) {
   const size_t pointers = static_cast<size_t>((p.direct ? p.taps : 1) * kChunk) * sizeof(float*);
   const size_t data = static_cast<size_t>(p.direct ? x.size(3) : p.k * kChunk) * sizeof(float);
   p.thread_bytes = (pointers + data + 127) / 64 * 64;
-  *scratch = p.image_bytes + p.thread_bytes * ThreadPool::kMaxThreads;
+  *scratch = p.image_bytes + p.thread_bytes * o.threads;
   return true;
 }
 
