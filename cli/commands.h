@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/switches.h"
 #include "compiler/driver/compile.h"
 
 namespace portfire::cli {
@@ -16,7 +17,7 @@ struct CompileCommand {
   std::string input, output, precision = "f32", target = "native", dump;
   std::vector<std::string> methods;  // "NAME=IN.pt2"
 };
-int compile(const CompileCommand& command);
+int compile(const CompileCommand& command, const Switches& switches);
 
 // Runs one pass on a dump (or on what the importer makes of a `.pt2`).
 struct PassCommand {
@@ -38,7 +39,7 @@ struct RunOptions {
   double tolerance = 1e-4;
   int threads = 0;
 };
-int run(const RunOptions& options);
+int run(const RunOptions& options, const Switches& switches);
 
 struct BenchOptions {
   std::string model, method = "forward";

@@ -45,6 +45,7 @@ Result<Switches> switches() {
   PF_TRY(read_number("PORTFIRE_VERIFY", &s.verify));
   PF_TRY(read_number("PORTFIRE_CHECK_REFERENCE", &s.check_reference));
   s.dump = text("PORTFIRE_DUMP");
+  s.isa = text("PORTFIRE_ISA");
   s.disabled = list("PORTFIRE_DISABLE");
   for (const std::string& pass : s.disabled)
     if (!passes::find_pass(pass)) return Error::make(Code::bad_argument, "PORTFIRE_DISABLE: no pass \"%s\"", pass.c_str());
