@@ -4,23 +4,20 @@
 #include <fmt/format.h>
 
 #include "cli/commands.h"
-#include "cli/switches.h"
 #include "compiler/ir/text.h"
 
 namespace portfire::cli {
 
-int compile(const CompileCommand& c) {
-  Result<Switches> s = switches();
-  if (!s.ok()) return report(s.error());
+int compile(const CompileCommand& c, const Switches& s) {
   if (c.precision != "f32")
     return report(Error::make(Code::unsupported, "compile: --precision %s (expected f32)", c.precision.c_str()));
   if (c.target != "native") return report(Error::make(Code::unsupported, "compile: --target %s (expected native)", c.target.c_str()));
   CompileOptions o;
   o.output = c.output;
-  o.passes.dump_dir = c.dump.empty() ? s->dump : c.dump;
-  o.passes.disabled = s->disabled;
-  o.passes.verify = s->verify;
-  o.passes.report_times = s->debug >= 1;
+  o.passes.dump_dir = c.dump.empty() ? s.dump : c.dump;
+  o.passes.disabled = s.disabled;
+  o.passes.verify = s.verify;
+  o.passes.report_times = s.debug >= 1;
   o.methods.emplace_back("", c.input);
   for (const std::string& m : c.methods) {
     const size_t eq = m.find('=');

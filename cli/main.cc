@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "cli/commands.h"
+#include "cli/switches.h"
 #include "kernels/isa.h"
 
 namespace portfire::cli {
@@ -26,7 +27,9 @@ int report(const Error& e) {
 
 int main(int argc, char** argv) {
   using namespace portfire::cli;
-  if (const char* isa = std::getenv("PORTFIRE_ISA"))
+  const portfire::Result<Switches> environment = switches();
+  if (!environment.ok()) return report(environment.error());
+  if (const std::string& isa = environment->isa; !isa.empty())
     if (const portfire::Error e = portfire::limit_isa(isa)) return report(e.at("PORTFIRE_ISA"));
   CLI::App app("portfire: compiles torch.export archives and runs them");
   app.require_subcommand(1);
@@ -49,6 +52,10 @@ int main(int argc, char** argv) {
   std::string inspected;
   CLI::App* i = app.add_subcommand("inspect", "say what FILE.pt2 or FILE.pte holds");
   i->add_option("file", inspected, "the file")->required();
+
+  std::string core_file;
+  CLI::App* ops = app.add_subcommand("operators", "print docs/operators.md")->group("");
+  ops->add_option("core", core_file, "the names of ATen's core operators")->required();
 
   RunOptions ro;
   CLI::App* r = app.add_subcommand("run", "run MODEL.pte on .npy inputs");
@@ -75,9 +82,10 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? 0 : 2;
   }
-  if (*c) return compile(cc);
+  if (*c) return compile(cc, *environment);
   if (*p) return pass(pc);
   if (*i) return inspect(inspected);
-  if (*r) return run(ro);
+  if (*ops) return operators(core_file);
+  if (*r) return run(ro, *environment);
   return bench(bo);
 }

@@ -2,8 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
-
-#include "compiler/passes/pipeline.h"
+#include <type_traits>
 
 namespace portfire::cli {
 namespace {
@@ -13,12 +12,17 @@ std::string text(const char* name) {
   return value ? value : "";
 }
 
-Error read_number(const char* name, int most, int* out) {
+// A bool takes 0 and 1, an int a digit up to kMostDebug. Unset or empty: `out` stays.
+constexpr int kMostDebug = 4;
+
+template <class T>
+Error read_number(const char* name, T* out) {
+  constexpr int kMost = std::is_same_v<T, bool> ? 1 : kMostDebug;
   const std::string value = text(name);
   if (value.empty()) return {};
-  if (value.size() != 1 || value[0] < '0' || value[0] > '0' + most)
-    return Error::make(Code::bad_argument, "%s: wrong value (expected 0 to %d, got \"%s\")", name, most, value.c_str());
-  *out = value[0] - '0';
+  if (value.size() != 1 || value[0] < '0' || value[0] > '0' + kMost)
+    return Error::make(Code::bad_argument, "%s: wrong value (expected 0 to %d, got \"%s\")", name, kMost, value.c_str());
+  *out = static_cast<T>(value[0] - '0');
   return {};
 }
 
@@ -37,12 +41,14 @@ std::vector<std::string> list(const char* name) {
 
 Result<Switches> switches() {
   Switches s;
-  PF_TRY(read_number("PORTFIRE_DEBUG", 4, &s.debug));
-  int verify = passes::kVerifyByDefault;
-  PF_TRY(read_number("PORTFIRE_VERIFY", 1, &verify));
-  s.verify = verify != 0;
+  PF_TRY(read_number("PORTFIRE_DEBUG", &s.debug));
+  PF_TRY(read_number("PORTFIRE_VERIFY", &s.verify));
+  PF_TRY(read_number("PORTFIRE_CHECK_REFERENCE", &s.check_reference));
   s.dump = text("PORTFIRE_DUMP");
+  s.isa = text("PORTFIRE_ISA");
   s.disabled = list("PORTFIRE_DISABLE");
+  for (const std::string& pass : s.disabled)
+    if (!passes::find_pass(pass)) return Error::make(Code::bad_argument, "PORTFIRE_DISABLE: no pass \"%s\"", pass.c_str());
   return s;
 }
 

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "compiler/passes/pipeline.h"
 #include "core/error.h"
 
 namespace portfire::cli {
@@ -11,8 +12,11 @@ namespace portfire::cli {
 struct Switches {
   int debug = 0;                      // PORTFIRE_DEBUG: 1 reports each pass
   std::string dump;                   // PORTFIRE_DUMP: a folder, as compile --dump
-  bool verify = false;                // PORTFIRE_VERIFY: 1 checks what each pass gives
+  // PORTFIRE_VERIFY: 1 checks what each pass gives.
+  bool verify = passes::kVerifyByDefault;
+  bool check_reference = false;       // PORTFIRE_CHECK_REFERENCE: 1 checks what each kernel gives
   std::vector<std::string> disabled;  // PORTFIRE_DISABLE: passes to leave out
+  std::string isa;                    // PORTFIRE_ISA: the best instruction set to use
 };
 
 // Code::bad_argument where a switch has a value that means nothing.

@@ -17,6 +17,9 @@ class Method {
  public:
   struct Options {
     ThreadPool* pool = nullptr;  // null: run on the calling thread. Must outlive the method.
+    // For development: each kernel's operator runs its reference too, and `execute` fails at the first
+    // difference (runtime/check_reference.h). Slow, and takes memory from the system in each call.
+    bool check_reference = false;
   };
 
   // Errors: Code::bad_file, Code::unsupported (an operator this build has not), Code::out_of_memory.
@@ -71,6 +74,8 @@ class Method {
   Error prepare(Instruction& in);
   Error resize(size_t value, const TensorSpec& spec);
   Error run(Instruction& in);
+  Error run_kernel(Instruction& in);
+  Error run_checked(Instruction& in);
   Error run_reference(Instruction& in);
   Error run_symbolic(Instruction& in);
   Error run_view(Instruction& in);

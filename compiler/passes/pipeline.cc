@@ -76,16 +76,9 @@ Error check(const Graph& graph, Stage stage, const std::string& pass) {
   return e.ok() ? e : e.at(("after " + pass).c_str());
 }
 
-Error check_names(const PipelineOptions& options) {
-  for (const std::string& name : options.disabled)
-    if (!find_pass(name)) return Error::make(Code::bad_argument, "no pass \"%s\" to leave out", name.c_str());
-  return {};
-}
-
 }  // namespace
 
 Result<Graph> run_pipeline(Graph graph, const PipelineOptions& options, const std::string& after) {
-  PF_TRY(check_names(options));
   PF_ASSIGN(Stage stage, stage_after(after));
   const Pass* done = find_pass(after);
   PF_ASSIGN(Dumps dumps, Dumps::open(options.dump_dir));
