@@ -44,7 +44,7 @@ class Compiled {
 };
 
 const char kAffine[] = R"(graph forward
-  input %0:x : f32[2,3]  # batch['x']
+  input %0:x : f32[2,3] "batch['x']"
   constant %1:w : f32[3] = [1.0, 10.0, 100.0]
   %2:y : f32[2,3] = aten::mul.Tensor(%0:x, %1:w)
   %3:total : f32[2] = aten::sum.dim_IntList(%2:y, dim=[1], keepdim=False)
