@@ -20,12 +20,7 @@ constexpr Simpler kSimpler[] = {
 }  // namespace
 
 Result<Graph> recompose(Graph graph) {
-  for (Node& n : graph.nodes)
-    for (Arg& a : n.args)
-      if (const auto* inner = a.graph()) {
-        PF_ASSIGN(Graph done, recompose(**inner));
-        a = std::make_shared<Graph>(std::move(done));
-      }
+  PF_TRY(rewrite_sub_graphs(&graph, recompose));
   const Uses uses(graph);
   for (Node& n : graph.nodes)
     for (const Simpler& s : kSimpler) {

@@ -124,6 +124,16 @@ Result<Graph> rewrite(const Graph& in, const Visit& visit) {
   }
 }
 
+Error rewrite_sub_graphs(Graph* graph, Result<Graph> (*pass)(Graph)) {
+  for (Node& n : graph->nodes)
+    for (Arg& a : n.args)
+      if (const auto* inner = a.graph()) {
+        PF_ASSIGN(Graph done, pass(**inner));
+        a = std::make_shared<Graph>(std::move(done));
+      }
+  return {};
+}
+
 Graph eliminate_dead(Graph graph) {
   std::vector<bool> live(graph.values.size());
   auto mark = [&](ValueId v) {
