@@ -7,6 +7,7 @@
 
 #include "cli/commands.h"
 #include "cli/npy.h"
+#include "kernels/thread_pool.h"
 #include "ops/element.h"
 #include "runtime/method.h"
 
@@ -39,9 +40,10 @@ Array random_input(const Value& type, uint32_t seed) {
 
 int bench(const BenchOptions& o) {
   const auto start = Clock::now();
+  ThreadPool pool(static_cast<size_t>(o.threads));
   Result<std::shared_ptr<const Program>> program = Program::open(o.model.c_str());
   if (!program.ok()) return report(program.error());
-  Result<std::unique_ptr<Method>> loaded = Method::load(*program, o.method, {});
+  Result<std::unique_ptr<Method>> loaded = Method::load(*program, o.method, {&pool});
   if (!loaded.ok()) return report(loaded.error().at(o.model.c_str()));
   const double load_ms = ms_since(start);
   Method& m = **loaded;
@@ -83,7 +85,7 @@ int bench(const BenchOptions& o) {
   if (o.json)
     fmt::print("{{\"model\": \"{}\", \"method\": \"{}\", \"threads\": {}, \"runs\": {}, \"median_ms\": {:.6f}, \"best_ms\": {:.6f}, "
                "\"load_ms\": {:.4f}, \"first_ms\": {:.4f}, \"peak_rss_mib\": {:.2f}, \"arena_mib\": {:.3f}}}\n",
-               o.model, o.method, o.threads, times.size(), median, times[0], load_ms, first_ms, rss, arena);
+               o.model, o.method, pool.threads(), times.size(), median, times[0], load_ms, first_ms, rss, arena);
   else
     fmt::print("{} {}: median {:.3f} ms, best {:.3f} ms of {} runs; load {:.2f} ms, first {:.2f} ms; peak memory {:.1f} MiB, arena {:.2f} MiB\n",
                o.model, o.method, median, times[0], times.size(), load_ms, first_ms, rss, arena);

@@ -3,6 +3,7 @@
 #include "cli/commands.h"
 #include "cli/compare.h"
 #include "cli/npy.h"
+#include "kernels/thread_pool.h"
 #include "ops/element.h"
 #include "runtime/method.h"
 
@@ -98,10 +99,11 @@ int run_call(Method& m, const Call& call, double tolerance) {
 
 }  // namespace
 
-int run(const RunOptions& o) {
+int run(const RunOptions& o, const Switches& environment) {
   Result<std::shared_ptr<const Program>> program = Program::open(o.model.c_str());
   if (!program.ok()) return report(program.error());
-  Result<std::unique_ptr<Method>> method = Method::load(*program, o.method, {});
+  ThreadPool pool(static_cast<size_t>(o.threads));
+  Result<std::unique_ptr<Method>> method = Method::load(*program, o.method, {&pool, environment.check_reference});
   if (!method.ok()) return report(method.error().at(o.model.c_str()));
   std::vector<Call> calls;
   for (const std::string& text : o.calls) {

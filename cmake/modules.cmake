@@ -13,7 +13,8 @@ function(portfire_module name)
   file(GLOB sources CONFIGURE_DEPENDS ${ARGN})
   list(FILTER sources EXCLUDE REGEX "(_test|_fuzz|_bench|/main)\\.cc$")
   add_library(portfire_${name} STATIC ${sources})
-  target_include_directories(portfire_${name} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>)
+  target_include_directories(portfire_${name} PUBLIC
+    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}> $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>)
   if(PORTFIRE_SANITIZE)  # host and device code, with and without RTTI, share objects
     target_compile_options(portfire_${name} PUBLIC -fno-sanitize=vptr)
   endif()
@@ -46,8 +47,8 @@ add_dependencies(portfire_format portfire_format_header)
 
 # Decompositions: many small functions that run once for each node. Built for compile time.
 add_library(portfire_ops_host OBJECT ${ops_host_sources})
-target_include_directories(portfire_ops_host PRIVATE ${PROJECT_SOURCE_DIR})
-target_compile_options(portfire_ops_host PRIVATE -O1 -fwrapv -Wno-maybe-uninitialized)
+target_include_directories(portfire_ops_host PRIVATE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/include)
+target_compile_options(portfire_ops_host PRIVATE -O1 -fwrapv $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
 target_precompile_headers(portfire_ops_host PRIVATE compiler/ir/builder.h)
 
 portfire_module(compiler compiler/*/*.cc)

@@ -7,15 +7,21 @@ namespace portfire {
 #define PF_KERNELS(X)      \
   X(pointwise, kPointwise) \
   X(gemm, kPackedLinear)   \
-  X(gemm, kMm)             \
+  X(gemm, kLinear)          \
+  X(gemm, kMm)              \
+  X(gemm, kAddmm)           \
   X(gemm, kBmm)             \
   X(conv, kPackedConv2d)   \
   X(conv, kDepthwiseConv2d) \
-  X(conv, kMaxPool2d)      \
+  X(conv, kMaxPool2d)       \
+  X(conv, kConvolution)     \
   X(attention, kAttention) \
   X(rows, kSoftmax)        \
   X(rows, kLayerNorm)      \
-  X(rows, kRmsNorm)
+  X(rows, kRmsNorm)         \
+  X(recurrent, kLstm)       \
+  X(recurrent, kGru)        \
+  X(recurrent, kRnn)
 
 #define X(space, name)          \
   namespace space {             \

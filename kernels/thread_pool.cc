@@ -1,5 +1,7 @@
 #include "kernels/thread_pool.h"
 
+#include <algorithm>
+
 namespace portfire {
 namespace {
 
@@ -15,53 +17,65 @@ void pause() {
 
 }  // namespace
 
+ThreadPool& process_pool() {
+  static ThreadPool pool(0);
+  return pool;
+}
+
 ThreadPool::ThreadPool(size_t threads) {
   if (threads == 0) threads = std::thread::hardware_concurrency();
+  threads = std::min(threads, kMaxThreads);
   for (size_t i = 1; i < threads; ++i) workers_.emplace_back([this, i] { work(i); });
 }
 
 ThreadPool::~ThreadPool() {
   stop_.store(true);
-  generation_.fetch_add(1);
-  generation_.notify_all();
+  wakes_.fetch_add(1);
+  wakes_.notify_all();
   for (std::thread& t : workers_) t.join();
 }
 
 void ThreadPool::run(size_t tasks, Fn fn, void* context) {
+  if (tasks == 0) return;
+  if (taken_.exchange(true, std::memory_order_acquire)) {
+    for (size_t t = 0; t < tasks; ++t) fn(context, t, 0);
+    return;
+  }
+  // The loop before has ended: nothing is unclaimed, so nobody reads these.
   fn_ = fn;
   context_ = context;
   tasks_ = tasks;
-  next_.store(0, std::memory_order_relaxed);
-  busy_.store(workers_.size(), std::memory_order_relaxed);
-  generation_.fetch_add(1, std::memory_order_release);
-  generation_.notify_all();
+  unfinished_.store(static_cast<uint32_t>(tasks), std::memory_order_relaxed);
+  unclaimed_.store(static_cast<uint32_t>(tasks), std::memory_order_release);
+  wakes_.fetch_add(1, std::memory_order_release);
+  wakes_.notify_all();
   drain(0);
-  // Every worker must have seen this generation before the next may begin.
-  for (int spin = 0; busy_.load(std::memory_order_acquire) != 0; ++spin) {
+  for (int spin = 0; unfinished_.load(std::memory_order_acquire) != 0; ++spin) {
     if (spin < kSpins)
       pause();
     else
       std::this_thread::yield();
   }
+  taken_.store(false, std::memory_order_release);
 }
 
 void ThreadPool::drain(size_t worker) {
-  for (;;) {
-    const size_t task = next_.fetch_add(1, std::memory_order_relaxed);
-    if (task >= tasks_) return;
-    fn_(context_, task, worker);
+  uint32_t left = unclaimed_.load(std::memory_order_acquire);
+  while (left != 0) {
+    if (!unclaimed_.compare_exchange_weak(left, left - 1, std::memory_order_acq_rel, std::memory_order_acquire)) continue;
+    fn_(context_, tasks_ - left, worker);
+    unfinished_.fetch_sub(1, std::memory_order_release);
+    left = unclaimed_.load(std::memory_order_acquire);
   }
 }
 
 void ThreadPool::work(size_t worker) {
-  uint32_t seen = 0;
   for (;;) {
-    for (int spin = 0; spin < kSpins && generation_.load(std::memory_order_acquire) == seen; ++spin) pause();
-    generation_.wait(seen, std::memory_order_acquire);
-    seen = generation_.load(std::memory_order_acquire);
-    if (stop_.load()) return;
+    const uint32_t wakes = wakes_.load(std::memory_order_acquire);
+    if (stop_.load(std::memory_order_acquire)) return;  // after `wakes`: a stop that comes later changes it
     drain(worker);
-    busy_.fetch_sub(1, std::memory_order_release);
+    for (int spin = 0; spin < kSpins && wakes_.load(std::memory_order_acquire) == wakes; ++spin) pause();
+    wakes_.wait(wakes, std::memory_order_acquire);
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "ops/packed_linear.h"
 #include "ops/reader.h"
 
 namespace portfire::ops::recurrent_layer {
@@ -9,30 +10,48 @@ namespace {
 
 double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
 
+using packed_linear::kPanel;
+
+// A matrix [rows, columns], plain or in panels.
+struct Matrix {
+  const TensorView& t;
+  int64_t rows;
+
+  bool panels() const { return t.rank() == 3; }
+  int64_t columns() const { return t.size(1); }
+  int64_t at(int64_t row, int64_t column) const {
+    return panels() ? row / kPanel * t.strides[0] + column * t.strides[1] + row % kPanel * t.strides[2]
+                    : row * t.strides[0] + column * t.strides[1];
+  }
+  bool valid() const {
+    return panels() ? t.dtype == DType::f32 && t.is_contiguous() && t.size(2) == kPanel && t.size(0) == (rows + kPanel - 1) / kPanel
+                    : t.rank() == 2 && t.size(0) == rows;
+  }
+};
+
 struct Layer {
   const TensorView& gates;
   const TensorView& hx;
-  const TensorView& w_hh;
+  Matrix w_hh;
   const TensorView* batch_sizes;
   int64_t factor;  // gates for each hidden value
   bool reverse;
 
   int64_t batch() const { return hx.size(0); }
   int64_t state() const { return hx.size(1); }  // width of h
-  int64_t width() const { return w_hh.size(0); }
+  int64_t width() const { return w_hh.rows; }
   int64_t hidden() const { return width() / factor; }
   int64_t steps() const { return batch_sizes ? batch_sizes->size(0) : gates.size(0); }
 };
 
 Error infer_layer(const Layer& l, int64_t out_width, std::span<TensorSpec> outs) {
   const int rank = l.batch_sizes ? 2 : 3;
-  if (l.gates.rank() != rank || l.hx.rank() != 2 || l.w_hh.rank() != 2 ||
-      l.gates.size(rank - 1) != l.w_hh.size(0) || l.w_hh.size(0) % l.factor ||
-      l.w_hh.size(1) != l.hx.size(1) || (rank == 3 && l.gates.size(1) != l.hx.size(0)))
+  if (l.gates.rank() != rank || l.hx.rank() != 2 || !l.w_hh.valid() || l.width() % l.factor ||
+      l.w_hh.columns() != l.hx.size(1) || (rank == 3 && l.gates.size(1) != l.hx.size(0)))
     return Error::make(Code::bad_argument, "gates %s, hx %s, w_hh %s do not fit",
                        TypeText(l.gates).c_str(), TypeText(l.hx).c_str(),
-                       TypeText(l.w_hh).c_str());
-  if (!is_floating(l.gates.dtype) || l.hx.dtype != l.gates.dtype || l.w_hh.dtype != l.gates.dtype)
+                       TypeText(l.w_hh.t).c_str());
+  if (!is_floating(l.gates.dtype) || l.hx.dtype != l.gates.dtype || l.w_hh.t.dtype != l.gates.dtype)
     return Error::make(Code::bad_argument, "gates %s, hx %s (expected one floating dtype)",
                        TypeText(l.gates).c_str(), TypeText(l.hx).c_str());
   outs[0] = {l.gates.dtype, l.gates.shape};
@@ -71,8 +90,8 @@ Error run(const Layer& l, double* h, double* from_h, const TensorView& output, C
     return Error::make(Code::bad_argument, "batch_sizes sum to %lld (expected %lld, the rows)",
                        static_cast<long long>(total), static_cast<long long>(l.gates.size(0)));
   if (l.reverse) row = total;
-  with_reader(l.w_hh.dtype, [&](auto type) {
-    const typename decltype(type)::type weight(l.w_hh);
+  with_reader(l.w_hh.t.dtype, [&](auto type) {
+    const typename decltype(type)::type weight(l.w_hh.t);
     for (int64_t i = 0; i < l.steps(); ++i) {
       const int64_t t = l.reverse ? l.steps() - 1 - i : i;
       const int64_t count =
@@ -83,7 +102,7 @@ Error run(const Layer& l, double* h, double* from_h, const TensorView& output, C
         for (int64_t j = 0; j < l.width(); ++j) {
           double sum = 0;
           for (int64_t k = 0; k < l.state(); ++k)
-            sum += static_cast<double>(weight[at(l.w_hh, j, k)]) * mine[k];
+            sum += static_cast<double>(weight[l.w_hh.at(j, k)]) * mine[k];
           from_h[j] = sum;
         }
         const int64_t x = l.batch_sizes ? (row + b) * l.gates.strides[0]
@@ -105,14 +124,19 @@ Error run(const Layer& l, double* h, double* from_h, const TensorView& output, C
 
 double* scratch_of(const Args& a) { return reinterpret_cast<double*>(a.context().scratch.data()); }
 
+// As many rows as there are gates.
+Matrix gate_weights(const Args& a, size_t i) {
+  const TensorView& gates = a.tensor(0);
+  return {a.tensor(i), gates.rank() ? gates.size(gates.rank() - 1) : 0};
+}
 Layer lstm(const Args& a) {
-  return {a.tensor(0), a.tensor(1), a.tensor(3), a.optional_tensor(5), 4, a.boolean(6)};
+  return {a.tensor(0), a.tensor(1), gate_weights(a, 3), a.optional_tensor(5), 4, a.boolean(6)};
 }
 Layer gru(const Args& a) {
-  return {a.tensor(0), a.tensor(1), a.tensor(2), a.optional_tensor(4), 3, a.boolean(5)};
+  return {a.tensor(0), a.tensor(1), gate_weights(a, 2), a.optional_tensor(4), 3, a.boolean(5)};
 }
 Layer rnn(const Args& a) {
-  return {a.tensor(0), a.tensor(1), a.tensor(2), a.optional_tensor(3), 1, a.boolean(5)};
+  return {a.tensor(0), a.tensor(1), gate_weights(a, 2), a.optional_tensor(3), 1, a.boolean(5)};
 }
 
 // h of the whole batch and what it brings to one sequence's gates.
@@ -128,7 +152,7 @@ Error Lstm::infer(const Args& a, std::span<TensorSpec> outs) {
   const TensorView* w_hr = a.optional_tensor(4);
   PF_TRY(infer_layer(l, l.state(), outs));
   if (cx.rank() != 2 || cx.size(0) != l.batch() || cx.size(1) != l.hidden() ||
-      (w_hr ? w_hr->rank() != 2 || w_hr->size(0) != l.state() || w_hr->size(1) != l.hidden()
+      (w_hr ? !Matrix{*w_hr, l.state()}.valid() || w_hr->size(1) != l.hidden()
             : l.state() != l.hidden()))
     return Error::make(Code::bad_argument, "cx %s or projection does not fit hx %s",
                        TypeText(cx).c_str(), TypeText(l.hx).c_str());
@@ -162,7 +186,7 @@ Error Lstm::reference(const Args& a, std::span<TensorView> outs) {
     }
     for (int64_t k = 0; w_hr && k < l.state(); ++k) {
       mine[k] = 0;
-      for (int64_t j = 0; j < n; ++j) mine[k] += load_real(*w_hr, at(*w_hr, k, j)) * wide[j];
+      for (int64_t j = 0; j < n; ++j) mine[k] += load_real(*w_hr, Matrix{*w_hr, l.state()}.at(k, j)) * wide[j];
     }
   }));
   store_state(outs[1], h);
@@ -176,7 +200,7 @@ Error Gru::infer(const Args& a, std::span<TensorSpec> outs) {
   PF_TRY(infer_layer(l, l.state(), outs));
   if (l.state() != l.hidden() || (bias && (bias->rank() != 1 || bias->size(0) != l.width())))
     return Error::make(Code::bad_argument, "w_hh %s or its bias does not fit hx %s",
-                       TypeText(l.w_hh).c_str(), TypeText(l.hx).c_str());
+                       TypeText(l.w_hh.t).c_str(), TypeText(l.hx).c_str());
   return {};
 }
 
@@ -206,7 +230,7 @@ Error Rnn::infer(const Args& a, std::span<TensorSpec> outs) {
   const Layer l = rnn(a);
   PF_TRY(infer_layer(l, l.state(), outs));
   if (l.state() != l.hidden())
-    return Error::make(Code::bad_argument, "w_hh %s does not fit hx %s", TypeText(l.w_hh).c_str(),
+    return Error::make(Code::bad_argument, "w_hh %s does not fit hx %s", TypeText(l.w_hh.t).c_str(),
                        TypeText(l.hx).c_str());
   return {};
 }

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "kernels/kernel.h"
+#include "kernels/thread_pool.h"
 #include "runtime/memory.h"
 #include "runtime/program.h"
 
@@ -16,8 +17,11 @@ class Method {
  public:
   struct Options {
     ThreadPool* pool = nullptr;  // null: run on the calling thread. Must outlive the method.
+    // For development: each kernel's operator runs its reference too, and `execute` fails at the first
+    // difference (runtime/check_reference.h). Slow, and takes memory from the system in each call.
+    bool check_reference = false;
     // Limits for programs of unknown origin; beyond them are Code::out_of_memory and Code::failed.
-    size_t max_arena_bytes = SIZE_MAX;     // of all tensor memory, scratch included
+    size_t max_arena_bytes = SIZE_MAX;       // of all tensor memory, scratch included
     uint64_t max_instructions = UINT64_MAX;  // of one call of `execute`: a loop need not end
   };
 
@@ -84,6 +88,8 @@ class Method {
   Error prepare(Instruction& in);
   Error resize(size_t value, const TensorSpec& spec);
   Error run(Instruction& in);
+  Error run_kernel(Instruction& in);
+  Error run_checked(Instruction& in);
   Error run_reference(Instruction& in);
   Error run_symbolic(Instruction& in);
   Error run_view(Instruction& in);
@@ -94,6 +100,7 @@ class Method {
   Error check_memory(const Instruction& in) const;
   void forget_moving_views();
   Error located(const Error& e, const Instruction& in) const;
+  size_t threads() const { return options_.pool ? options_.pool->threads() : 1; }
   uint64_t versions_of(const Instruction& in) const;
   // Calls f(index) for the tensors of a list.
   template <class F>

@@ -5,23 +5,26 @@ A file may include only from folders that its own may depend on. Tests (`*_test.
 import pathlib, re, sys
 
 ALLOWED = {  # folder: what it may include beside itself
-    "core": [],
+    "include": [],
+    "core": ["portfire"],
     "format": ["core"],
     "ops": ["core"],
     "kernels": ["core", "ops"],
-    "runtime": ["core", "format", "ops", "kernels"],
+    "runtime": ["portfire", "core", "format", "ops", "kernels"],
     "compiler/ir": ["core", "ops"],
     "compiler/import": ["core", "ops", "compiler/ir"],
     "compiler/passes": ["core", "ops", "compiler/ir"],
     "compiler/emit": ["core", "ops", "format", "compiler/ir"],
     "compiler/driver": ["core", "compiler/ir", "compiler/import", "compiler/passes", "compiler/emit"],
-    "cli": ["core", "format", "ops", "kernels", "runtime", "compiler/ir", "compiler/driver", "compiler/passes", "include"],
+    "tests": ["portfire", "core", "format", "ops", "kernels", "runtime", "compiler/ir", "compiler/import", "compiler/passes", "compiler/emit",
+              "compiler/driver", "cli"],
+    "cli": ["core", "format", "ops", "kernels", "runtime", "compiler/ir", "compiler/import", "compiler/driver", "compiler/passes", "portfire"],
 }
 
 
 def folder_of(path: str) -> str:
     parts = path.split("/")
-    return "/".join(parts[:2]) if parts[0] == "compiler" else parts[0]
+    return "/".join(parts[:2]) if parts[0] == "compiler" else parts[0]  # headers in include/ are "portfire/..."
 
 
 def main() -> int:
@@ -38,7 +41,7 @@ def main() -> int:
                 if not m:
                     continue
                 target = folder_of(m[1])
-                if target != own and target not in ALLOWED[own]:
+                if target != own and (own, target) != ("include", "portfire") and target not in ALLOWED[own]:
                     wrong.append(f"{file.relative_to(root)}:{number}: {own} may not include {m[1]}")
     print("\n".join(wrong) if wrong else f"{seen} files, no include against the direction")
     return 1 if wrong or not seen else 0

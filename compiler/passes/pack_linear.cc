@@ -3,65 +3,16 @@
 #include <map>
 #include <set>
 
-#include "compiler/passes/match.h"
+#include "compiler/passes/panels.h"
 #include "compiler/passes/passes.h"
 #include "compiler/passes/rewrite.h"
-#include "ops/packed_linear.h"
 
 namespace portfire::passes {
 namespace {
 
 using ir::Ref;
-using ir::Tensor;
 using ir::Type;
 using ir::ValueId;
-using ops::packed_linear::kPanel;
-
-// W as rows of outputs: element (j, i) at data[j * row + i * column].
-struct Weights {
-  const float* data;
-  int64_t n, k, row, column;
-};
-
-// `v` as n x k weights where it is a constant, or the transpose of one.
-bool find_weights(const Graph& g, const Uses& uses, ValueId v, bool n_first, Weights* out) {
-  const Node* view = uses.producer(v);
-  bool transposed = false;
-  if (view && view->op->name == "aten::permute" && g.type(v).rank() == 2) {
-    transposed = *(*view->args[1].list())[0].integer() == 1;
-    v = view->args[0].ref()->id;
-  }
-  const ir::Constant* c = constant_of(g, v);
-  const Type& t = g.type(v);
-  if (!c || t.dtype != DType::f32 || t.rank() != 2 || !t.is_static()) return false;
-  const int64_t rows = t.sizes[0].at[0], columns = t.sizes[1].at[0];
-  const bool n_is_rows = n_first != transposed;
-  *out = {static_cast<const float*>(c->data), n_is_rows ? rows : columns, n_is_rows ? columns : rows, n_is_rows ? columns : 1, n_is_rows ? 1 : columns};
-  return out->n > 0 && out->k > 0;
-}
-
-Tensor pack(Builder& b, const Weights& w) {
-  const int64_t panels = (w.n + kPanel - 1) / kPanel;
-  const Type type = Type::tensor(DType::f32, {panels, w.k, kPanel});
-  auto bytes = std::make_shared<std::vector<float>>(static_cast<size_t>(panels * w.k * kPanel));
-  for (int64_t p = 0; p < panels; ++p) {
-    float* panel = bytes->data() + p * w.k * kPanel;
-    const int64_t width = std::min(kPanel, w.n - p * kPanel);
-    constexpr int64_t kBlock = 16;  // lines of both sides stay in L1 while transposing
-    for (int64_t i0 = 0; i0 < w.k; i0 += kBlock)
-      for (int64_t j = 0; j < width; ++j) {
-        const float* from = w.data + (p * kPanel + j) * w.row;
-        for (int64_t i = i0; i < std::min(w.k, i0 + kBlock); ++i) panel[i * kPanel + j] = from[i * w.column];
-      }
-  }
-  auto c = std::make_shared<ir::Constant>();
-  c->data = bytes->data();
-  c->bytes = bytes->size() * sizeof(float);
-  c->owner = bytes;
-  const ValueId id = b.graph().add_value(type, "packed");
-  b.graph().values[id].constant = std::move(c);
-  return {&b, id};
-}
 
 struct Call {
   ValueId x;
@@ -94,12 +45,7 @@ bool match(const Graph& g, const Uses& uses, const Node& n, Call* out) {
 }  // namespace
 
 Result<Graph> pack_linear(Graph graph) {
-  for (Node& n : graph.nodes)
-    for (Arg& a : n.args)
-      if (const auto* inner = a.graph()) {
-        PF_ASSIGN(Graph done, pack_linear(**inner));
-        a = std::make_shared<Graph>(std::move(done));
-      }
+  PF_TRY(rewrite_sub_graphs(&graph, pack_linear));
   const Uses uses(graph);
   struct Tail {
     const Node* add = nullptr;
@@ -157,7 +103,7 @@ Result<Graph> pack_linear(Graph graph) {
       const bool first = t.add->args[0].ref()->id == product.outs[0];
       residual = t.add->args[first ? 1 : 0];
     }
-    const Arg weights = pack(b, call.w);
+    const Arg weights = pack_panels(b, call.w);
     graph.nodes.push_back({op, {Arg(Ref{call.x}), weights, call.bias, residual, call.w.n, std::string(t.activation ? activation_of(*t.activation) : "")},
                            n.outs, n.origin});
   }

@@ -22,9 +22,15 @@ Result<Graph> fold_constants(Graph graph);
 // Removes operators that change nothing, repeated computations, and what nothing uses.
 Result<Graph> simplify(Graph graph);
 
+// Operators whose further results nobody reads become those with one.
+Result<Graph> recompose(Graph graph);
+
 // Products with constant f32 weights take them prepacked, with the bias, the residual that is added and
 // the activation that follows.
 Result<Graph> pack_linear(Graph graph);
+
+// Recurrent layers with constant f32 weights take them prepacked.
+Result<Graph> pack_recurrent(Graph graph);
 
 // Convolutions with constant f32 weights become channels-last with prepacked weights, batch norms, a
 // residual and an activation taken in.

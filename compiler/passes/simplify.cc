@@ -59,6 +59,21 @@ std::string key_of(const Graph& g, const Arg& a) {
   return a.none() ? "N" : "";
 }
 
+// x ^ e for the exponents that have an operator of their own, as ATen computes them.
+std::optional<ir::Tensor> simple_power(Builder& b, const Type& type, const std::vector<Arg>& args) {
+  const ir::Tensor x{&b, args[0].ref()->id};
+  const double e = args[1].real() ? *args[1].real() : args[1].integer() ? static_cast<double>(*args[1].integer()) : 0;
+  const DType self = b.graph().type(x.id).dtype;
+  if (type.dtype != self || self == DType::boolean) return std::nullopt;
+  if (e == 2) return x * x;
+  if (e == 3) return x * x * x;
+  if (!is_floating(self)) return std::nullopt;
+  if (e == 0.5) return b("aten::sqrt", x);
+  if (e == -0.5) return b("aten::rsqrt", x);
+  if (e == -1) return b("aten::reciprocal", x);
+  return std::nullopt;
+}
+
 bool is_pure(const Node& n) {
   if (!n.op->op || n.op->schema.returns.empty()) return false;
   return !n.op->op->random && n.op->name != "aten::copy_";
@@ -82,6 +97,8 @@ Result<Graph> simplify(Graph graph) {
       const Type to = b.hint ? *b.hint : Type();
       if (from == to && !from.unbounded) return std::vector<Arg>{args[0]};
     }
+    if (n.op->name == "aten::pow.Tensor_Scalar" && b.hint)
+      if (const auto power = simple_power(b, *b.hint, args)) return std::vector<Arg>{Ref{power->id}};
     if (key.empty()) return std::nullopt;
     results = b.call(*n.op, args);
     seen[key] = results;

@@ -12,7 +12,6 @@ namespace portfire::attention {
 namespace {
 
 constexpr int64_t kBlock = 4 * static_cast<int64_t>(gemm::kRows);  // queries at a time
-constexpr size_t kMaxThreads = 64;
 
 struct Plan {
   int64_t batch, heads, group;      // group: query heads for each key head
@@ -64,7 +63,7 @@ bool prepare(const Operands& o, void* state, size_t* scratch) {
   p.packed_k = round(gemm::packed_size(static_cast<size_t>(p.depth), static_cast<size_t>(p.keys)));
   p.packed_v = round(gemm::packed_size(static_cast<size_t>(p.keys), static_cast<size_t>(p.value_depth)));
   p.scores = round(static_cast<size_t>(std::min(kBlock, p.queries) * p.keys));
-  *scratch = (p.packed_k + p.packed_v + p.scores) * sizeof(float) * kMaxThreads;
+  *scratch = (p.packed_k + p.packed_v + p.scores) * sizeof(float) * o.threads;
   return true;
 }
 

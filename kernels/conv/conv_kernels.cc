@@ -1,7 +1,7 @@
 // portfire::packed_conv2d as an implicit matrix product: rows are output pixels, and for each kernel
 // tap the micro-kernel reads its rows of A where they lie in the input (padding reads a row of zeros).
-// Inputs with few channels, or whose channels are not adjacent, are gathered first (im2col) for a block
-// of pixels at a time.
+// Inputs with few channels are gathered first (im2col) for a block of pixels at a time; where channels
+// are not adjacent, all of the input is put into channels-last order before.
 #include <algorithm>
 #include <cstring>
 
@@ -19,16 +19,16 @@ using ops::packed_conv2d::Window;
 
 constexpr int64_t kBlocks = 16;                                          // of kRows pixels, in a chunk
 constexpr int64_t kChunk = kBlocks * static_cast<int64_t>(kRows);
-constexpr size_t kMaxThreads = 64;
 constexpr int64_t kDirectChannels = 8;  // fewer are not worth a run of their own for each tap
 
 struct Plan {
   Window w;
   int64_t oh, ow, pixels, channels, taps, k;  // pixels: of the whole batch
   bool direct;
+  bool dense;  // each output pixel is a product of the input's pixel at the same place
   gemm::Activation activation;
   float low, high;
-  size_t thread_bytes;
+  size_t thread_bytes, image_bytes;  // of scratch: for each thread, and for the input in another order
 };
 
 bool prepare(const Operands& o, void* state, size_t* scratch) {
@@ -46,25 +46,53 @@ bool prepare(const Operands& o, void* state, size_t* scratch) {
   p.channels = out.size(3);
   p.taps = p.w.kernel[0] * p.w.kernel[1];
   p.k = p.taps * x.size(3);
-  // A 1x1 kernel over adjacent channels is direct whatever their number.
-  p.direct = (x.strides[3] == 1 || x.size(3) == 1) && (x.size(3) >= kDirectChannels || p.taps == 1);
+  const bool adjacent = x.strides[3] == 1 || x.size(3) == 1;
+  p.image_bytes = adjacent ? 0 : (x.bytes() + 63) / 64 * 64;
+  p.direct = x.size(3) >= kDirectChannels || p.taps == 1;
+  const auto all = [](std::span<const int64_t> list, int64_t value) { return std::all_of(list.begin(), list.end(), [=](int64_t v) { return v == value; }); };
+  p.dense = p.taps == 1 && all(p.w.stride, 1) && all(p.w.padding, 0) && (!adjacent || x.is_contiguous());
   const size_t pointers = static_cast<size_t>((p.direct ? p.taps : 1) * kChunk) * sizeof(float*);
   const size_t data = static_cast<size_t>(p.direct ? x.size(3) : p.k * kChunk) * sizeof(float);
   p.thread_bytes = (pointers + data + 127) / 64 * 64;
-  *scratch = p.thread_bytes * kMaxThreads;
+  *scratch = p.image_bytes + p.thread_bytes * o.threads;
   return true;
 }
 
+// An output pixel and where its window begins in the input.
+class Pixel {
+ public:
+  Pixel(const Plan& p, int64_t index) : p_(p), n_(index / (p.oh * p.ow)), oh_(index / p.ow % p.oh), ow_(index % p.ow) {}
+  void next() {
+    if (++ow_ < p_.ow) return;
+    ow_ = 0;
+    if (++oh_ < p_.oh) return;
+    oh_ = 0;
+    ++n_;
+  }
+  int64_t image() const { return n_; }
+  int64_t top() const { return oh_ * p_.w.stride[0] - p_.w.padding[0]; }
+  int64_t left() const { return ow_ * p_.w.stride[1] - p_.w.padding[1]; }
+
+ private:
+  const Plan& p_;
+  int64_t n_, oh_, ow_;
+};
+
 // rows[(block * taps + tap) * kRows + i] for the pixels [first, first + count).
 void point_rows(const Plan& p, const TensorView& x, int64_t first, int64_t count, const float* zeros, const float** rows) {
-  for (int64_t i = 0; i < count; ++i) {
-    const int64_t pixel = first + i, n = pixel / (p.oh * p.ow), oh = pixel / p.ow % p.oh, ow = pixel % p.ow;
+  if (p.dense) {
+    const float* from = x.as<float>() + first * x.size(3);
+    for (int64_t i = 0; i < count; ++i) rows[i] = from + i * x.size(3);
+    return;
+  }
+  Pixel pixel(p, first);
+  for (int64_t i = 0; i < count; ++i, pixel.next()) {
     const float** to = rows + i / static_cast<int64_t>(kRows) * p.taps * static_cast<int64_t>(kRows) + i % static_cast<int64_t>(kRows);
-    const float* image = x.as<float>() + n * x.strides[0];
+    const float* image = x.as<float>() + pixel.image() * x.strides[0];
     for (int64_t kh = 0; kh < p.w.kernel[0]; ++kh) {
-      const int64_t h = oh * p.w.stride[0] - p.w.padding[0] + kh * p.w.dilation[0];
+      const int64_t h = pixel.top() + kh * p.w.dilation[0];
       for (int64_t kw = 0; kw < p.w.kernel[1]; ++kw, to += kRows) {
-        const int64_t v = ow * p.w.stride[1] - p.w.padding[1] + kw * p.w.dilation[1];
+        const int64_t v = pixel.left() + kw * p.w.dilation[1];
         const bool inside = h >= 0 && h < x.size(1) && v >= 0 && v < x.size(2);
         *to = inside ? image + h * x.strides[1] + v * x.strides[2] : zeros;
       }
@@ -72,38 +100,56 @@ void point_rows(const Plan& p, const TensorView& x, int64_t first, int64_t count
   }
 }
 
+// One row of a window: kernel[1] pixels from column `left` on, dilated, zeros outside. `line` is the
+// input's row, its channels adjacent.
+void gather_line(const Plan& p, const TensorView& x, const float* line, int64_t left, float* to) {
+  const int64_t c = x.size(3), width = x.size(2), kernel = p.w.kernel[1];
+  if (p.w.dilation[1] == 1 && x.strides[2] == c) {
+    const int64_t before = std::clamp<int64_t>(-left, 0, kernel), end = std::clamp<int64_t>(width - left, before, kernel);
+    std::fill_n(to, before * c, 0.0f);
+    std::copy_n(line + (left + before) * c, (end - before) * c, to + before * c);
+    std::fill_n(to + end * c, (kernel - end) * c, 0.0f);
+    return;
+  }
+  for (int64_t kw = 0; kw < kernel; ++kw, to += c) {
+    const int64_t v = left + kw * p.w.dilation[1];
+    if (v < 0 || v >= width)
+      std::fill_n(to, c, 0.0f);
+    else
+      std::copy_n(line + v * x.strides[2], c, to);
+  }
+}
+
 // Row i of `columns` (k long) holds the window of pixel first + i.
 void gather_rows(const Plan& p, const TensorView& x, int64_t first, int64_t count, float* columns, const float** rows) {
-  const int64_t c = x.size(3);
-  for (int64_t i = 0; i < count; ++i) {
-    const int64_t pixel = first + i, n = pixel / (p.oh * p.ow), oh = pixel / p.ow % p.oh, ow = pixel % p.ow;
+  const int64_t length = p.w.kernel[1] * x.size(3);
+  Pixel pixel(p, first);
+  for (int64_t i = 0; i < count; ++i, pixel.next()) {
     float* to = columns + i * p.k;
     rows[i] = to;
-    const float* image = x.as<float>() + n * x.strides[0];
-    const int64_t left = ow * p.w.stride[1] - p.w.padding[1];
-    for (int64_t kh = 0; kh < p.w.kernel[0]; ++kh) {
-      const int64_t h = oh * p.w.stride[0] - p.w.padding[0] + kh * p.w.dilation[0];
-      if (h < 0 || h >= x.size(1)) {
-        std::fill_n(to, p.w.kernel[1] * c, 0.0f);
-        to += p.w.kernel[1] * c;
-        continue;
-      }
-      for (int64_t kw = 0; kw < p.w.kernel[1]; ++kw) {
-        const int64_t v = left + kw * p.w.dilation[1];
-        const float* from = image + h * x.strides[1] + v * x.strides[2];
-        if (v < 0 || v >= x.size(2))
-          std::fill_n(to, c, 0.0f);
-        else
-          for (int64_t k = 0; k < c; ++k) to[k] = from[k * x.strides[3]];
-        to += c;
-      }
+    for (int64_t kh = 0; kh < p.w.kernel[0]; ++kh, to += length) {
+      const int64_t h = pixel.top() + kh * p.w.dilation[0];
+      if (h < 0 || h >= x.size(1))
+        std::fill_n(to, length, 0.0f);
+      else
+        gather_line(p, x, x.as<float>() + pixel.image() * x.strides[0] + h * x.strides[1], pixel.left(), to);
     }
   }
 }
 
-void run_chunk(const Plan& p, const Operands& o, int64_t first, int64_t count, int64_t p0, int64_t p1, std::byte* memory) {
+// Planes to channels last, a row of an image at a time.
+void interleave(const TensorView& x, float* to, ThreadPool* pool) {
+  const int64_t height = x.size(1), width = x.size(2), c = x.size(3);
+  parallel(pool, static_cast<size_t>(x.size(0) * height), [&](size_t task, size_t) {
+    const int64_t row = static_cast<int64_t>(task);
+    const float* from = x.as<float>() + row / height * x.strides[0] + row % height * x.strides[1];
+    for (int64_t k = 0; k < c; ++k)
+      for (int64_t v = 0; v < width; ++v) to[(row * width + v) * c + k] = from[k * x.strides[3] + v * x.strides[2]];
+  });
+}
+
+void run_chunk(const Plan& p, const Operands& o, const TensorView& x, int64_t first, int64_t count, int64_t p0, int64_t p1, std::byte* memory) {
   static const gemm::TileFn tile = gemm::tile_fn();
-  const TensorView& x = o.in(0);
   const int64_t taps = p.direct ? p.taps : 1, k = p.direct ? x.size(3) : p.k;
   auto** rows = reinterpret_cast<const float**>(memory);
   auto* data = reinterpret_cast<float*>(memory + static_cast<size_t>(taps * kChunk) * sizeof(float*));
@@ -131,8 +177,15 @@ void run_chunk(const Plan& p, const Operands& o, int64_t first, int64_t count, i
 Error run(const void* state, const Operands& o, const KernelContext& context) {
   const auto& p = *static_cast<const Plan*>(state);
   if (p.pixels == 0) return {};
+  TensorView x = o.in(0);
+  if (p.image_bytes > 0) {
+    auto* image = reinterpret_cast<float*>(context.scratch.data());
+    interleave(x, image, context.pool);
+    x.data = image;
+    x.set_contiguous();
+  }
   const int64_t panels = (p.channels + static_cast<int64_t>(kPanel) - 1) / static_cast<int64_t>(kPanel);
-  const int64_t threads = context.pool ? static_cast<int64_t>(std::min(context.pool->threads(), kMaxThreads)) : 1;
+  const int64_t threads = context.pool ? static_cast<int64_t>(context.pool->threads()) : 1;
   // Chunks of whole blocks, small enough that every thread has some; where there are few pixels the
   // panels are split as well.
   const int64_t blocks = (p.pixels + static_cast<int64_t>(kRows) - 1) / static_cast<int64_t>(kRows);
@@ -142,8 +195,8 @@ Error run(const void* state, const Operands& o, const KernelContext& context) {
   parallel(context.pool, static_cast<size_t>(chunks * groups), [&](size_t task, size_t worker) {
     const int64_t chunk = static_cast<int64_t>(task) / groups, group = static_cast<int64_t>(task) % groups;
     const int64_t first = chunk * chunk_blocks * static_cast<int64_t>(kRows);
-    run_chunk(p, o, first, std::min(p.pixels - first, chunk_blocks * static_cast<int64_t>(kRows)), panels * group / groups,
-              panels * (group + 1) / groups, context.scratch.data() + worker * p.thread_bytes);
+    run_chunk(p, o, x, first, std::min(p.pixels - first, chunk_blocks * static_cast<int64_t>(kRows)), panels * group / groups,
+              panels * (group + 1) / groups, context.scratch.data() + p.image_bytes + worker * p.thread_bytes);
   });
   return {};
 }

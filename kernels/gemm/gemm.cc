@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "kernels/thread_pool.h"
+
 namespace portfire::gemm {
 
 bool parse_activation(std::string_view name, Activation* out) {
@@ -42,7 +44,23 @@ void pack(const float* b, int64_t row_stride, int64_t column_stride, size_t k, s
   }
 }
 
+namespace {
+
+void run_row(const Gemm& g, size_t m, size_t p0, size_t p1) {
+  static const RowFn row = row_fn();
+  const size_t column = p0 * kPanel;
+  const int64_t c = static_cast<int64_t>(m) * g.ldc + static_cast<int64_t>(column);
+  Epilogue e = g.epilogue;
+  if (e.bias) e.bias += column;
+  if (e.residual) e.residual += c;
+  row({std::min(p1 * kPanel, g.n) - column, g.k, g.a + static_cast<int64_t>(m) * g.lda, g.packed + column * g.k, g.c + c, e});
+}
+
+}  // namespace
+
 void run(const Gemm& g, size_t m0, size_t m1, size_t p0, size_t p1) {
+  if (p0 >= p1) return;
+  if (m1 - m0 == 1) return run_row(g, m0, p0, p1);
   static const TileFn tile = tile_fn();
   const float* rows[kRows];
   // Panels outermost: a panel (k x 32) stays in L1 or L2 while all rows pass over it.
@@ -58,6 +76,30 @@ void run(const Gemm& g, size_t m0, size_t m1, size_t p0, size_t p1) {
       tile({count, std::min(kPanel, g.n - column), g.k, 1, rows, g.packed + column * g.k,
             g.c + static_cast<int64_t>(m) * g.ldc + static_cast<int64_t>(column), static_cast<size_t>(g.ldc), here});
     }
+  }
+}
+
+namespace {
+
+// Work below this many multiplications is not worth waking a thread.
+constexpr size_t kGrain = 1 << 18;
+
+}  // namespace
+
+void run_parallel(const Gemm& g, size_t m, ThreadPool* pool) {
+  const size_t panels = (g.n + kPanel - 1) / kPanel, blocks = (m + kRows - 1) / kRows;
+  const size_t threads = pool ? pool->threads() : 1, work = m * g.n * g.k;
+  if (threads == 1 || work < kGrain) return run(g, 0, m, 0, panels);
+  // Split the longer side; a few pieces for each thread even out what the others are doing.
+  const size_t pieces = std::min(threads * 4, work / kGrain + 1);
+  if (panels >= blocks) {
+    const size_t tasks = std::min(pieces, panels);
+    parallel(pool, tasks, [&](size_t t, size_t) { run(g, 0, m, panels * t / tasks, panels * (t + 1) / tasks); });
+  } else {
+    const size_t tasks = std::min(pieces, blocks);
+    parallel(pool, tasks, [&](size_t t, size_t) {
+      run(g, blocks * t / tasks * kRows, std::min(m, blocks * (t + 1) / tasks * kRows), 0, panels);
+    });
   }
 }
 

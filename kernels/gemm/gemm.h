@@ -13,6 +13,10 @@
 #include <cstdint>
 #include <string_view>
 
+namespace portfire {
+class ThreadPool;
+}
+
 namespace portfire::gemm {
 
 inline constexpr size_t kPanel = 32;
@@ -42,8 +46,19 @@ struct Tile {
   Epilogue epilogue;
 };
 using TileFn = void (*)(const Tile&);
+// One row of C, n columns of any number of panels: several panels at once, or the additions to one
+// panel's two vectors would wait for each other.
+struct Row {
+  size_t n, k;
+  const float* a;
+  const float* b;
+  float* c;
+  Epilogue epilogue;
+};
+using RowFn = void (*)(const Row&);
 // For this machine.
 TileFn tile_fn();
+RowFn row_fn();
 
 inline size_t packed_size(size_t k, size_t n) { return (n + kPanel - 1) / kPanel * kPanel * k; }
 // B with element (k, n) at b[k * row_stride + n * column_stride].
@@ -60,5 +75,7 @@ struct Gemm {
   Epilogue epilogue;
 };
 void run(const Gemm& g, size_t m0, size_t m1, size_t p0, size_t p1);
+// All of C, m rows, on the pool where it is worth it.
+void run_parallel(const Gemm& g, size_t m, ThreadPool* pool);
 
 }  // namespace portfire::gemm

@@ -6,6 +6,8 @@
 
 #include <gtest/gtest.h>
 
+#include "kernels/kernel_case.h"
+
 namespace portfire::gemm {
 namespace {
 
@@ -20,7 +22,7 @@ std::vector<float> random_floats(size_t n, uint32_t seed) {
 // Every row count up to two tiles, column counts around the panel and vector widths, short and long k.
 TEST(Gemm, MatchesTheSumOfProducts) {
   for (size_t m = 1; m <= 25; ++m)
-    for (size_t n : {1u, 7u, 15u, 16u, 17u, 31u, 32u, 33u, 48u, 65u})
+    for (size_t n : {1u, 7u, 15u, 16u, 17u, 31u, 32u, 33u, 48u, 65u, 100u, 128u, 200u, 259u})
       for (size_t k : {1u, 3u, 40u}) {
         const auto a = random_floats(m * k, 1), b = random_floats(n * k, 2), bias = random_floats(n, 3), residual = random_floats(m * n, 4);
         std::vector<float> packed(packed_size(k, n)), c(m * n + 1, 77.0f);
@@ -49,6 +51,28 @@ TEST(Gemm, PacksEitherOrder) {
   pack(b.data(), static_cast<int64_t>(n), 1, k, n, x.data());
   pack(transposed.data(), 1, static_cast<int64_t>(k), k, n, y.data());
   EXPECT_EQ(x, y);
+}
+
+TEST(Gemm, LinearWithEveryActivation) {
+  for (const char* activation : {"", "relu", "gelu", "gelu_tanh", "silu", "sigmoid", "tanh"})
+    for (const int64_t rows : {1, 5, 30})
+      for (const int64_t n : {1, 31, 100}) {
+        KernelCase k("portfire::packed_linear");
+        k.tensor({rows, 17}).tensor({(n + 31) / 32, 17, 32}).tensor({n}).tensor({rows, n});
+        k.number(n).text(activation).expect_kernel_matches();
+      }
+}
+
+TEST(Gemm, ProductsOfRunTimeWeights) {
+  for (const int64_t m : {1, 13})
+    for (const int64_t n : {1, 33}) {
+      KernelCase("aten::mm").tensor({m, 9}).tensor({9, n}, {1, 9}).expect_kernel_matches();
+      KernelCase("aten::bmm").tensor({2, m, 9}).tensor({2, 9, n}).expect_kernel_matches();
+      KernelCase("aten::linear").tensor({2, m, 9}).tensor({n, 9}).tensor({n}).expect_kernel_matches();
+      KernelCase("aten::addmm").tensor({n}).tensor({m, 9}).tensor({9, n}).real(0.5).real(2).expect_kernel_matches();
+      KernelCase("aten::addmm").tensor({m, n}).tensor({m, 9}).tensor({9, n}).number(1).number(1).expect_kernel_matches();
+    }
+  KernelCase("aten::mm").tensor({40, 9}, {1, 40}).tensor({9, 33}).expect_kernel_matches();
 }
 
 }  // namespace

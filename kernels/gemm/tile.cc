@@ -1,6 +1,8 @@
 // The micro-kernel, for every ISA.
 #include "kernels/gemm/gemm.h"
 
+#include <limits>
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/gemm/tile.cc"
 #include <hwy/foreach_target.h>
@@ -15,6 +17,7 @@ using gemm::Activation;
 using gemm::Epilogue;
 using gemm::kPanel;
 using gemm::kRows;
+using gemm::Row;
 using gemm::Tile;
 using TileTag = hn::CappedTag<float, 16>;
 using TileVec = hn::Vec<TileTag>;
@@ -37,21 +40,28 @@ HWY_INLINE void for_each_vector(const Tile& t, F f) {
   }
 }
 
-// Residual and activation on the finished tile, which is still in L1. Apart from the accumulation: inside
-// it they would be compiled once for each accumulator.
+// What the stores of a tile do by themselves: the bounds that relu and clamp set. Max and Min give back
+// a NaN on their right on every ISA.
+struct Bounds {
+  float low = -std::numeric_limits<float>::infinity(), high = std::numeric_limits<float>::infinity();
+  explicit Bounds(const Epilogue& e) {
+    if (e.activation == Activation::relu) low = 0;
+    if (e.activation != Activation::clamp) return;
+    low = e.low;
+    high = e.high;
+  }
+};
+
+// Other activations, on the finished tile, which is still in L1. Apart from the accumulation: inside it
+// they would be compiled once for each accumulator.
 HWY_NOINLINE void finish(const Tile& t) {
   const Epilogue& e = t.epilogue;
-  if (e.residual)
-    for (size_t i = 0; i < t.m; ++i)
-      for (size_t j = 0; j < t.n; ++j) t.c[i * t.ldc + j] += e.residual[i * t.ldc + j];
   using D = TileTag;
   using V = TileVec;
-  // With a NaN on the right, Max and Min give it back on every ISA.
   switch (e.activation) {
-    case Activation::none: return;
-    case Activation::relu: return for_each_vector(t, [](D d, V x) HWY_ATTR { return hn::Max(hn::Zero(d), x); });
-    case Activation::clamp:
-      return for_each_vector(t, [&](D d, V x) HWY_ATTR { return hn::Min(hn::Set(d, e.high), hn::Max(hn::Set(d, e.low), x)); });
+    case Activation::none:
+    case Activation::relu:
+    case Activation::clamp: return;
     case Activation::gelu:
       return for_each_vector(t, [](D d, V x) HWY_ATTR {
         const V half = hn::Mul(x, hn::Set(d, 0.5f));
@@ -69,8 +79,41 @@ HWY_NOINLINE void finish(const Tile& t) {
   }
 }
 
-// Columns [column, column + 2 lanes) of the tile.
-template <size_t kM>
+// One vector of sums, all of it or its first `count`, to column `column` of a row: bias and residual, bounds,
+// store. `place`: of the row in C, for the residual.
+HWY_INLINE void store_sums(TileVec sums, const Epilogue& e, const Bounds& bounds, size_t place, size_t column, size_t count, float* row) {
+  const TileTag d;
+  const TileVec low = hn::Set(d, bounds.low), high = hn::Set(d, bounds.high);
+  if (count >= hn::Lanes(d)) {
+    if (e.bias) sums = hn::Add(sums, hn::LoadU(d, e.bias + column));
+    if (e.residual) sums = hn::Add(sums, hn::LoadU(d, e.residual + place + column));
+    return hn::StoreU(hn::Min(high, hn::Max(low, sums)), d, row + column);
+  }
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2  // better targets have lower numbers
+  const auto some = hn::FirstN(d, count);
+  if (e.bias) sums = hn::Add(sums, hn::MaskedLoad(some, d, e.bias + column));
+  if (e.residual) sums = hn::Add(sums, hn::MaskedLoad(some, d, e.residual + place + column));
+  hn::BlendedStore(hn::Min(high, hn::Max(low, sums)), some, d, row + column);
+#else  // masked accesses touch whole, aligned vectors here
+  HWY_ALIGN float bias[16] = {}, residual[16] = {}, out[16];
+  for (size_t j = 0; j < count; ++j) {
+    if (e.bias) bias[j] = e.bias[column + j];
+    if (e.residual) residual[j] = e.residual[place + column + j];
+  }
+  sums = hn::Add(sums, hn::Add(hn::Load(d, bias), hn::Load(d, residual)));
+  hn::Store(hn::Min(high, hn::Max(low, sums)), d, out);
+  for (size_t j = 0; j < count; ++j) row[column + j] = out[j];
+#endif
+}
+
+// relu, clamp and residuals are in the stores.
+bool needs_finish(const Epilogue& e) {
+  return e.activation != Activation::none && e.activation != Activation::relu && e.activation != Activation::clamp;
+}
+
+// Columns [column, column + kVectors lanes) of the tile, kVectors 1 or 2; those past the tile's last are
+// computed but not stored.
+template <size_t kM, size_t kVectors>
 HWY_NOINLINE void tile_columns(const Tile& t, size_t column) {
   const TileTag d;
   const size_t lanes = hn::Lanes(d);
@@ -84,48 +127,36 @@ HWY_NOINLINE void tile_columns(const Tile& t, size_t column) {
     PF_TILE_ROWS(PF_ROW)
 #undef PF_ROW
     for (size_t k = 0; k < t.k; ++k, b += kPanel) {
-      const TileVec b0 = hn::LoadU(d, b), b1 = hn::LoadU(d, b + lanes);
-#define PF_STEP(i)                        \
-  if constexpr (kM > i) {                 \
-    const TileVec a = hn::Set(d, a##i[k]); \
-    c##i##0 = hn::MulAdd(a, b0, c##i##0); \
-    c##i##1 = hn::MulAdd(a, b1, c##i##1); \
+      const TileVec b0 = hn::LoadU(d, b);
+      [[maybe_unused]] const TileVec b1 = kVectors > 1 ? hn::LoadU(d, b + lanes) : b0;
+#define PF_STEP(i)                                                    \
+  if constexpr (kM > i) {                                             \
+    const TileVec a = hn::Set(d, a##i[k]);                             \
+    c##i##0 = hn::MulAdd(a, b0, c##i##0);                              \
+    if constexpr (kVectors > 1) c##i##1 = hn::MulAdd(a, b1, c##i##1);  \
   }
       PF_TILE_ROWS(PF_STEP)
 #undef PF_STEP
     }
   }
   const Epilogue& e = t.epilogue;
-  if (column + 2 * lanes <= t.n) {
-    const TileVec bias0 = e.bias ? hn::LoadU(d, e.bias + column) : hn::Zero(d), bias1 = e.bias ? hn::LoadU(d, e.bias + column + lanes) : hn::Zero(d);
-#define PF_STORE(i)                                             \
-  if constexpr (kM > i) {                                       \
-    float* to = t.c + i * t.ldc + column;                       \
-    hn::StoreU(hn::Add(c##i##0, bias0), d, to);                 \
-    hn::StoreU(hn::Add(c##i##1, bias1), d, to + lanes);         \
+  const Bounds bounds(e);
+  const size_t left = t.n - column;
+#define PF_STORE(i)                                                                                          \
+  if constexpr (kM > i) {                                                                                    \
+    store_sums(c##i##0, e, bounds, i * t.ldc, column, left, t.c + i * t.ldc);                                 \
+    if constexpr (kVectors > 1) store_sums(c##i##1, e, bounds, i * t.ldc, column + lanes, left - lanes, t.c + i * t.ldc); \
   }
-    PF_TILE_ROWS(PF_STORE)
+  PF_TILE_ROWS(PF_STORE)
 #undef PF_STORE
-    return;
-  }
-  // The last columns of a matrix whose width is no multiple of the tile's.
-  HWY_ALIGN float edge[kRows][kPanel] = {};
-#define PF_EDGE(i)                          \
-  if constexpr (kM > i) {                   \
-    hn::StoreU(c##i##0, d, edge[i]);         \
-    hn::StoreU(c##i##1, d, edge[i] + lanes); \
-  }
-  PF_TILE_ROWS(PF_EDGE)
-#undef PF_EDGE
-  for (size_t i = 0; i < kM; ++i)
-    for (size_t j = column; j < t.n; ++j) t.c[i * t.ldc + j] = edge[i][j - column] + (e.bias ? e.bias[j] : 0);
 }
 
 template <size_t kM>
 void tile_rows(const Tile& t) {
-  const size_t step = 2 * hn::Lanes(TileTag());
-  for (size_t column = 0; column < t.n; column += step) tile_columns<kM>(t, column);
-  if (t.epilogue.residual || t.epilogue.activation != Activation::none) finish(t);
+  const size_t lanes = hn::Lanes(TileTag());
+  for (size_t column = 0; column < t.n; column += 2 * lanes)
+    t.n - column > lanes ? tile_columns<kM, 2>(t, column) : tile_columns<kM, 1>(t, column);
+  if (needs_finish(t.epilogue)) finish(t);
 }
 
 // How many rows of 2 vectors fit into the registers.
@@ -168,7 +199,56 @@ void run_rows(const Tile& t) {
   }
 }
 
+#define PF_ROW_VECTORS(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7)
+
+// kVectors vectors of one row, of as many panels as they take.
+template <size_t kVectors>
+HWY_NOINLINE void row_vectors(const Row& r) {
+  const TileTag d;
+  const size_t lanes = hn::Lanes(d);
+#define PF_DECLARE(i)                             \
+  [[maybe_unused]] TileVec c##i = hn::Zero(d);     \
+  [[maybe_unused]] const float* HWY_RESTRICT b##i = r.b + i * lanes / kPanel * kPanel * r.k + i * lanes % kPanel;
+  PF_ROW_VECTORS(PF_DECLARE)
+#undef PF_DECLARE
+  for (size_t k = 0; k < r.k; ++k) {
+    const TileVec a = hn::Set(d, r.a[k]);
+#define PF_STEP(i) \
+  if constexpr (kVectors > i) c##i = hn::MulAdd(a, hn::LoadU(d, b##i + k * kPanel), c##i);
+    PF_ROW_VECTORS(PF_STEP)
+#undef PF_STEP
+  }
+  const Bounds bounds(r.epilogue);
+#define PF_STORE(i) \
+  if constexpr (kVectors > i) if (i * lanes < r.n) store_sums(c##i, r.epilogue, bounds, 0, i * lanes, r.n - i * lanes, r.c);
+  PF_ROW_VECTORS(PF_STORE)
+#undef PF_STORE
+}
+
+void run_row(const Row& row) {
+  const size_t lanes = hn::Lanes(TileTag());
+  for (size_t column = 0; column < row.n;) {
+    // Whole panels, up to 8 vectors.
+    const size_t panels = (row.n - column + kPanel - 1) / kPanel, of_panel = kPanel / lanes;
+    const size_t take = HWY_MAX(HWY_MIN(panels, 8 / of_panel), 1);
+    const size_t columns = HWY_MIN(take * kPanel, row.n - column);
+    Row part{columns, row.k, row.a, row.b + column * row.k, row.c + column, row.epilogue};
+    if (part.epilogue.bias) part.epilogue.bias += column;
+    if (part.epilogue.residual) part.epilogue.residual += column;
+    switch (take * of_panel) {
+      case 2: row_vectors<2>(part); break;
+      case 4: row_vectors<4>(part); break;
+      case 6: row_vectors<6>(part); break;
+      default: row_vectors<8>(part); break;
+    }
+    column += columns;
+  }
+  if (needs_finish(row.epilogue))
+    finish({1, row.n, row.k, 1, nullptr, nullptr, row.c, row.n, row.epilogue});
+}
+
 gemm::TileFn get_tile() { return &run_tile; }
+gemm::RowFn get_row() { return &run_row; }
 
 }  // namespace portfire::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -176,8 +256,10 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace portfire {
 HWY_EXPORT(get_tile);
+HWY_EXPORT(get_row);
 namespace gemm {
 TileFn tile_fn() { return HWY_DYNAMIC_DISPATCH(get_tile)(); }
+RowFn row_fn() { return HWY_DYNAMIC_DISPATCH(get_row)(); }
 }  // namespace gemm
 }  // namespace portfire
 #endif

@@ -121,7 +121,6 @@ bool assign_slots(Plan* p) {
   return true;
 }
 
-constexpr size_t kMaxThreads = 64;
 
 bool prepare(const Operands& o, void* state, size_t* scratch) {
   Plan& p = *new (state) Plan;
@@ -143,7 +142,7 @@ bool prepare(const Operands& o, void* state, size_t* scratch) {
   }
   collapse(o, &p);
   if (!assign_slots(&p)) return false;
-  *scratch = static_cast<size_t>(p.slots) * kSlotBytes * kMaxThreads;
+  *scratch = static_cast<size_t>(p.slots) * kSlotBytes * ThreadPool::kMaxThreads;
   return true;
 }
 
@@ -191,7 +190,7 @@ Error run(const void* state, const Operands& o, const KernelContext& context) {
   const int64_t strips = p.rows * p.strips_per_row, inner_size = p.sizes[p.rank - 1];
   if (strips == 0) return {};
   const int64_t elements = p.rows * inner_size;
-  const size_t threads = context.pool ? std::min(context.pool->threads(), kMaxThreads) : 1;
+  const size_t threads = context.pool ? context.pool->threads() : 1;
   const auto tasks = static_cast<int64_t>(std::clamp<int64_t>(elements / kGrain, 1, static_cast<int64_t>(threads)));
   parallel(context.pool, static_cast<size_t>(tasks), [&](size_t task, size_t) {
     std::byte* slots = context.scratch.data() + task * static_cast<size_t>(p.slots) * kSlotBytes;

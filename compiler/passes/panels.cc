@@ -1,0 +1,51 @@
+#include "compiler/passes/panels.h"
+
+#include "ops/packed_linear.h"
+
+namespace portfire::passes {
+
+using ir::Tensor;
+using ir::Type;
+using ir::ValueId;
+using ops::packed_linear::kPanel;
+
+bool find_weights(const ir::Graph& g, const Uses& uses, ValueId v, bool n_first, Weights* out) {
+  const ir::Node* view = uses.producer(v);
+  bool transposed = false;
+  if (view && view->op->name == "aten::permute" && g.type(v).rank() == 2) {
+    transposed = *(*view->args[1].list())[0].integer() == 1;
+    v = view->args[0].ref()->id;
+  }
+  const ir::Constant* c = constant_of(g, v);
+  const Type& t = g.type(v);
+  if (!c || t.dtype != DType::f32 || t.rank() != 2 || !t.is_static()) return false;
+  const int64_t rows = t.sizes[0].at[0], columns = t.sizes[1].at[0];
+  const bool n_is_rows = n_first != transposed;
+  *out = {static_cast<const float*>(c->data), n_is_rows ? rows : columns, n_is_rows ? columns : rows, n_is_rows ? columns : 1, n_is_rows ? 1 : columns};
+  return out->n > 0 && out->k > 0;
+}
+
+Tensor pack_panels(ir::Builder& b, const Weights& w) {
+  const int64_t panels = (w.n + kPanel - 1) / kPanel;
+  const Type type = Type::tensor(DType::f32, {panels, w.k, kPanel});
+  auto bytes = std::make_shared<std::vector<float>>(static_cast<size_t>(panels * w.k * kPanel));
+  for (int64_t p = 0; p < panels; ++p) {
+    float* panel = bytes->data() + p * w.k * kPanel;
+    const int64_t width = std::min(kPanel, w.n - p * kPanel);
+    constexpr int64_t kBlock = 16;  // lines of both sides stay in L1 while transposing
+    for (int64_t i0 = 0; i0 < w.k; i0 += kBlock)
+      for (int64_t j = 0; j < width; ++j) {
+        const float* from = w.data + (p * kPanel + j) * w.row;
+        for (int64_t i = i0; i < std::min(w.k, i0 + kBlock); ++i) panel[i * kPanel + j] = from[i * w.column];
+      }
+  }
+  auto c = std::make_shared<ir::Constant>();
+  c->data = bytes->data();
+  c->bytes = bytes->size() * sizeof(float);
+  c->owner = bytes;
+  const ValueId id = b.graph().add_value(type, "packed");
+  b.graph().values[id].constant = std::move(c);
+  return {&b, id};
+}
+
+}  // namespace portfire::passes

@@ -1,0 +1,80 @@
+// Module: a compiled program, loaded and ready to run.
+//
+//   auto model = portfire::Module::open("minilm.pte");
+//   if (!model.ok()) return puts(model.error().text());
+//   auto out = model->forward({ids, mask});
+//   if (!out.ok()) return puts(out.error().text());
+//   const float* embedding = (*out)[0].as<float>();
+#pragma once
+
+#include <initializer_list>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "portfire/error.h"
+#include "portfire/tensor.h"
+
+namespace portfire {
+
+// An input or output as the program declares it.
+struct TensorInfo {
+  std::string_view name;   // its path in the exported module's arguments, "batch['ids']"; may be empty
+  DType dtype;
+  Shape shape;             // upper bounds where `dynamic`
+  bool dynamic = false;    // whether sizes may differ from call to call
+};
+
+// Not thread-safe: one call at a time. Several modules of one file, one for each thread, share its
+// pages of memory. A moved-from module may only be destroyed or assigned to.
+class Module {
+ public:
+  struct Options {
+    // How many threads a call may use: 1 only the caller's own; 0 one for each core, from a pool that
+    // all modules of the process share (so only one of them should be called at a time).
+    int threads = 0;
+  };
+
+  // Maps and verifies the file, loads its method "forward" if it has one. The file must not change
+  // while the module lives.
+  // Errors: Code::io (cannot be read), bad_file (damaged), unsupported (an operator that this build has
+  // not), out_of_memory.
+  static Result<Module> open(const char* path, const Options& options);
+  static Result<Module> open(const char* path) { return open(path, Options()); }
+  // The same from bytes that outlive the module.
+  static Result<Module> from_bytes(std::span<const std::byte> bytes, const Options& options);
+
+  Module(Module&&) noexcept;
+  Module& operator=(Module&&) noexcept;
+  ~Module();
+
+  // Runs method "forward". Inputs stand in the order of the exported module's arguments, flattened;
+  // dtype, rank and sizes must be those declared, strides row-major. Outputs are flattened likewise,
+  // numbers as tensors of rank 0; they belong to the module and stay until its next call.
+  // Errors: Code::bad_argument (an input is wrong; the text says which, what was expected, what came),
+  // failed (an assertion of the exported model did not hold), out_of_memory.
+  // No memory is taken from the heap, except by results whose size has no bound.
+  Result<std::span<const TensorView>> forward(std::span<const TensorView> inputs) { return call("forward", inputs); }
+  Result<std::span<const TensorView>> forward(std::initializer_list<TensorView> inputs) {
+    return forward(std::span<const TensorView>(inputs.begin(), inputs.size()));
+  }
+  // Runs any method. Its first call loads it.
+  Result<std::span<const TensorView>> call(std::string_view method, std::span<const TensorView> inputs);
+
+  // Names of the methods.
+  size_t method_count() const;
+  std::string_view method_name(size_t i) const;
+  // What a method takes. Loads it.
+  Result<std::span<const TensorInfo>> inputs(std::string_view method = "forward");
+  // Puts the state (buffers that calls change) of all methods back to what the file says.
+  Error reset();
+  // Bytes of tensor memory that the loaded methods hold, weights not counted: those stay in the file.
+  size_t arena_bytes() const;
+
+ private:
+  struct Impl;
+  explicit Module(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace portfire

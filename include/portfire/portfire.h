@@ -1,0 +1,4 @@
+// All of the public API.
+#pragma once
+
+#include "portfire/module.h"
