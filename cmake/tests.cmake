@@ -27,7 +27,7 @@ endif()
 foreach(script ${cli_tests})
   get_filename_component(name ${script} NAME_WE)
   add_test(NAME cli_${name} COMMAND Python3::Interpreter ${script})
-  set_tests_properties(cli_${name} PROPERTIES ENVIRONMENT "PORTFIRE_BINARY=$<TARGET_FILE:portfire>;PORTFIRE_PEAK=$<TARGET_FILE:portfire_peak>;PYTHONDONTWRITEBYTECODE=1")
+  set_tests_properties(cli_${name} PROPERTIES ENVIRONMENT "PORTFIRE_BINARY=$<TARGET_FILE:portfire>;PORTFIRE_PEAK=$<TARGET_FILE:portfire_peak>;PYTHONDONTWRITEBYTECODE=1;PORTFIRE_SANITIZED=$<BOOL:${PORTFIRE_SANITIZE}>")
 endforeach()
 
 add_executable(portfire_peak tests/cli/peak.cc)

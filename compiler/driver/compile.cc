@@ -76,7 +76,8 @@ Result<ir::Dump> read_graph(const std::string& path) {
 
 Error compile(const CompileOptions& options) {
   std::vector<emit::EmitMethod> methods;
-  for (const auto& [name, path] : options.methods) {
+  for (const auto& entry : options.methods) {
+    const std::string &name = entry.first, &path = entry.second;
     PF_ASSIGN(ir::Dump input, read_graph(path));
     if (!name.empty()) input.graph.name = name;
     passes::PipelineOptions passes = options.passes;
