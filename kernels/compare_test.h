@@ -8,6 +8,7 @@
 #include <cstring>
 #include <deque>
 #include <random>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -165,17 +166,18 @@ class Call {
       for (size_t i = 0; i < kGuard; ++i) ASSERT_EQ(guard[i], std::byte{0x5a}) << describe() << ": wrote past the end";
   }
   std::string describe() const {
-    std::string s = std::string(op_->name());
+    std::ostringstream s;
+    s << op_->name();
     for (const Value& v : values_) {
-      if (v.kind == Value::Kind::tensor) s += std::string(" ") + TypeText(*v.tensor).c_str();
-      if (v.kind == Value::Kind::string) s += " \"" + std::string(v.string) + "\"";
-      if (v.kind == Value::Kind::integer) s += " " + std::to_string(v.integer);
+      if (v.kind == Value::Kind::tensor) s << ' ' << TypeText(*v.tensor).c_str();
+      if (v.kind == Value::Kind::string) s << " \"" << v.string << '"';
+      if (v.kind == Value::Kind::integer) s << ' ' << v.integer;
       if (v.kind == Value::Kind::int_list)
-        for (uint32_t i = 0; i < v.ints.count; ++i) s += (i ? "," : " ") + std::to_string(v.ints.data[i]);
+        for (uint32_t i = 0; i < v.ints.count; ++i) s << (i ? ',' : ' ') << v.ints.data[i];
       if (v.kind == Value::Kind::tensor_list)
-        for (const TensorView* t : v.tensors) s += std::string(" ") + (t ? TypeText(*t).c_str() : "-");
+        for (const TensorView* t : v.tensors) s << ' ' << (t ? TypeText(*t).c_str() : "-");
     }
-    return s;
+    return s.str();
   }
 
   static constexpr size_t kGuard = 64;

@@ -6,6 +6,25 @@ namespace portfire {
 // X(namespace, constant), the preferred one for an operator first
 #define PF_KERNELS(X)      \
   X(pointwise, kPointwise) \
+  X(copy, kClone) \
+  X(copy, kToCopy) \
+  X(copy, kFlip) \
+  X(copy, kExpandCopy) \
+  X(copy, kPermuteCopy) \
+  X(copy, kTransposeCopy) \
+  X(copy, kTCopy) \
+  X(copy, kSliceCopy) \
+  X(copy, kSelectCopy) \
+  X(copy, kUnfoldCopy) \
+  X(copy, kViewCopy) \
+  X(copy, kRepeat) \
+  X(copy, kRoll) \
+  X(copy, kCat) \
+  X(copy, kStack) \
+  X(copy, kWrite) \
+  X(copy, kSelectScatter) \
+  X(copy, kSliceScatter) \
+  X(copy, kConstantPad) \
   X(gemm, kPackedLinear)   \
   X(gemm, kMm)             \
   X(gemm, kBmm)             \
