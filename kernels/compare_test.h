@@ -26,6 +26,7 @@ enum class Layout { contiguous, transposed, gaps, expanded };
 class Call {
  public:
   explicit Call(std::string_view op, uint32_t seed = 1) : op_(find_op(op)), random_(seed) { EXPECT_TRUE(op_) << op; }
+  Call(const Call&) = delete;  // its values point into itself
 
   // Random numbers of (-4, 4), integers of (-100, 100) as far as the dtype has them.
   Call& tensor(DType t, std::vector<int64_t> sizes, Layout layout = Layout::contiguous) {
@@ -80,7 +81,8 @@ class Call {
     for (const Value& v : values_) args.push_back(&v);
     TensorSpec specs[8];
     const std::span<TensorSpec> outs(specs, op_->outs);
-    ASSERT_FALSE(static_cast<bool>(op_->infer(Args(args), outs)));
+    const Error refused = op_->infer(Args(args), outs);
+    ASSERT_FALSE(static_cast<bool>(refused)) << describe() << ": " << refused.text();
     std::vector<TensorView> expected, got;
     std::vector<TensorView*> targets;
     for (const TensorSpec& s : outs) {
@@ -160,10 +162,11 @@ class Call {
     for (ops::Index at(got.shape); at.valid(); at.next()) {
       const double g = ops::load_real(got, at.offset(got)), e = ops::load_real(expected, at.offset(expected));
       const bool same = g == e || (std::isnan(g) && std::isnan(e)) || std::fabs(g - e) <= tolerance * most;
-      ASSERT_TRUE(same) << describe() << ": " << g << ", expected " << e;
+      if (!same) FAIL() << describe() << ": " << g << ", expected " << e;
     }
     for (const std::byte* guard : guards_)
-      for (size_t i = 0; i < kGuard; ++i) ASSERT_EQ(guard[i], std::byte{0x5a}) << describe() << ": wrote past the end";
+      for (size_t i = 0; i < kGuard; ++i)
+        if (guard[i] != std::byte{0x5a}) FAIL() << describe() << ": wrote past the end";
   }
   std::string describe() const {
     std::ostringstream s;

@@ -25,6 +25,15 @@ namespace portfire {
   X(copy, kSelectScatter) \
   X(copy, kSliceScatter) \
   X(copy, kConstantPad) \
+  X(reduce, kSum) \
+  X(reduce, kMean) \
+  X(reduce, kProd) \
+  X(reduce, kProdDim) \
+  X(reduce, kAmax) \
+  X(reduce, kAmin) \
+  X(reduce, kAny) \
+  X(reduce, kAll) \
+  X(reduce, kVar) \
   X(gemm, kPackedLinear)   \
   X(gemm, kMm)             \
   X(gemm, kBmm)             \
