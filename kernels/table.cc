@@ -41,7 +41,9 @@ namespace portfire {
   X(conv, kDepthwiseConv2d) \
   X(conv, kMaxPool2d)      \
   X(attention, kAttention) \
-  X(rows, kSoftmax)        \
+  X(rows, kSoftmax) \
+  X(rows, kLogSoftmax) \
+  X(rows, kGroupNorm) \
   X(rows, kLayerNorm)      \
   X(rows, kRmsNorm)         \
   X(recurrent, kLstm)       \
