@@ -34,6 +34,12 @@ namespace portfire {
   X(reduce, kAny) \
   X(reduce, kAll) \
   X(reduce, kVar) \
+  X(index, kGather) \
+  X(index, kIndexSelect) \
+  X(index, kEmbedding) \
+  X(index, kScatter) \
+  X(index, kScatterValue) \
+  X(index, kScatterAdd) \
   X(gemm, kPackedLinear)   \
   X(gemm, kMm)             \
   X(gemm, kBmm)             \
