@@ -5,12 +5,32 @@
 #include <string>
 #include <vector>
 
+#include "cli/switches.h"
 #include "compiler/driver/compile.h"
 
 namespace portfire::cli {
 
 // Prints "portfire: TEXT" to stderr; the exit code for it.
 int report(const Error& e);
+
+struct CompileCommand {
+  std::string input, output, precision = "f32", target = "native", dump;
+  std::vector<std::string> methods;  // "NAME=IN.pt2"
+};
+int compile(const CompileCommand& command, const Switches& switches);
+
+// Runs one pass on a dump (or on what the importer makes of a `.pt2`).
+struct PassCommand {
+  std::string pass, input;
+  std::string output;  // empty: to stdout, without the bytes of larger constants
+};
+int pass(const PassCommand& command);
+
+// Says what a `.pt2` or a `.pte` holds.
+int inspect(const std::string& path);
+
+// Prints docs/operators.md; `core_file` names ATen's core operators, one a line.
+int operators(const std::string& core_file);
 
 struct RunOptions {
   std::string model, method = "forward";
@@ -19,7 +39,7 @@ struct RunOptions {
   double tolerance = 1e-4;
   int threads = 0;
 };
-int run(const RunOptions& options);
+int run(const RunOptions& options, const Switches& switches);
 
 struct BenchOptions {
   std::string model, method = "forward";

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include "cli/commands.h"
+#include "cli/switches.h"
+#include "kernels/isa.h"
 
 namespace portfire::cli {
 
@@ -21,52 +23,39 @@ int report(const Error& e) {
   return 1;
 }
 
-namespace {
-
-int compile_command(const std::string& input, const std::string& output, const std::string& method,
-                    const std::vector<std::string>& more, const std::string& precision, const std::string& target,
-                    const std::string& dump) {
-  CompileOptions o;
-  o.output = output;
-  o.passes.dump_dir = dump;
-  if (const char* times = std::getenv("PORTFIRE_DEBUG")) o.passes.report_times = *times >= '1';
-  if (const char* disabled = std::getenv("PORTFIRE_DISABLE"))
-    for (std::string_view rest = disabled; !rest.empty();) {
-      const size_t comma = std::min(rest.find(','), rest.size());
-      o.passes.disabled.emplace_back(rest.substr(0, comma));
-      rest.remove_prefix(std::min(comma + 1, rest.size()));
-    }
-  o.methods.emplace_back(method, input);
-  for (const std::string& m : more) {
-    const size_t eq = m.find('=');
-    if (eq == m.npos || eq == 0) {
-      fmt::print(stderr, "portfire: compile: --method {} (expected NAME=IN.pt2)\n", m);
-      return 2;
-    }
-    o.methods.emplace_back(m.substr(0, eq), m.substr(eq + 1));
-  }
-  if (precision != "f32") return report(Error::make(Code::unsupported, "compile: --precision %s (expected f32)", precision.c_str()));
-  if (target != "native") return report(Error::make(Code::unsupported, "compile: --target %s (expected native)", target.c_str()));
-  return report(compile(o));
-}
-
-}  // namespace
 }  // namespace portfire::cli
 
 int main(int argc, char** argv) {
   using namespace portfire::cli;
+  const portfire::Result<Switches> environment = switches();
+  if (!environment.ok()) return report(environment.error());
+  if (const std::string& isa = environment->isa; !isa.empty())
+    if (const portfire::Error e = portfire::limit_isa(isa)) return report(e.at("PORTFIRE_ISA"));
   CLI::App app("portfire: compiles torch.export archives and runs them");
   app.require_subcommand(1);
 
-  std::string input, output, precision = "f32", target = "native", dump;
-  std::vector<std::string> methods;
+  CompileCommand cc;
   CLI::App* c = app.add_subcommand("compile", "compile IN.pt2 to OUT.pte");
-  c->add_option("input", input, "IN.pt2")->required();
-  c->add_option("-o,--output", output, "OUT.pte")->required();
-  c->add_option("--method", methods, "NAME=IN.pt2: another method of the same program");
-  c->add_option("--precision", precision, "f32 or bf16");
-  c->add_option("--target", target, "native or executorch");
-  c->add_option("--dump", dump, "write the graph after each pass into DIR");
+  c->add_option("input", cc.input, "IN.pt2, or a dump to go on from")->required();
+  c->add_option("-o,--output", cc.output, "OUT.pte")->required();
+  c->add_option("--method", cc.methods, "NAME=IN.pt2: another method of the same program");
+  c->add_option("--precision", cc.precision, "f32 or bf16");
+  c->add_option("--target", cc.target, "native or executorch");
+  c->add_option("--dump", cc.dump, "write the graph after each pass into DIR");
+
+  PassCommand pc;
+  CLI::App* p = app.add_subcommand("pass", "run one pass of the compiler on a dump");
+  p->add_option("pass", pc.pass, "its name")->required();
+  p->add_option("input", pc.input, "the dump, or IN.pt2")->required();
+  p->add_option("-o,--output", pc.output, "OUT.txt; without it the graph is printed");
+
+  std::string inspected;
+  CLI::App* i = app.add_subcommand("inspect", "say what FILE.pt2 or FILE.pte holds");
+  i->add_option("file", inspected, "the file")->required();
+
+  std::string core_file;
+  CLI::App* ops = app.add_subcommand("operators", "print docs/operators.md")->group("");
+  ops->add_option("core", core_file, "the names of ATen's core operators")->required();
 
   RunOptions ro;
   CLI::App* r = app.add_subcommand("run", "run MODEL.pte on .npy inputs");
@@ -93,7 +82,10 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? 0 : 2;
   }
-  if (*c) return compile_command(input, output, "forward", methods, precision, target, dump);
-  if (*r) return run(ro);
+  if (*c) return compile(cc, *environment);
+  if (*p) return pass(pc);
+  if (*i) return inspect(inspected);
+  if (*ops) return operators(core_file);
+  if (*r) return run(ro, *environment);
   return bench(bo);
 }

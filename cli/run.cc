@@ -99,11 +99,11 @@ int run_call(Method& m, const Call& call, double tolerance) {
 
 }  // namespace
 
-int run(const RunOptions& o) {
+int run(const RunOptions& o, const Switches& environment) {
   Result<std::shared_ptr<const Program>> program = Program::open(o.model.c_str());
   if (!program.ok()) return report(program.error());
   ThreadPool pool(static_cast<size_t>(o.threads));
-  Result<std::unique_ptr<Method>> method = Method::load(*program, o.method, {&pool});
+  Result<std::unique_ptr<Method>> method = Method::load(*program, o.method, {&pool, environment.check_reference});
   if (!method.ok()) return report(method.error().at(o.model.c_str()));
   std::vector<Call> calls;
   for (const std::string& text : o.calls) {

@@ -90,6 +90,14 @@ const pte::ExecutionPlan* ProgramView::plan(std::string_view name) const {
   return nullptr;
 }
 
+const pte::MethodInterface* ProgramView::interface_of(const pte::ExecutionPlan& plan) const {
+  for (size_t i = 0; interface_ && i < count(interface_->methods()); ++i) {
+    const pte::MethodInterface* m = interface_->methods()->Get(static_cast<uint32_t>(i));
+    if (m->name()->string_view() == plan.name()->string_view()) return m;
+  }
+  return nullptr;
+}
+
 Error ProgramView::verify() {
   if (root_->version() != 0) return bad("program version %u (expected 0)", root_->version());
   for (size_t i = 0; i < count(root_->segments()); ++i) {
@@ -105,6 +113,44 @@ Error ProgramView::verify() {
   for (const pte::ExecutionPlan* plan : *root_->execution_plan()) {
     if (!plan->name()) return bad("a method without a name");
     if (Error e = verify_plan(*plan)) return e.at(plan->name()->c_str());
+  }
+  for (size_t i = 0; i < count(root_->named_data()); ++i) {
+    const pte::NamedData* n = root_->named_data()->Get(static_cast<uint32_t>(i));
+    if (n->key()->string_view() == kInterfaceKey) PF_TRY(verify_interface(n->segment_index()));
+  }
+  return {};
+}
+
+Error ProgramView::verify_interface(uint32_t segment_index) {
+  const auto bytes = segment(segment_index);
+  flatbuffers::Verifier verifier(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size(), /*max_depth=*/8,
+                                 /*max_tables=*/1'000'000);
+  if (!verifier.VerifyBuffer<pte::Interface>(nullptr)) return bad("%s: damaged flatbuffer", kInterfaceKey);
+  interface_ = flatbuffers::GetRoot<pte::Interface>(bytes.data());
+  for (size_t i = 0; i < count(interface_->methods()); ++i)
+    if (Error e = verify_interface(*interface_->methods()->Get(static_cast<uint32_t>(i)))) return e.at(kInterfaceKey);
+  return {};
+}
+
+Error ProgramView::verify_interface(const pte::MethodInterface& method) const {
+  const pte::ExecutionPlan* owner = method.name() ? plan(method.name()->string_view()) : nullptr;
+  if (!owner) return bad("no method \"%s\"", method.name() ? method.name()->c_str() : "");
+  auto verify_ports = [&](const auto* ports, const flatbuffers::Vector<int32_t>* values) -> Error {
+    if (count(ports) != count(values)) return bad("%zu inputs or outputs (expected %zu)", count(ports), count(values));
+    for (uint32_t i = 0; i < count(ports); ++i) {
+      const pte::Port* port = ports->Get(i);
+      const pte::Tensor* tensor = owner->values()->Get(static_cast<uint32_t>(values->Get(i)))->val_as_Tensor();
+      const size_t rank = tensor ? count(tensor->sizes()) : 0;
+      if (!port->name()) return bad("input or output %u has no name", i);
+      if (count(port->sizes()) != rank) return bad("%zu sizes (expected %zu)", count(port->sizes()), rank);
+    }
+    return {};
+  };
+  PF_TRY(verify_ports(method.inputs(), owner->inputs()));
+  PF_TRY(verify_ports(method.outputs(), owner->outputs()));
+  for (uint32_t i = 0; i < count(method.symbols()); ++i) {
+    const pte::Symbol* symbol = method.symbols()->Get(i);
+    if (!symbol->name() || symbol->lower() > symbol->upper()) return bad("symbol %u has no name or an empty range", i);
   }
   return {};
 }

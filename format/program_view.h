@@ -15,6 +15,8 @@
 namespace portfire {
 
 inline constexpr size_t kSegmentAlignment = 128;
+// The named data that holds pte::Interface.
+inline constexpr const char* kInterfaceKey = "portfire.interface";
 
 class ProgramView {
  public:
@@ -31,9 +33,13 @@ class ProgramView {
   const std::byte* initial_state(uint32_t data_buffer_idx) const;
   // Null where there is none of that name.
   const pte::ExecutionPlan* plan(std::string_view name) const;
+  // Names of its inputs and outputs and the ranges of its sizes; null where the file does not say.
+  const pte::MethodInterface* interface_of(const pte::ExecutionPlan& plan) const;
 
  private:
   Error verify();
+  Error verify_interface(uint32_t segment_index);
+  Error verify_interface(const pte::MethodInterface& method) const;
   Error verify_plan(const pte::ExecutionPlan& plan) const;
   Error verify_tensor(const pte::ExecutionPlan& plan, const pte::Tensor& t) const;
   Error verify_chain(const pte::ExecutionPlan& plan, const pte::Chain& chain) const;
@@ -42,6 +48,7 @@ class ProgramView {
 
   std::span<const std::byte> file_;
   const pte::Program* root_ = nullptr;
+  const pte::Interface* interface_ = nullptr;
   uint64_t segment_base_ = 0;
 };
 

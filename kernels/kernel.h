@@ -19,6 +19,7 @@ class ThreadPool;
 struct Operands {
   std::span<const Value* const> args;
   std::span<TensorView* const> outs;
+  size_t threads = 1;  // that a run may use: scratch memory is planned for so many
 
   const TensorView& in(size_t i) const { return *args[i]->tensor; }
   const TensorView* optional(size_t i) const { return args[i]->kind == Value::Kind::none ? nullptr : args[i]->tensor; }

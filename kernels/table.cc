@@ -40,12 +40,22 @@ namespace portfire {
   X(index, kScatter) \
   X(index, kScatterValue) \
   X(index, kScatterAdd) \
+  X(copy, kReflectionPad1d) \
+  X(copy, kReflectionPad2d) \
+  X(copy, kReflectionPad3d) \
+  X(copy, kReplicationPad1d) \
+  X(copy, kReplicationPad2d) \
+  X(copy, kReplicationPad3d) \
+  X(copy, kCircularPad) \
   X(gemm, kPackedLinear)   \
-  X(gemm, kMm)             \
+  X(gemm, kLinear)          \
+  X(gemm, kMm)              \
+  X(gemm, kAddmm)           \
   X(gemm, kBmm)             \
   X(conv, kPackedConv2d)   \
   X(conv, kDepthwiseConv2d) \
-  X(conv, kMaxPool2d)      \
+  X(conv, kMaxPool2d)       \
+  X(conv, kConvolution)     \
   X(attention, kAttention) \
   X(rows, kSoftmax) \
   X(rows, kLogSoftmax) \

@@ -6,43 +6,30 @@
 #include "ops/spatial.h"
 
 namespace portfire::ops::convolution {
-namespace {
 
-struct Conv {
-  int spatial = 0;
-  int64_t stride[kVolumeDims], padding[kVolumeDims], dilation[kVolumeDims], extra[kVolumeDims];
-  int64_t groups = 1;
-  bool transposed = false;
-};
-
-Error read(const Args& a, Conv* c) {
-  c->spatial = a.tensor(0).rank() - 2;
-  if (c->spatial < 1 || c->spatial > kVolumeDims)
+Error read_geometry(const Args& a, Geometry* g) {
+  g->spatial = a.tensor(0).rank() - 2;
+  if (g->spatial < 1 || g->spatial > kVolumeDims)
     return Error::make(Code::bad_argument, "input %s (expected rank 3, 4 or 5)",
                        TypeText(a.tensor(0)).c_str());
-  PF_TRY(volume_ints("stride", a.ints(3), c->spatial, 1, 1, c->stride));
-  PF_TRY(volume_ints("padding", a.ints(4), c->spatial, 0, 0, c->padding));
-  PF_TRY(volume_ints("dilation", a.ints(5), c->spatial, 1, 1, c->dilation));
-  PF_TRY(volume_ints("output_padding", a.ints(7), c->spatial, 0, 0, c->extra));
-  c->transposed = a.boolean(6);
-  c->groups = a.integer(8);
+  PF_TRY(volume_ints("stride", a.ints(3), g->spatial, 1, 1, g->stride));
+  PF_TRY(volume_ints("padding", a.ints(4), g->spatial, 0, 0, g->padding));
+  PF_TRY(volume_ints("dilation", a.ints(5), g->spatial, 1, 1, g->dilation));
+  PF_TRY(volume_ints("output_padding", a.ints(7), g->spatial, 0, 0, g->extra));
+  g->transposed = a.boolean(6);
+  g->groups = a.integer(8);
   for (int d = 0; d < kVolumeDims; ++d)
-    if (c->stride[d] < 1 || c->dilation[d] < 1)
+    if (g->stride[d] < 1 || g->dilation[d] < 1)
       return Error::make(Code::bad_argument, "stride %lld, dilation %lld (expected 1 or more)",
-                         static_cast<long long>(c->stride[d]),
-                         static_cast<long long>(c->dilation[d]));
+                         static_cast<long long>(g->stride[d]),
+                         static_cast<long long>(g->dilation[d]));
   return {};
 }
 
-// Along one dimension, tap k joins output o with input i where o * stride + k * dilation is
-// i + padding (transposed: where i * stride + k * dilation is o + padding). For o in [low, high)
-// these are the pairs (o + t * out_step, i + t * in_step), t in [0, count).
-struct Run {
-  int64_t o, i, count;
-};
-Run run_of(const Conv& c, int d, int64_t tap, int64_t low, int64_t high, int64_t in_size) {
-  const int64_t s = c.stride[d], shift = tap * c.dilation[d] - c.padding[d];
-  if (c.transposed) {
+Geometry::Pairs Geometry::pairs(int d, int64_t tap, int64_t low, int64_t high,
+                                int64_t in_size) const {
+  const int64_t s = stride[d], shift = tap * dilation[d] - padding[d];
+  if (transposed) {
     const int64_t first = std::max<int64_t>(0, ceil_divide(low - shift, s)),
                   last = std::min(in_size - 1, floor_divide(high - 1 - shift, s));
     return {first * s + shift, first, std::max<int64_t>(0, last - first + 1)};
@@ -52,10 +39,12 @@ Run run_of(const Conv& c, int d, int64_t tap, int64_t low, int64_t high, int64_t
   return {first, first * s + shift, std::max<int64_t>(0, last - first + 1)};
 }
 
+namespace {
+
 constexpr int64_t kStrip = 128;  // outputs of a row summed at once
 
 template <class Reader>
-void convolve(const Conv& c, const TensorView& x, const TensorView& w, const TensorView* bias,
+void convolve(const Geometry& c, const TensorView& x, const TensorView& w, const TensorView* bias,
               const TensorView& y) {
   using Sum = typename Reader::Sum;
   const Reader in(x), weight(w);
@@ -69,11 +58,11 @@ void convolve(const Conv& c, const TensorView& x, const TensorView& w, const Ten
                                ? ic * w.strides[0] + oc % outs_per_group * w.strides[1]
                                : oc * w.strides[0] + ic % ins_per_group * w.strides[1];
     for (int64_t kd = 0; kd < w.size(2); ++kd) {
-      const Run deep = run_of(c, 0, kd, od, od + 1, x.size(2));
+      const Geometry::Pairs deep = c.pairs(0, kd, od, od + 1, x.size(2));
       for (int64_t kh = 0; deep.count && kh < w.size(3); ++kh) {
-        const Run tall = run_of(c, 1, kh, oh, oh + 1, x.size(3));
+        const Geometry::Pairs tall = c.pairs(1, kh, oh, oh + 1, x.size(3));
         for (int64_t kw = 0; tall.count && kw < w.size(4); ++kw) {
-          const Run run = run_of(c, 2, kw, low, high, x.size(4));
+          const Geometry::Pairs run = c.pairs(2, kw, low, high, x.size(4));
           const Sum factor =
               weight[kernel + kd * w.strides[2] + kh * w.strides[3] + kw * w.strides[4]];
           const int64_t from = n * x.strides[0] + ic * x.strides[1] + deep.i * x.strides[2] +
@@ -108,8 +97,8 @@ void convolve(const Conv& c, const TensorView& x, const TensorView& w, const Ten
 Error Convolution::infer(const Args& a, std::span<TensorSpec> outs) {
   const TensorView &x = a.tensor(0), &w = a.tensor(1);
   const TensorView* bias = a.optional_tensor(2);
-  Conv c;
-  PF_TRY(read(a, &c));
+  Geometry c;
+  PF_TRY(read_geometry(a, &c));
   if (w.dtype != x.dtype || (bias && bias->dtype != x.dtype) || is_complex(x.dtype))
     return Error::make(Code::bad_argument,
                        "weight or bias %s for input %s (expected one real dtype)",
@@ -143,8 +132,8 @@ Error Convolution::infer(const Args& a, std::span<TensorSpec> outs) {
 }
 
 Error Convolution::reference(const Args& a, std::span<TensorView> outs) {
-  Conv c;
-  PF_TRY(read(a, &c));
+  Geometry c;
+  PF_TRY(read_geometry(a, &c));
   const TensorView x = as_volume(a.tensor(0), c.spatial), w = as_volume(a.tensor(1), c.spatial),
                    y = as_volume(outs[0], c.spatial);
   with_reader(x.dtype, [&](auto reader) {

@@ -5,8 +5,27 @@
 #pragma once
 
 #include "ops/op.h"
+#include "ops/spatial.h"
 
 namespace portfire::ops::convolution {
+
+// The arguments, for D, H, W; absent dimensions have stride and dilation 1, padding 0.
+struct Geometry {
+  int spatial = 0;
+  int64_t stride[kVolumeDims], padding[kVolumeDims], dilation[kVolumeDims], extra[kVolumeDims];
+  int64_t groups = 1;
+  bool transposed = false;
+
+  // Along one dimension, tap k joins output o with input i where o * stride + k * dilation is
+  // i + padding (transposed: where i * stride + k * dilation is o + padding). For o in [low, high)
+  // these are the pairs (o + t * out_step, i + t * in_step), t in [0, count): forward, in_step is the
+  // stride and out_step 1; transposed, the other way round.
+  struct Pairs {
+    int64_t o, i, count;
+  };
+  Pairs pairs(int d, int64_t tap, int64_t low, int64_t high, int64_t in_size) const;
+};
+Error read_geometry(const Args& a, Geometry* g);
 
 struct Convolution {
   static constexpr std::string_view schema =

@@ -122,7 +122,7 @@ PF_COMPOSITE(Vdot, "aten::vdot(Tensor self, Tensor other) -> Tensor") {
 
 // Integers take integral factors, bool none.
 template <class G, class T>
-T scaled(G& g, T x, double factor) {
+T scaled(G&, T x, double factor) {
   if (x.dtype() == DType::boolean) factor = 1;
   if (is_integral(x.dtype())) factor = std::trunc(factor);
   if (factor == 1) return x;

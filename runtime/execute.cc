@@ -134,6 +134,7 @@ Error Method::prepare(Instruction& in) {
       return run_view(in);
     }
     case Instruction::Kind::kernel:
+    case Instruction::Kind::checked_kernel:
     case Instruction::Kind::reference: break;
     default: return {};
   }
@@ -152,8 +153,8 @@ Error Method::prepare(Instruction& in) {
       in.state_capacity = kernel.state_bytes;
     }
     size_t bytes = 0;
-    if (!kernel.prepare(Operands{in.args, in.outs}, in.state, &bytes)) continue;
-    in.kind = Instruction::Kind::kernel;
+    if (!kernel.prepare(Operands{in.args, in.outs, threads()}, in.state, &bytes)) continue;
+    in.kind = options_.check_reference ? Instruction::Kind::checked_kernel : Instruction::Kind::kernel;
     in.kernel = &kernel;
     scratch = bytes;
     break;
@@ -194,15 +195,18 @@ Error Method::run(Instruction& in) {
     }
   }
   switch (in.kind) {
-    case Instruction::Kind::kernel:
-      return in.kernel->run(in.state, Operands{in.args, in.outs},
-                            {options_.pool, {scratch_.data(), scratch_.bytes()}, &random_counter_});
+    case Instruction::Kind::kernel: return run_kernel(in);
+    case Instruction::Kind::checked_kernel: return run_checked(in);
     case Instruction::Kind::reference: return run_reference(in);
     case Instruction::Kind::view: return in.every_time || dynamic_ ? run_view(in) : Error();
     case Instruction::Kind::symbolic: return run_symbolic(in);
     case Instruction::Kind::move: return move(in);
     default: return {};
   }
+}
+
+Error Method::run_kernel(Instruction& in) {
+  return in.kernel->run(in.state, Operands{in.args, in.outs, threads()}, {options_.pool, {scratch_.data(), scratch_.bytes()}, &random_counter_});
 }
 
 Error Method::run_reference(Instruction& in) {

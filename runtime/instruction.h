@@ -6,7 +6,7 @@
 namespace portfire {
 
 struct Method::Instruction {
-  enum class Kind : uint8_t { kernel, reference, view, symbolic, move, jump_false, none };
+  enum class Kind : uint8_t { kernel, checked_kernel, reference, view, symbolic, move, jump_false, none };
   Kind kind = Kind::none;
   bool every_time = false;      // views of memory that moves: computed in each run
   const Op* op = nullptr;

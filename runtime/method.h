@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "kernels/kernel.h"
+#include "kernels/thread_pool.h"
 #include "runtime/memory.h"
 #include "runtime/program.h"
 
@@ -16,6 +17,9 @@ class Method {
  public:
   struct Options {
     ThreadPool* pool = nullptr;  // null: run on the calling thread. Must outlive the method.
+    // For development: each kernel's operator runs its reference too, and `execute` fails at the first
+    // difference (runtime/check_reference.h). Slow, and takes memory from the system in each call.
+    bool check_reference = false;
   };
 
   // Errors: Code::bad_file, Code::unsupported (an operator this build has not), Code::out_of_memory.
@@ -70,12 +74,15 @@ class Method {
   Error prepare(Instruction& in);
   Error resize(size_t value, const TensorSpec& spec);
   Error run(Instruction& in);
+  Error run_kernel(Instruction& in);
+  Error run_checked(Instruction& in);
   Error run_reference(Instruction& in);
   Error run_symbolic(Instruction& in);
   Error run_view(Instruction& in);
   Error move(const Instruction& in);
   Error grow(uint32_t buffer, size_t bytes);
   Error located(const Error& e, const Instruction& in) const;
+  size_t threads() const { return options_.pool ? options_.pool->threads() : 1; }
   uint64_t versions_of(const Instruction& in) const;
   size_t index_of(const Value* v) const { return static_cast<size_t>(v - values_.data()); }
 

@@ -5,13 +5,18 @@
 #include <utility>
 #include <vector>
 
+#include "compiler/ir/dump.h"
 #include "compiler/passes/pipeline.h"
 #include "core/error.h"
 
 namespace portfire {
 
+// The graph of a `.pt2`, or of a dump (`.txt`), and the pass it stands after.
+Result<ir::Dump> read_graph(const std::string& path);
+
 struct CompileOptions {
-  // Method name and the `.pt2` it comes from; the first is usually "forward".
+  // Method name and the file it comes from, as for read_graph. An empty name leaves the graph's own:
+  // a dump's, or "forward".
   std::vector<std::pair<std::string, std::string>> methods;
   std::string output;
   passes::PipelineOptions passes;

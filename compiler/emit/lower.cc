@@ -25,6 +25,7 @@ class Lowering {
   Lowered run() {
     out_.name = graph_.name;
     out_.origins = graph_.origins;
+    out_.symbols = graph_.symbols;
     out_.input_structure = graph_.input_structure;
     out_.output_structure = graph_.output_structure;
     Map map;

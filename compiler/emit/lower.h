@@ -31,6 +31,7 @@ struct Lowered {
   std::vector<ir::Output> outputs;   // values, or literals
   std::vector<ir::Buffer> state;     // value: the memory; constant: its initial content
   std::vector<ir::Origin> origins;
+  std::vector<ir::Symbol> symbols;
   std::string input_structure, output_structure;
 };
 

@@ -7,6 +7,7 @@
 #include <map>
 #include <unistd.h>
 
+#include "compiler/emit/interface.h"
 #include "format/program_view.h"
 
 namespace portfire::emit {
@@ -25,11 +26,11 @@ uint64_t aligned(uint64_t n) { return (n + kSegmentAlignment - 1) / kSegmentAlig
 class Segment {
  public:
   // The index in the table of offsets. Equal constants are stored once.
-  uint32_t add(const ir::Constant& c, size_t bytes) {
-    auto [it, fresh] = known_.try_emplace({c.data, bytes}, static_cast<uint32_t>(offsets_.size()));
+  uint32_t add(const void* data, size_t bytes) {
+    auto [it, fresh] = known_.try_emplace({data, bytes}, static_cast<uint32_t>(offsets_.size()));
     if (fresh) {
       offsets_.push_back(size_);
-      pieces_.push_back({c.data, bytes});
+      pieces_.push_back({data, bytes});
       size_ = aligned(size_ + bytes);
     }
     return it->second;
@@ -111,9 +112,9 @@ class MethodWriter {
     fb::Offset<pte::AllocationDetails> allocation;
     const Allocation& a = memory_.values[v];
     if (is_state_.count(v))
-      data = state_.add(*info.constant, info.constant->bytes);
+      data = state_.add(info.constant->data, info.constant->bytes);
     else if (info.constant)
-      data = constants_.add(*info.constant, info.constant->bytes);
+      data = constants_.add(info.constant->data, info.constant->bytes);
     if (a.buffer) allocation = pte::CreateAllocationDetails(out_, a.buffer, static_cast<uint32_t>(a.offset), static_cast<uint32_t>(a.offset >> 32));
     fb::Offset<pte::ExtraTensorInfo> extra;
     if (auto it = names_.find(v); it != names_.end()) extra = pte::CreateExtraTensorInfo(out_, 0, out_.CreateString(it->second));
@@ -310,22 +311,30 @@ Error write_segment(NewFile& file, const Segment& s) {
 
 Error write_pte(const std::vector<EmitMethod>& methods, const std::string& path) {
   fb::FlatBufferBuilder out(1 << 20);
-  Segment constants, state;
+  Segment constants, state, interface;
   std::vector<fb::Offset<pte::ExecutionPlan>> plans;
   for (const EmitMethod& m : methods) plans.push_back(MethodWriter(out, m, constants, state).write());
-  std::vector<fb::Offset<pte::DataSegment>> segments{pte::CreateDataSegment(out, 0, constants.size())};
-  if (!state.empty()) segments.push_back(pte::CreateDataSegment(out, constants.size(), state.size()));
-  auto constant_table = pte::CreateSubsegmentOffsets(out, 0, out.CreateVector(constants.offsets()));
+  const std::vector<uint8_t> interface_bytes = write_interface(methods);
+  interface.add(interface_bytes.data(), interface_bytes.size());
+  std::vector<fb::Offset<pte::DataSegment>> segments;
+  uint64_t data = 0;
+  auto add_segment = [&](const Segment& s) {
+    segments.push_back(pte::CreateDataSegment(out, data, s.size()));
+    data += s.size();
+    return static_cast<uint32_t>(segments.size() - 1);
+  };
+  const auto constant_table = pte::CreateSubsegmentOffsets(out, add_segment(constants), out.CreateVector(constants.offsets()));
   std::vector<fb::Offset<pte::SubsegmentOffsets>> state_tables;
-  if (!state.empty()) state_tables.push_back(pte::CreateSubsegmentOffsets(out, 1, out.CreateVector(state.offsets())));
-  auto program = pte::CreateProgram(out, 0, out.CreateVector(plans), 0, 0, out.CreateVector(segments), constant_table,
-                                    out.CreateVector(state_tables));
+  if (!state.empty()) state_tables.push_back(pte::CreateSubsegmentOffsets(out, add_segment(state), out.CreateVector(state.offsets())));
+  const auto named_data = pte::CreateNamedData(out, out.CreateString(kInterfaceKey), add_segment(interface));
+  const auto program = pte::CreateProgram(out, 0, out.CreateVector(plans), 0, 0, out.CreateVector(segments), constant_table,
+                                          out.CreateVector(state_tables), out.CreateVector(&named_data, 1));
   out.Finish(program, "ET12");
 
   // The extended header sits at byte 8; the root offset grows by its length.
   constexpr uint64_t kHeader = 32;
   const uint8_t* body = out.GetBufferPointer();
-  const uint64_t program_size = out.GetSize() + kHeader, base = aligned(program_size), data = constants.size() + state.size();
+  const uint64_t program_size = out.GetSize() + kHeader, base = aligned(program_size);
   char head[8 + kHeader] = {};
   uint32_t root;
   std::memcpy(&root, body, 4);
@@ -345,6 +354,7 @@ Error write_pte(const std::vector<EmitMethod>& methods, const std::string& path)
   PF_TRY(file.write(zeros, base - program_size));
   PF_TRY(write_segment(file, constants));
   PF_TRY(write_segment(file, state));
+  PF_TRY(write_segment(file, interface));
   return file.finish();
 }
 

@@ -1,174 +1,79 @@
 #include "compiler/import/pt2.h"
 
 #include <algorithm>
-#include <cstring>
+#include <set>
 
 #include "compiler/import/archive.h"
 #include "compiler/import/pt2_graph.h"
 #include "compiler/import/pt2_types.h"
+#include "compiler/import/pt2_weights.h"
 #include "compiler/ir/builder.h"
+#include "compiler/ir/pytree.h"
 
 namespace portfire::import {
 namespace {
 
 using ir::Refusal;
 
-template <class T>
-T need(Result<T> r) {
-  if (!r.ok()) throw Refusal{r.error().code(), r.error().text()};
-  return *std::move(r);
-}
-
-// One entry of a weights or constants config: where the bytes are and how they are laid out.
-struct Payload {
-  std::string entry;
-  DType dtype;
-  std::vector<int64_t> sizes, strides;
-  int64_t offset = 0;
-};
-
-class Weights {
- public:
-  explicit Weights(std::shared_ptr<const Archive> archive) : archive_(std::move(archive)) {}
-
-  // `folder` is "weights" or "constants", `kind` their config's name part.
-  void read(simdjson::dom::parser& parser, const std::string& folder, Symbols& symbols) {
-    const std::string config = "data/" + folder + "/model_" + folder + "_config.json";
-    if (!archive_->has(config)) return;
-    const auto bytes = need(archive_->read(config));
-    Json root = parser.parse(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-    for (auto [name, item] : simdjson::dom::object(root["config"])) {
-      simdjson::dom::object meta;
-      if (item["tensor_meta"].get(meta)) continue;  // a custom object
-      if (bool pickled; !item["use_pickle"].get(pickled) && pickled) continue;
-      Payload p;
-      p.entry = "data/" + folder + "/" + std::string(std::string_view(item["path_name"]));
-      p.dtype = dtype_of(int64_t(meta["dtype"]));
-      for (Json s : simdjson::dom::array(meta["sizes"])) p.sizes.push_back(symbols.dim(s).at[0]);
-      for (Json s : simdjson::dom::array(meta["strides"])) p.strides.push_back(symbols.dim(s).at[0]);
-      p.offset = symbols.dim(meta["storage_offset"]).at[0];
-      payloads_[std::string(name)] = std::move(p);
-    }
-  }
-
-  bool has(const std::string& name) const { return payloads_.count(name) != 0; }
-
-  // Contiguous storage is used where it lies; other layouts are copied into row-major order.
-  std::pair<ir::Type, std::shared_ptr<const ir::Constant>> get(const std::string& name) {
-    auto it = payloads_.find(name);
-    if (it == payloads_.end()) throw Refusal{Code::bad_file, "no data for \"" + name + "\" in the archive"};
-    const Payload& p = it->second;
-    const ir::Type type = ir::Type::tensor(p.dtype, std::vector<ir::Dim>(p.sizes.begin(), p.sizes.end()));
-    if (auto done = constants_.find(key(p)); done != constants_.end()) return {type, done->second};
-    check(name, p);
-    const auto bytes = need(archive_->read(p.entry));
-    const TensorView source = view(p, bytes.data());
-    check_extent(name, source, p, bytes.size());
-    auto c = std::make_shared<ir::Constant>();
-    c->source = archive_->path() + "#" + p.entry;
-    if (source.is_contiguous()) {
-      c->data = bytes.data() + static_cast<size_t>(p.offset) * byte_size(p.dtype);
-      c->bytes = source.bytes();
-      c->owner = archive_;
-    } else {
-      auto copy = std::make_shared<std::vector<std::byte>>(source.bytes());
-      gather(source, copy->data());
-      c->data = copy->data();
-      c->bytes = copy->size();
-      c->owner = copy;
-      c->source.clear();
-    }
-    constants_[key(p)] = c;
-    return {type, c};
-  }
-
- private:
-  static std::string key(const Payload& p) {
-    std::string k = p.entry + "@" + std::to_string(p.offset);
-    for (size_t d = 0; d < p.sizes.size(); ++d) k += "," + std::to_string(p.sizes[d]) + ":" + std::to_string(p.strides[d]);
-    return k;
-  }
-  static TensorView view(const Payload& p, const std::byte* data) {
-    TensorView t;
-    t.dtype = p.dtype;
-    for (int64_t s : p.sizes) t.shape.push(s);
-    for (size_t d = 0; d < p.strides.size(); ++d) t.strides[d] = p.strides[d];
-    t.data = const_cast<std::byte*>(data) + static_cast<size_t>(p.offset) * byte_size(p.dtype);
-    return t;
-  }
-  static void check(const std::string& name, const Payload& p) {
-    if (p.sizes.size() != p.strides.size() || p.sizes.size() > kMaxRank)
-      throw Refusal{Code::bad_file, "\"" + name + "\" has impossible sizes or strides"};
-    int64_t numel = 1;
-    for (int64_t s : p.sizes)
-      if (s < 0 || !checked_multiply(numel, s, &numel) || numel > (int64_t{1} << 40))
-        throw Refusal{Code::bad_file, "\"" + name + "\" has impossible sizes"};
-  }
-  // Every element must lie inside the entry.
-  static void check_extent(const std::string& name, const TensorView& t, const Payload& p, size_t bytes) {
-    if (t.numel() == 0) return;
-    int64_t last = p.offset;
-    bool ok = p.offset >= 0;
-    for (int d = 0; d < t.rank(); ++d) {
-      int64_t reach;
-      ok = ok && t.strides[d] >= 0 && checked_multiply(t.size(d) - 1, t.strides[d], &reach) &&
-           !__builtin_add_overflow(last, reach, &last);
-    }
-    if (!ok || last >= static_cast<int64_t>(bytes / byte_size(p.dtype)))
-      throw Refusal{Code::bad_file, "\"" + name + "\" reaches past its data (entry of " + std::to_string(bytes) + " bytes)"};
-  }
-  static void gather(const TensorView& from, std::byte* to) {
-    const size_t size = byte_size(from.dtype);
-    int64_t at[kMaxRank] = {};
-    for (int64_t n = from.numel(); n > 0; --n) {
-      int64_t offset = 0;
-      for (int d = 0; d < from.rank(); ++d) offset += at[d] * from.strides[d];
-      std::memcpy(to, from.as<std::byte>() + offset * static_cast<int64_t>(size), size);
-      to += size;
-      for (int d = from.rank() - 1; d >= 0 && ++at[d] == from.size(d); --d) at[d] = 0;
-    }
-  }
-
-  std::shared_ptr<const Archive> archive_;
-  std::map<std::string, Payload> payloads_;
-  std::map<std::string, std::shared_ptr<const ir::Constant>> constants_;
-};
-
 std::string member_name(Json spec, const char* key) { return to_text(spec[key]); }
 
-void check_version(Json program) {
+std::string version_of(Json program) {
   int64_t major = -1, minor = -1;
   if (program["schema_version"]["major"].get(major) || program["schema_version"]["minor"].get(minor))
     throw Refusal{Code::bad_file, "models/model.json has no schema_version"};
-  if (major != 8)
-    throw Refusal{Code::unsupported, "schema version " + std::to_string(major) + "." + std::to_string(minor) +
-                                         " (expected 8.x, as torch 2.13 writes)"};
+  const std::string version = std::to_string(major) + "." + std::to_string(minor);
+  if (major != 8) throw Refusal{Code::unsupported, "schema version " + version + " (expected 8.x, as torch 2.13 writes)"};
+  return version;
 }
 
 class Program {
  public:
-  Program(std::shared_ptr<const Archive> archive, Json root) : root_(root), weights_(archive) {}
+  Program(std::shared_ptr<const Archive> archive, Json root) : root_(root), version_(version_of(root)), weights_(archive, read(symbols_, root)) {}
 
-  ir::Graph import(simdjson::dom::parser& config_parser) {
-    check_version(root_);
-    symbols_.read(root_);
-    weights_.read(config_parser, "weights", symbols_);
-    weights_.read(config_parser, "constants", symbols_);
+  ir::Graph import() {
     ir::Graph graph;
     GraphImporter importer(&graph, symbols_);
     const Json module = root_["graph_module"], body = module["graph"], signature = module["signature"];
     importer.read_types(body);
+    structure(graph, module);
     inputs(graph, importer, signature);
     importer.check_symbols();
     importer.nodes(body);
     outputs(graph, importer, signature);
-    structure(graph, module);
     graph.symbols = symbols_.all();
     return graph;
   }
 
+  ArchiveInfo info() const {
+    ArchiveInfo info;
+    info.schema = version_;
+    info.torch = text_or_empty(root_, "torch_version");
+    std::set<std::string> counted;  // tied weights share their bytes
+    for (Json spec : simdjson::dom::array(root_["graph_module"]["signature"]["input_specs"])) {
+      Json s;
+      auto count = [&](const char* kind, const char* name, ArchiveInfo::Tensors* t) {
+        if (spec[kind].get(s)) return;
+        const Payload& p = weights_.payload(member_name(s, name));
+        uint64_t bytes = byte_size(p.dtype);
+        for (int64_t size : p.sizes) bytes *= static_cast<uint64_t>(size);
+        ++t->count;
+        if (counted.insert(p.entry).second) t->bytes += bytes;
+      };
+      count("parameter", "parameter_name", &info.parameters);
+      count("buffer", "buffer_name", &info.buffers);
+      count("tensor_constant", "tensor_constant_name", &info.constants);
+    }
+    return info;
+  }
+
  private:
+  static Symbols& read(Symbols& symbols, Json root) {
+    symbols.read(root);
+    return symbols;
+  }
+
   void inputs(ir::Graph& graph, GraphImporter& importer, Json signature) {
+    size_t leaf = 0;
     for (Json spec : simdjson::dom::array(signature["input_specs"])) {
       Json s;
       if (!spec["parameter"].get(s)) {
@@ -178,9 +83,9 @@ class Program {
       } else if (!spec["buffer"].get(s)) {
         buffer(graph, importer, to_text(s["arg"]["name"]), member_name(s, "buffer_name"));
       } else if (!spec["user_input"].get(s)) {
-        user_input(graph, importer, s["arg"]);
+        user_input(graph, importer, s["arg"], leaf++);
       } else if (!spec["constant_input"].get(s)) {
-        continue;  // its value is baked into the graph
+        ++leaf;  // its value is baked into the graph
       } else if (!spec["token"].get(s)) {
         continue;  // orders side effects, of which there are none here
       } else {
@@ -202,7 +107,7 @@ class Program {
     graph.buffers.push_back({importer.value(value), name, ir::kNoValue});
   }
 
-  void user_input(ir::Graph& graph, GraphImporter& importer, Json arg) {
+  void user_input(ir::Graph& graph, GraphImporter& importer, Json arg, size_t leaf) {
     Json a;
     std::string name;
     if (!arg["as_tensor"].get(a)) {
@@ -215,7 +120,7 @@ class Program {
     }
     const ir::ValueId id = graph.add_value(importer.type_of(name), name);
     importer.define(name, id);
-    graph.inputs.push_back({id, name});
+    graph.inputs.push_back({id, leaf < input_paths_.size() ? input_paths_[leaf] : name});
     importer.note_input(name, id);
   }
 
@@ -225,7 +130,8 @@ class Program {
       if (!spec["user_output"].get(s) || !spec["loss_output"].get(s)) {
         const ir::Arg a = importer.argument(s["arg"], "");
         ir::Output out;
-        out.name = "output" + std::to_string(graph.outputs.size());
+        const size_t leaf = graph.outputs.size();
+        out.name = leaf < output_paths_.size() ? output_paths_[leaf] : "output" + std::to_string(leaf);
         if (a.ref())
           out.value = a.ref()->id;
         else
@@ -240,7 +146,7 @@ class Program {
       } else if (!spec["user_input_mutation"].get(s)) {
         const std::string name = member_name(s, "user_input_name");
         for (size_t i = 0; i < graph.inputs.size(); ++i)
-          if (graph.inputs[i].name == name)
+          if (graph.values[graph.inputs[i].value].name == name)
             graph.input_mutations.push_back({i, importer.value(to_text(s["arg"]["name"]))});
       } else if (!spec["token"].get(s)) {
         continue;
@@ -250,6 +156,7 @@ class Program {
     }
   }
 
+  // The nesting of inputs and outputs, and the paths that it gives them.
   void structure(ir::Graph& graph, Json module) {
     simdjson::dom::array calls;
     if (module["module_call_graph"].get(calls)) return;
@@ -259,28 +166,46 @@ class Program {
       if (entry["signature"].get(signature)) continue;
       graph.input_structure = text_or_empty(signature, "in_spec");
       graph.output_structure = text_or_empty(signature, "out_spec");
+      std::vector<std::string> names;
+      if (simdjson::dom::array list; !signature["forward_arg_names"].get(list))
+        for (Json name : list) names.push_back(to_text(name));
+      if (const auto tree = ir::parse_pytree(graph.input_structure); tree.ok()) input_paths_ = input_paths(*tree, names);
+      if (const auto tree = ir::parse_pytree(graph.output_structure); tree.ok()) output_paths_ = leaf_paths(*tree, "output");
     }
   }
 
   Json root_;
-  Weights weights_;
+  std::string version_;
   Symbols symbols_;
+  Weights weights_;
+  std::vector<std::string> input_paths_, output_paths_;
 };
 
-}  // namespace
-
-Result<ir::Graph> import_pt2(const std::string& path) {
+// What `use` makes of the program of the archive at `path`.
+template <class T, class F>
+Result<T> with_program(const std::string& path, F use) {
   PF_ASSIGN(std::shared_ptr<const Archive> archive, Archive::open(path));
   PF_ASSIGN(const auto bytes, archive->read("models/model.json"));
   try {
-    simdjson::dom::parser parser, config_parser;
+    simdjson::dom::parser parser;
     Json root = parser.parse(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-    return Program(archive, root).import(config_parser);
+    Program program(archive, root);
+    return use(program);
   } catch (const Refusal& r) {
     return Error::make(r.code, "%s: %s", path.c_str(), r.text.c_str());
   } catch (const simdjson::simdjson_error& e) {
     return Error::make(Code::bad_file, "%s: models/model.json: %s", path.c_str(), e.what());
   }
+}
+
+}  // namespace
+
+Result<ir::Graph> import_pt2(const std::string& path) {
+  return with_program<ir::Graph>(path, [](Program& p) { return p.import(); });
+}
+
+Result<ArchiveInfo> read_archive_info(const std::string& path) {
+  return with_program<ArchiveInfo>(path, [](Program& p) { return p.info(); });
 }
 
 }  // namespace portfire::import

@@ -15,4 +15,15 @@ namespace portfire::import {
 
 Result<ir::Graph> import_pt2(const std::string& path);
 
+// What an archive says of itself beside the graph.
+struct ArchiveInfo {
+  std::string schema, torch;  // versions
+  struct Tensors {
+    size_t count = 0;
+    uint64_t bytes = 0;  // of tied weights once
+  };
+  Tensors parameters, buffers, constants;
+};
+Result<ArchiveInfo> read_archive_info(const std::string& path);
+
 }  // namespace portfire::import

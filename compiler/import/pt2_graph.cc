@@ -249,6 +249,7 @@ void GraphImporter::aten(Json n, std::string_view target) {
   std::vector<Arg> args = arguments(n, *op, out_form ? &out : nullptr);
   std::vector<Type> types;
   for (const std::string& result : output_names(n)) types.push_back(result.empty() ? Type() : type_of(result));
+  if (autocast_) autocast(*op, types, args);
   const Arg self = out_form ? out : args.empty() ? Arg() : args[0];
   // In-place views (squeeze_, t_) and resize_ give the tensor other sizes; there is nothing to write.
   const bool renames = in_place && ((!op->schema.args.empty() && op->schema.args[0].aliases) ||

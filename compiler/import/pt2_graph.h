@@ -39,6 +39,7 @@ class GraphImporter {
   bool symbolic(Json n, std::string_view target);
   bool higher_order(Json n, std::string_view target);
   void aten(Json n, std::string_view target);
+  void autocast(const ir::OpInfo& op, const std::vector<ir::Type>& results, std::vector<ir::Arg>& args);
   void inline_graph(Json graph_argument, const std::vector<ir::Arg>& operands, Json n);
   std::shared_ptr<ir::Graph> sub_graph(Json graph_argument);
   // `out` receives the operand of an out= form, which the operator's schema does not have.
@@ -56,6 +57,7 @@ class GraphImporter {
   std::unordered_map<std::string, ir::Type> types_;
   std::vector<std::pair<std::string, ir::ValueId>> inputs_;
   Json body_;
+  bool autocast_ = false;  // inside a region whose casts are implicit
 };
 
 }  // namespace portfire::import

@@ -1,4 +1,6 @@
 // Higher-order operators of an export (sub-graphs), and the checks of symbolic input sizes.
+#include <algorithm>
+
 #include "compiler/import/pt2_graph.h"
 
 namespace portfire::import {
@@ -70,6 +72,22 @@ void GraphImporter::inline_graph(Json graph_argument, const std::vector<Arg>& op
     if (!names[k].empty() && results[k] != ir::kNoValue) define(names[k], results[k]);
 }
 
+// In an autocast region operands are cast as the kind of operator wants it, and the graph does not say so;
+// but it gives the types of results, and an operator computes in the type of its result. Norms take
+// 16-bit inputs with 32-bit weights.
+void GraphImporter::autocast(const ir::OpInfo& op, const std::vector<Type>& results, std::vector<Arg>& args) {
+  if (results.empty() || !results[0].is_tensor() || !is_floating(results[0].dtype) || op.name.find("norm") != op.name.npos) return;
+  auto cast = [&](Arg& a) {
+    if (const Ref* r = a.ref(); r && graph_.type(r->id).is_tensor() && is_floating(graph_.type(r->id).dtype))
+      a = build_.cast({&build_, r->id}, results[0].dtype);
+  };
+  for (Arg& a : args) {
+    cast(a);
+    if (Arg::List* list = std::get_if<Arg::List>(&a.v))
+      for (Arg& item : *list) cast(item);
+  }
+}
+
 bool GraphImporter::higher_order(Json n, std::string_view target) {
   constexpr std::string_view kPrefix = "torch.ops.higher_order.";
   if (!target.starts_with(kPrefix)) return false;
@@ -98,9 +116,10 @@ bool GraphImporter::higher_order(Json n, std::string_view target) {
       }
     }
     if (!found) throw Refusal{Code::bad_file, std::string(name) + " without a sub-graph"};
-    if (name == "wrap_with_autocast" && enabled)
-      throw Refusal{Code::unsupported, "autocast regions keep their casts implicit (export without autocast, or run_decompositions() first)"};
+    const bool outer = autocast_;
+    if (name == "wrap_with_autocast") autocast_ = enabled;
     inline_graph(graph, operands, n);
+    autocast_ = outer;
     return true;
   }
   std::vector<Type> types;
@@ -180,6 +199,9 @@ bool GraphImporter::solve(const InputDim& d, std::unordered_map<std::string, Int
 void GraphImporter::check_symbols() {
   std::vector<InputDim> dims;
   std::unordered_map<std::string, Int> known;
+  auto path = [&](ValueId id) {
+    return std::find_if(graph_.inputs.begin(), graph_.inputs.end(), [&](const ir::Input& i) { return i.value == id; })->name;
+  };
   for (auto& [name, id] : inputs_) {
     if (!graph_.type(id).is_tensor()) {
       const SymExpr* e = symbols_.expression(body_["sym_int_values"][name]);
@@ -189,7 +211,7 @@ void GraphImporter::check_symbols() {
     int d = 0;
     for (Json size : simdjson::dom::array(body_["tensor_values"][name]["sizes"])) {
       if (const SymExpr* e = symbols_.expression(size))
-        dims.push_back({id, d, e, "input \"" + name + "\": size of dim " + std::to_string(d)});
+        dims.push_back({id, d, e, "input \"" + path(id) + "\": size of dim " + std::to_string(d)});
       ++d;
     }
   }

@@ -238,14 +238,14 @@ std::vector<Arg> Builder::symbolic(const OpInfo& op, std::vector<Arg> args) {
     if (a.ref()) unbounded |= graph_->type(a.ref()->id).unbounded;
   Type type;
   bool fixed = !reads_data && !unbounded;
-  Value first;
   for (int k = 0; k < kAssignments; ++k) {
     Value v;
     if (Error e = ops::sym::evaluate(op.name, CallArgs(*graph_, args, k).args(), &v)) refuse(e.text());
-    if (k == 0) first = v;
     type.kind = v.kind == Value::Kind::boolean ? Type::Kind::boolean : v.kind == Value::Kind::real ? Type::Kind::real : Type::Kind::integer;
-    type.number.at[k] = v.kind == Value::Kind::boolean ? v.boolean : v.kind == Value::Kind::real ? static_cast<int64_t>(v.real) : v.integer;
-    type.real[k] = v.kind == Value::Kind::real ? v.real : static_cast<double>(type.number.at[k]);
+    if (v.kind == Value::Kind::real)
+      type.real[k] = v.real;
+    else
+      type.number.at[k] = v.kind == Value::Kind::boolean ? v.boolean : v.integer;
     fixed &= type.number.at[k] == type.number.at[0] && type.real[k] == type.real[0];
   }
   if (fixed && type.kind == Type::Kind::integer) return {Arg(type.number.at[0])};

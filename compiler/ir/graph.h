@@ -66,7 +66,6 @@ struct Constant {
   const void* data = nullptr;
   size_t bytes = 0;
   std::shared_ptr<const void> owner;
-  std::string source;  // where a dump finds it again; empty for constants made by the compiler
 };
 
 struct ValueInfo {

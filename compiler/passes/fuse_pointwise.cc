@@ -224,12 +224,7 @@ std::string program_text(const Chain& c) {
 }  // namespace
 
 Result<Graph> fuse_pointwise(Graph graph) {
-  for (Node& n : graph.nodes)
-    for (Arg& a : n.args)
-      if (const auto* inner = a.graph()) {
-        PF_ASSIGN(Graph done, fuse_pointwise(**inner));
-        a = std::make_shared<Graph>(std::move(done));
-      }
+  PF_TRY(rewrite_sub_graphs(&graph, fuse_pointwise));
   const Fuser fuser(graph);
   const OpInfo* pointwise = ir::find_op_info("portfire::pointwise");
   std::vector<Node> nodes;

@@ -12,6 +12,7 @@ namespace portfire::passes {
 class Uses {
  public:
   explicit Uses(const ir::Graph& graph);
+  bool used(ir::ValueId v) const { return count_[v] > 0; }
   // The node that makes `v`; null for inputs and constants.
   const ir::Node* producer(ir::ValueId v) const { return v < producer_.size() ? producer_[v] : nullptr; }
   // The node that is the only use of `v`; null where there are more, or none, or `v` is an output.

@@ -45,12 +45,7 @@ bool match(const Graph& g, const Uses& uses, const Node& n, Call* out) {
 }  // namespace
 
 Result<Graph> pack_linear(Graph graph) {
-  for (Node& n : graph.nodes)
-    for (Arg& a : n.args)
-      if (const auto* inner = a.graph()) {
-        PF_ASSIGN(Graph done, pack_linear(**inner));
-        a = std::make_shared<Graph>(std::move(done));
-      }
+  PF_TRY(rewrite_sub_graphs(&graph, pack_linear));
   const Uses uses(graph);
   struct Tail {
     const Node* add = nullptr;

@@ -16,14 +16,10 @@ constexpr Matrices kLayers[] = {{"portfire::lstm_layer", 3, 4}, {"portfire::gru_
 }  // namespace
 
 Result<Graph> pack_recurrent(Graph graph) {
+  PF_TRY(rewrite_sub_graphs(&graph, pack_recurrent));
   const Uses uses(graph);
   ir::Builder b(&graph);
   for (Node& n : graph.nodes) {
-    for (Arg& a : n.args)
-      if (const auto* inner = a.graph()) {
-        PF_ASSIGN(Graph done, pack_recurrent(**inner));
-        a = std::make_shared<Graph>(std::move(done));
-      }
     for (const Matrices& layer : kLayers) {
       if (n.op->name != layer.op) continue;
       for (const int i : {layer.first, layer.second}) {

@@ -4,48 +4,89 @@
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
 
-#include "compiler/ir/text.h"
+#include "compiler/ir/dump.h"
 
 namespace portfire::passes {
 
+using ir::Stage;
+
 std::span<const Pass> pipeline() {
   static constexpr Pass kPasses[] = {
-      {"decompose", decompose},
-      {"functionalise", functionalise},
-      {"fold_constants", fold_constants},
-      {"simplify", simplify},
-      {"pack_convolution", pack_convolution},
-      {"pack_linear", pack_linear},
-      {"pack_recurrent", pack_recurrent},
-      {"fuse_pointwise", fuse_pointwise},
-      {"sink_permutes", sink_permutes},
-      {"simplify_again", simplify},
+      {"decompose", decompose, Stage::decomposed},
+      {"functionalise", functionalise, Stage::functional},
+      {"fold_constants", fold_constants, Stage::functional},
+      {"simplify", simplify, Stage::functional},
+      {"recompose", recompose, Stage::functional},
+      {"recompose_attention", recompose_attention, Stage::functional},
+      {"pack_convolution", pack_convolution, Stage::functional},
+      {"pack_linear", pack_linear, Stage::functional},
+      {"pack_recurrent", pack_recurrent, Stage::functional},
+      {"fuse_pointwise", fuse_pointwise, Stage::functional},
+      {"sink_permutes", sink_permutes, Stage::functional},
+      {"simplify_again", simplify, Stage::functional},
   };
   return kPasses;
 }
 
+const Pass* find_pass(std::string_view name) {
+  for (const Pass& pass : pipeline())
+    if (pass.name == name) return &pass;
+  return nullptr;
+}
+
+Result<Stage> stage_after(const std::string& name) {
+  if (name == kImport) return Stage::imported;
+  if (const Pass* pass = find_pass(name)) return pass->stage;
+  return Error::make(Code::bad_file, "no pass \"%s\" to go on after", name.c_str());
+}
+
 namespace {
 
-Error dump(const Graph& graph, const std::string& dir, size_t number, const char* name) {
-  if (dir.empty()) return {};
-  std::error_code ec;
-  std::filesystem::create_directories(dir, ec);
-  char file[64];
-  snprintf(file, sizeof file, "%02zu-%s.txt", number, name);
-  const std::string path = dir + "/" + file;
-  std::ofstream out(path);
-  out << ir::to_text(graph);
-  return out.flush() ? Error() : Error::make(Code::io, "%s: cannot write", path.c_str());
+// The dumps of one compile, in a folder that holds no others.
+class Dumps {
+ public:
+  static Result<Dumps> open(const std::string& folder) {
+    Dumps dumps;
+    if (folder.empty()) return dumps;
+    std::error_code ec;
+    std::filesystem::create_directories(folder, ec);
+    for (const auto& entry : std::filesystem::directory_iterator(folder, ec)) {
+      const std::string name = entry.path().filename().string();
+      if (name.size() > 3 && isdigit(name[0]) && isdigit(name[1]) && name[2] == '-' && name.ends_with(".txt"))
+        std::filesystem::remove(entry.path(), ec);
+    }
+    dumps.folder_ = folder;
+    PF_ASSIGN(dumps.writer_, ir::DumpWriter::open(folder + "/constants.bin"));
+    return dumps;
+  }
+  Error write(const Graph& graph, size_t number, const std::string& pass) {
+    if (!writer_) return {};
+    char prefix[32];
+    snprintf(prefix, sizeof prefix, "/%02zu-", number);
+    return writer_->write(graph, folder_ + prefix + pass + ".txt", pass);
+  }
+
+ private:
+  std::string folder_;
+  std::unique_ptr<ir::DumpWriter> writer_;  // null: none are written
+};
+
+Error check(const Graph& graph, Stage stage, const std::string& pass) {
+  const Error e = ir::verify(graph, stage);
+  return e.ok() ? e : e.at(("after " + pass).c_str());
 }
 
 }  // namespace
 
-Result<Graph> run_pipeline(Graph graph, const PipelineOptions& options) {
-  PF_TRY(dump(graph, options.dump_dir, 0, "import"));
-  size_t number = 0;
-  for (const Pass& pass : pipeline()) {
+Result<Graph> run_pipeline(Graph graph, const PipelineOptions& options, const std::string& after) {
+  PF_ASSIGN(Stage stage, stage_after(after));
+  const Pass* done = find_pass(after);
+  PF_ASSIGN(Dumps dumps, Dumps::open(options.dump_dir));
+  size_t number = done ? static_cast<size_t>(done - pipeline().data()) + 1 : 0;
+  if (options.verify) PF_TRY(check(graph, stage, after));
+  PF_TRY(dumps.write(graph, number, after));
+  for (const Pass& pass : pipeline().subspan(number)) {
     ++number;
     if (std::find(options.disabled.begin(), options.disabled.end(), pass.name) != options.disabled.end()) continue;
     const auto start = std::chrono::steady_clock::now();
@@ -56,7 +97,9 @@ Result<Graph> run_pipeline(Graph graph, const PipelineOptions& options) {
       const std::chrono::duration<double, std::milli> ms = std::chrono::steady_clock::now() - start;
       fprintf(stderr, "%-20s %8.2f ms  %5zu nodes\n", pass.name, ms.count(), graph.nodes.size());
     }
-    PF_TRY(dump(graph, options.dump_dir, number, pass.name));
+    stage = std::max(stage, pass.stage);
+    if (options.verify) PF_TRY(check(graph, stage, pass.name));
+    PF_TRY(dumps.write(graph, number, pass.name));
   }
   return graph;
 }

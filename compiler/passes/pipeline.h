@@ -1,10 +1,11 @@
-// The passes in the order of running, and the driver that runs, times and dumps them.
+// The passes in the order of running, and the driver that runs, times, verifies and dumps them.
 #pragma once
 
 #include <span>
 #include <string>
 #include <vector>
 
+#include "compiler/ir/verify.h"
 #include "compiler/passes/passes.h"
 
 namespace portfire::passes {
@@ -12,17 +13,32 @@ namespace portfire::passes {
 struct Pass {
   const char* name;
   Result<Graph> (*run)(Graph);
+  ir::Stage stage;  // of what it gives
 };
 
 std::span<const Pass> pipeline();
+// Null where there is none of that name.
+const Pass* find_pass(std::string_view name);
+
+#if defined(PORTFIRE_SANITIZE) || !defined(NDEBUG)
+inline constexpr bool kVerifyByDefault = true;
+#else
+inline constexpr bool kVerifyByDefault = false;
+#endif
 
 struct PipelineOptions {
   std::string dump_dir;               // empty: no dumps. 00-import.txt, 01-decompose.txt, ...
   std::vector<std::string> disabled;  // names of passes to leave out
   bool report_times = false;          // to stderr
+  bool verify = kVerifyByDefault;     // what each pass gives (compiler/ir/verify.h)
 };
 
-// Runs all passes on what the importer gave.
-Result<Graph> run_pipeline(Graph graph, const PipelineOptions& options);
+// The name under which the importer's graph is dumped.
+inline constexpr const char* kImport = "import";
+// What a graph that stands after `pass` (or "import") promises. Code::bad_file where there is none.
+Result<ir::Stage> stage_after(const std::string& pass);
+
+// Runs what comes after the pass `after`: all of it on a graph from the importer, the rest on a dump.
+Result<Graph> run_pipeline(Graph graph, const PipelineOptions& options, const std::string& after = kImport);
 
 }  // namespace portfire::passes

@@ -124,13 +124,26 @@ Result<Graph> rewrite(const Graph& in, const Visit& visit) {
   }
 }
 
+Error rewrite_sub_graphs(Graph* graph, Result<Graph> (*pass)(Graph)) {
+  for (Node& n : graph->nodes)
+    for (Arg& a : n.args)
+      if (const auto* inner = a.graph()) {
+        PF_ASSIGN(Graph done, pass(**inner));
+        a = std::make_shared<Graph>(std::move(done));
+      }
+  return {};
+}
+
 Graph eliminate_dead(Graph graph) {
   std::vector<bool> live(graph.values.size());
   auto mark = [&](ValueId v) {
     if (v != kNoValue) live[v] = true;
   };
   for (const ir::Output& o : graph.outputs) mark(o.value);
-  for (const ir::Buffer& b : graph.buffers) mark(b.update);
+  for (const ir::Buffer& b : graph.buffers) {
+    mark(b.update);
+    if (b.update != kNoValue) mark(b.value);
+  }
   for (const ir::InputMutation& m : graph.input_mutations) mark(m.value);
   std::vector<Node> kept;
   for (auto n = graph.nodes.rbegin(); n != graph.nodes.rend(); ++n) {
@@ -141,6 +154,8 @@ Graph eliminate_dead(Graph graph) {
   }
   std::reverse(kept.begin(), kept.end());
   graph.nodes = std::move(kept);
+  for (ValueId v = 0; v < graph.values.size(); ++v)
+    if (!live[v]) graph.values[v].constant = nullptr;
   // State that nothing reads or writes goes; state that is only read is a constant.
   std::erase_if(graph.buffers, [&](const ir::Buffer& b) { return b.update == kNoValue; });
   for (Node& n : graph.nodes)

@@ -24,6 +24,9 @@ using Visit = std::function<std::optional<std::vector<Arg>>(Builder& b, const No
 // back as errors with operator and line.
 Result<Graph> rewrite(const Graph& in, const Visit& visit);
 
+// Runs `pass` over the sub-graphs of all nodes: for passes that do not go through `rewrite`.
+Error rewrite_sub_graphs(Graph* graph, Result<Graph> (*pass)(Graph));
+
 // What a visitor keeps for the graph being built. Sub-graphs are built in between, with value numbers
 // of their own.
 template <class T>

@@ -70,7 +70,11 @@ class [[nodiscard]] Result {
     else
       new (&error_) Error(other.error_);
   }
-  Result& operator=(Result&&) = delete;
+  Result& operator=(Result&& other) noexcept {
+    if (this == &other) return *this;
+    this->~Result();
+    return *new (this) Result(std::move(other));
+  }
   ~Result() {
     if (ok_) value_.~T();
   }

@@ -63,7 +63,7 @@ bool prepare(const Operands& o, void* state, size_t* scratch) {
   p.packed_k = round(gemm::packed_size(static_cast<size_t>(p.depth), static_cast<size_t>(p.keys)));
   p.packed_v = round(gemm::packed_size(static_cast<size_t>(p.keys), static_cast<size_t>(p.value_depth)));
   p.scores = round(static_cast<size_t>(std::min(kBlock, p.queries) * p.keys));
-  *scratch = (p.packed_k + p.packed_v + p.scores) * sizeof(float) * ThreadPool::kMaxThreads;
+  *scratch = (p.packed_k + p.packed_v + p.scores) * sizeof(float) * o.threads;
   return true;
 }
 

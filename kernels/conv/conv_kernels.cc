@@ -25,6 +25,7 @@ struct Plan {
   Window w;
   int64_t oh, ow, pixels, channels, taps, k;  // pixels: of the whole batch
   bool direct;
+  bool dense;  // each output pixel is a product of the input's pixel at the same place
   gemm::Activation activation;
   float low, high;
   size_t thread_bytes, image_bytes;  // of scratch: for each thread, and for the input in another order
@@ -48,10 +49,12 @@ bool prepare(const Operands& o, void* state, size_t* scratch) {
   const bool adjacent = x.strides[3] == 1 || x.size(3) == 1;
   p.image_bytes = adjacent ? 0 : (x.bytes() + 63) / 64 * 64;
   p.direct = x.size(3) >= kDirectChannels || p.taps == 1;
+  const auto all = [](std::span<const int64_t> list, int64_t value) { return std::all_of(list.begin(), list.end(), [=](int64_t v) { return v == value; }); };
+  p.dense = p.taps == 1 && all(p.w.stride, 1) && all(p.w.padding, 0) && (!adjacent || x.is_contiguous());
   const size_t pointers = static_cast<size_t>((p.direct ? p.taps : 1) * kChunk) * sizeof(float*);
   const size_t data = static_cast<size_t>(p.direct ? x.size(3) : p.k * kChunk) * sizeof(float);
   p.thread_bytes = (pointers + data + 127) / 64 * 64;
-  *scratch = p.image_bytes + p.thread_bytes * ThreadPool::kMaxThreads;
+  *scratch = p.image_bytes + p.thread_bytes * o.threads;
   return true;
 }
 
@@ -77,6 +80,11 @@ class Pixel {
 
 // rows[(block * taps + tap) * kRows + i] for the pixels [first, first + count).
 void point_rows(const Plan& p, const TensorView& x, int64_t first, int64_t count, const float* zeros, const float** rows) {
+  if (p.dense) {
+    const float* from = x.as<float>() + first * x.size(3);
+    for (int64_t i = 0; i < count; ++i) rows[i] = from + i * x.size(3);
+    return;
+  }
   Pixel pixel(p, first);
   for (int64_t i = 0; i < count; ++i, pixel.next()) {
     const float** to = rows + i / static_cast<int64_t>(kRows) * p.taps * static_cast<int64_t>(kRows) + i % static_cast<int64_t>(kRows);

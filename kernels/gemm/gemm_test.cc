@@ -6,6 +6,8 @@
 
 #include <gtest/gtest.h>
 
+#include "kernels/kernel_case.h"
+
 namespace portfire::gemm {
 namespace {
 
@@ -49,6 +51,28 @@ TEST(Gemm, PacksEitherOrder) {
   pack(b.data(), static_cast<int64_t>(n), 1, k, n, x.data());
   pack(transposed.data(), 1, static_cast<int64_t>(k), k, n, y.data());
   EXPECT_EQ(x, y);
+}
+
+TEST(Gemm, LinearWithEveryActivation) {
+  for (const char* activation : {"", "relu", "gelu", "gelu_tanh", "silu", "sigmoid", "tanh"})
+    for (const int64_t rows : {1, 5, 30})
+      for (const int64_t n : {1, 31, 100}) {
+        KernelCase k("portfire::packed_linear");
+        k.tensor({rows, 17}).tensor({(n + 31) / 32, 17, 32}).tensor({n}).tensor({rows, n});
+        k.number(n).text(activation).expect_kernel_matches();
+      }
+}
+
+TEST(Gemm, ProductsOfRunTimeWeights) {
+  for (const int64_t m : {1, 13})
+    for (const int64_t n : {1, 33}) {
+      KernelCase("aten::mm").tensor({m, 9}).tensor({9, n}, {1, 9}).expect_kernel_matches();
+      KernelCase("aten::bmm").tensor({2, m, 9}).tensor({2, 9, n}).expect_kernel_matches();
+      KernelCase("aten::linear").tensor({2, m, 9}).tensor({n, 9}).tensor({n}).expect_kernel_matches();
+      KernelCase("aten::addmm").tensor({n}).tensor({m, 9}).tensor({9, n}).real(0.5).real(2).expect_kernel_matches();
+      KernelCase("aten::addmm").tensor({m, n}).tensor({m, 9}).tensor({9, n}).number(1).number(1).expect_kernel_matches();
+    }
+  KernelCase("aten::mm").tensor({40, 9}, {1, 40}).tensor({9, 33}).expect_kernel_matches();
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // Kernels for matrix products: portfire::packed_linear, and products whose right side is only known at
-// run time (aten::mm, addmm, bmm, linear), which pack it first.
+// run time (aten::mm, bmm, linear), which pack it first.
 #include <algorithm>
 #include <cstring>
 
@@ -58,7 +58,10 @@ Error run_linear(const void* state, const Operands& o, const KernelContext& cont
 
 struct ProductPlan {
   int64_t batch, m, n, k;
-  int64_t b_row, b_column;
+  int64_t lda;              // of the left side, where its rows have one stride
+  int64_t b_row, b_column;  // of the side that is packed
+  size_t packed;            // floats of scratch for it
+  bool copies;              // the left side's rows are no runs: they are copied behind it
 };
 
 bool all_f32(const Operands& o, size_t first, size_t count) {
@@ -78,8 +81,10 @@ bool plan_product(const TensorView& a, const TensorView& b, void* state, size_t*
   p->n = b.size(b.rank() - (transposed ? 2 : 1));
   p->b_row = b.strides[b.rank() - (transposed ? 1 : 2)];
   p->b_column = b.strides[b.rank() - (transposed ? 2 : 1)];
-  *scratch = packed_size(static_cast<size_t>(p->k), static_cast<size_t>(p->n)) * sizeof(float);
-  return unit_rows(a) && p->k > 0;
+  p->packed = packed_size(static_cast<size_t>(p->k), static_cast<size_t>(p->n));
+  p->copies = !unit_rows(a);
+  *scratch = (p->packed + (p->copies ? static_cast<size_t>(p->m * p->k) : 0)) * sizeof(float);
+  return p->k > 0;
 }
 
 void run_product(const ProductPlan& p, const TensorView& a, const TensorView& b, const TensorView& out, const float* bias,
@@ -88,8 +93,17 @@ void run_product(const ProductPlan& p, const TensorView& a, const TensorView& b,
   const bool batched = a.rank() == 3;
   for (int64_t i = 0; i < p.batch; ++i) {
     pack(b.as<float>() + (batched ? i * b.strides[0] : 0), p.b_row, p.b_column, static_cast<size_t>(p.k), static_cast<size_t>(p.n), packed);
-    const Gemm g{static_cast<size_t>(p.n), static_cast<size_t>(p.k), a.as<float>() + (batched ? i * a.strides[0] : 0),
-                 a.strides[a.rank() - 2], packed, out.as<float>() + i * p.m * p.n, p.n, {.bias = bias}};
+    const float* left = a.as<float>() + (batched ? i * a.strides[0] : 0);
+    int64_t lda = a.strides[a.rank() - 2];
+    if (p.copies) {
+      float* rows = packed + p.packed;
+      const int64_t step = a.strides[a.rank() - 1];
+      for (int64_t r = 0; r < p.m; ++r)
+        for (int64_t c = 0; c < p.k; ++c) rows[r * p.k + c] = left[r * lda + c * step];
+      left = rows;
+      lda = p.k;
+    }
+    const Gemm g{static_cast<size_t>(p.n), static_cast<size_t>(p.k), left, lda, packed, out.as<float>() + i * p.m * p.n, p.n, {.bias = bias}};
     run_parallel(g, static_cast<size_t>(p.m), context.pool);
   }
 }
@@ -102,11 +116,56 @@ Error run_mm(const void* state, const Operands& o, const KernelContext& context)
   return {};
 }
 
+// beta self + alpha mat1 mat2, where self broadcasts.
+bool prepare_addmm(const Operands& o, void* state, size_t* scratch) {
+  return all_f32(o, 0, 3) && o.in(0).rank() <= 2 && plan_product(o.in(1), o.in(2), state, scratch, false);
+}
+Error run_addmm(const void* state, const Operands& o, const KernelContext& context) {
+  const auto& p = *static_cast<const ProductPlan*>(state);
+  const TensorView& self = o.in(0);
+  run_product(p, o.in(1), o.in(2), o.out(0), nullptr, context);
+  const Args a(o.args);
+  const auto beta = static_cast<float>(a.real(3)), alpha = static_cast<float>(a.real(4));
+  const int last = self.rank() - 1;
+  const int64_t column = last >= 0 && self.size(last) > 1 ? self.strides[last] : 0, row = last >= 1 && self.size(0) > 1 ? self.strides[0] : 0;
+  float* to = o.out(0).as<float>();
+  for (int64_t i = 0; i < p.m; ++i)
+    for (int64_t j = 0; j < p.n; ++j, ++to)
+      *to = alpha * *to + (beta == 0 ? 0 : beta * self.as<float>()[i * row + j * column]);
+  return {};
+}
+
+// aten::linear(x, w [n, k], bias): the leading dimensions of x are rows.
+bool prepare_linear_unpacked(const Operands& o, void* state, size_t* scratch) {
+  const TensorView &x = o.in(0), &w = o.in(1);
+  auto* p = new (state) ProductPlan();
+  if (!all_f32(o, 0, 3) || w.rank() != 2 || x.rank() < 1 || !as_rows(x, &p->m, &p->lda) || w.size(1) == 0) return false;
+  if (const TensorView* b = o.optional(2); b && (b->rank() != 1 || !b->is_contiguous())) return false;
+  p->n = w.size(0);
+  p->k = w.size(1);
+  p->b_row = w.strides[1];
+  p->b_column = w.strides[0];
+  *scratch = packed_size(static_cast<size_t>(p->k), static_cast<size_t>(p->n)) * sizeof(float);
+  return true;
+}
+Error run_linear_unpacked(const void* state, const Operands& o, const KernelContext& context) {
+  const auto& p = *static_cast<const ProductPlan*>(state);
+  const TensorView &x = o.in(0), &w = o.in(1);
+  auto* packed = reinterpret_cast<float*>(context.scratch.data());
+  pack(w.as<float>(), p.b_row, p.b_column, static_cast<size_t>(p.k), static_cast<size_t>(p.n), packed);
+  Gemm g{static_cast<size_t>(p.n), static_cast<size_t>(p.k), x.as<float>(), p.lda, packed, o.out(0).as<float>(), p.n, {}};
+  if (const TensorView* b = o.optional(2)) g.epilogue.bias = b->as<float>();
+  run_parallel(g, static_cast<size_t>(p.m), context.pool);
+  return {};
+}
+
 }  // namespace
 
-extern const Kernel kPackedLinear, kMm, kBmm;
+extern const Kernel kPackedLinear, kLinear, kMm, kAddmm, kBmm;
 const Kernel kPackedLinear = {"portfire::packed_linear", sizeof(LinearPlan), prepare_linear, run_linear};
+const Kernel kLinear = {"aten::linear", sizeof(ProductPlan), prepare_linear_unpacked, run_linear_unpacked};
 const Kernel kMm = {"aten::mm", sizeof(ProductPlan), prepare_mm, run_mm};
+const Kernel kAddmm = {"aten::addmm", sizeof(ProductPlan), prepare_addmm, run_addmm};
 const Kernel kBmm = {"aten::bmm", sizeof(ProductPlan), prepare_mm, run_mm};
 
 }  // namespace portfire::gemm

@@ -79,14 +79,31 @@ HWY_NOINLINE void finish(const Tile& t) {
   }
 }
 
-// `count` sums of one row to `c`: they belong to `column` of the bias, and to `place` of the residual.
-void store_some(const float* sums, const Epilogue& e, size_t place, size_t column, size_t count, float* c) {
-  const Bounds bounds(e);
-  for (size_t j = 0; j < count; ++j) {
-    float v = sums[j] + (e.bias ? e.bias[column + j] : 0);
-    if (e.residual) v += e.residual[place + j];
-    c[j] = v < bounds.low ? bounds.low : v > bounds.high ? bounds.high : v;
+// One vector of sums, all of it or its first `count`, to column `column` of a row: bias and residual, bounds,
+// store. `place`: of the row in C, for the residual.
+HWY_INLINE void store_sums(TileVec sums, const Epilogue& e, const Bounds& bounds, size_t place, size_t column, size_t count, float* row) {
+  const TileTag d;
+  const TileVec low = hn::Set(d, bounds.low), high = hn::Set(d, bounds.high);
+  if (count >= hn::Lanes(d)) {
+    if (e.bias) sums = hn::Add(sums, hn::LoadU(d, e.bias + column));
+    if (e.residual) sums = hn::Add(sums, hn::LoadU(d, e.residual + place + column));
+    return hn::StoreU(hn::Min(high, hn::Max(low, sums)), d, row + column);
   }
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2  // better targets have lower numbers
+  const auto some = hn::FirstN(d, count);
+  if (e.bias) sums = hn::Add(sums, hn::MaskedLoad(some, d, e.bias + column));
+  if (e.residual) sums = hn::Add(sums, hn::MaskedLoad(some, d, e.residual + place + column));
+  hn::BlendedStore(hn::Min(high, hn::Max(low, sums)), some, d, row + column);
+#else  // masked accesses touch whole, aligned vectors here
+  HWY_ALIGN float bias[16] = {}, residual[16] = {}, out[16];
+  for (size_t j = 0; j < count; ++j) {
+    if (e.bias) bias[j] = e.bias[column + j];
+    if (e.residual) residual[j] = e.residual[place + column + j];
+  }
+  sums = hn::Add(sums, hn::Add(hn::Load(d, bias), hn::Load(d, residual)));
+  hn::Store(hn::Min(high, hn::Max(low, sums)), d, out);
+  for (size_t j = 0; j < count; ++j) row[column + j] = out[j];
+#endif
 }
 
 // relu, clamp and residuals are in the stores.
@@ -94,8 +111,9 @@ bool needs_finish(const Epilogue& e) {
   return e.activation != Activation::none && e.activation != Activation::relu && e.activation != Activation::clamp;
 }
 
-// Columns [column, column + 2 lanes) of the tile.
-template <size_t kM>
+// Columns [column, column + kVectors lanes) of the tile, kVectors 1 or 2; those past the tile's last are
+// computed but not stored.
+template <size_t kM, size_t kVectors>
 HWY_NOINLINE void tile_columns(const Tile& t, size_t column) {
   const TileTag d;
   const size_t lanes = hn::Lanes(d);
@@ -109,12 +127,13 @@ HWY_NOINLINE void tile_columns(const Tile& t, size_t column) {
     PF_TILE_ROWS(PF_ROW)
 #undef PF_ROW
     for (size_t k = 0; k < t.k; ++k, b += kPanel) {
-      const TileVec b0 = hn::LoadU(d, b), b1 = hn::LoadU(d, b + lanes);
-#define PF_STEP(i)                        \
-  if constexpr (kM > i) {                 \
-    const TileVec a = hn::Set(d, a##i[k]); \
-    c##i##0 = hn::MulAdd(a, b0, c##i##0); \
-    c##i##1 = hn::MulAdd(a, b1, c##i##1); \
+      const TileVec b0 = hn::LoadU(d, b);
+      [[maybe_unused]] const TileVec b1 = kVectors > 1 ? hn::LoadU(d, b + lanes) : b0;
+#define PF_STEP(i)                                                    \
+  if constexpr (kM > i) {                                             \
+    const TileVec a = hn::Set(d, a##i[k]);                             \
+    c##i##0 = hn::MulAdd(a, b0, c##i##0);                              \
+    if constexpr (kVectors > 1) c##i##1 = hn::MulAdd(a, b1, c##i##1);  \
   }
       PF_TILE_ROWS(PF_STEP)
 #undef PF_STEP
@@ -122,39 +141,21 @@ HWY_NOINLINE void tile_columns(const Tile& t, size_t column) {
   }
   const Epilogue& e = t.epilogue;
   const Bounds bounds(e);
-  if (column + 2 * lanes <= t.n) {
-    const TileVec low = hn::Set(d, bounds.low), high = hn::Set(d, bounds.high);
-    const TileVec bias0 = e.bias ? hn::LoadU(d, e.bias + column) : hn::Zero(d), bias1 = e.bias ? hn::LoadU(d, e.bias + column + lanes) : hn::Zero(d);
-#define PF_STORE(i)                                                \
-  if constexpr (kM > i) {                                          \
-    TileVec v0 = hn::Add(c##i##0, bias0), v1 = hn::Add(c##i##1, bias1); \
-    if (e.residual) {                                              \
-      v0 = hn::Add(v0, hn::LoadU(d, e.residual + i * t.ldc + column)); \
-      v1 = hn::Add(v1, hn::LoadU(d, e.residual + i * t.ldc + column + lanes)); \
-    }                                                              \
-    hn::StoreU(hn::Min(high, hn::Max(low, v0)), d, t.c + i * t.ldc + column); \
-    hn::StoreU(hn::Min(high, hn::Max(low, v1)), d, t.c + i * t.ldc + column + lanes); \
+  const size_t left = t.n - column;
+#define PF_STORE(i)                                                                                          \
+  if constexpr (kM > i) {                                                                                    \
+    store_sums(c##i##0, e, bounds, i * t.ldc, column, left, t.c + i * t.ldc);                                 \
+    if constexpr (kVectors > 1) store_sums(c##i##1, e, bounds, i * t.ldc, column + lanes, left - lanes, t.c + i * t.ldc); \
   }
-    PF_TILE_ROWS(PF_STORE)
+  PF_TILE_ROWS(PF_STORE)
 #undef PF_STORE
-    return;
-  }
-  // The last columns of a matrix whose width is no multiple of the tile's.
-  HWY_ALIGN float edge[kRows][kPanel] = {};
-#define PF_EDGE(i)                          \
-  if constexpr (kM > i) {                   \
-    hn::StoreU(c##i##0, d, edge[i]);         \
-    hn::StoreU(c##i##1, d, edge[i] + lanes); \
-  }
-  PF_TILE_ROWS(PF_EDGE)
-#undef PF_EDGE
-  for (size_t i = 0; i < kM; ++i) store_some(edge[i], e, i * t.ldc + column, column, t.n - column, t.c + i * t.ldc + column);
 }
 
 template <size_t kM>
 void tile_rows(const Tile& t) {
-  const size_t step = 2 * hn::Lanes(TileTag());
-  for (size_t column = 0; column < t.n; column += step) tile_columns<kM>(t, column);
+  const size_t lanes = hn::Lanes(TileTag());
+  for (size_t column = 0; column < t.n; column += 2 * lanes)
+    t.n - column > lanes ? tile_columns<kM, 2>(t, column) : tile_columns<kM, 1>(t, column);
   if (needs_finish(t.epilogue)) finish(t);
 }
 
@@ -217,22 +218,9 @@ HWY_NOINLINE void row_vectors(const Row& r) {
     PF_ROW_VECTORS(PF_STEP)
 #undef PF_STEP
   }
-  const Epilogue& e = r.epilogue;
-  const Bounds bounds(e);
-  const TileVec low = hn::Set(d, bounds.low), high = hn::Set(d, bounds.high);
-  HWY_ALIGN float edge[16];
-#define PF_STORE(i)                                                       \
-  if constexpr (kVectors > i) {                                           \
-    const size_t at = i * lanes;                                          \
-    if (at + lanes <= r.n) {                                              \
-      TileVec v = e.bias ? hn::Add(c##i, hn::LoadU(d, e.bias + at)) : c##i; \
-      if (e.residual) v = hn::Add(v, hn::LoadU(d, e.residual + at));      \
-      hn::StoreU(hn::Min(high, hn::Max(low, v)), d, r.c + at);            \
-    } else if (at < r.n) {                                                \
-      hn::Store(c##i, d, edge);                                           \
-      store_some(edge, e, at, at, r.n - at, r.c + at);                    \
-    }                                                                     \
-  }
+  const Bounds bounds(r.epilogue);
+#define PF_STORE(i) \
+  if constexpr (kVectors > i) if (i * lanes < r.n) store_sums(c##i, r.epilogue, bounds, 0, i * lanes, r.n - i * lanes, r.c);
   PF_ROW_VECTORS(PF_STORE)
 #undef PF_STORE
 }

@@ -32,7 +32,7 @@ bool plan_rows(const Operands& o, int dims, Plan* p, size_t* scratch) {
   p->n = 1;
   for (int d = x.rank() - dims; d < x.rank(); ++d) p->n *= x.size(d);
   p->rows = p->n ? x.numel() / p->n : 0;
-  if (x.dtype != DType::f32) *scratch += static_cast<size_t>(p->n) * sizeof(float) * ThreadPool::kMaxThreads;
+  if (x.dtype != DType::f32) *scratch += static_cast<size_t>(p->n) * sizeof(float) * o.threads;
   return true;
 }
 

@@ -109,7 +109,7 @@ bool prepare(const Operands& o, void* state, size_t* scratch) {
   p.store = store_fn(o.out(0).dtype);
   p.tiling = Tiling(inputs, o.out(0));
   if (!assign_slots(&p)) return false;
-  *scratch = static_cast<size_t>(p.slots) * kSlotBytes * ThreadPool::kMaxThreads;
+  *scratch = static_cast<size_t>(p.slots) * kSlotBytes * o.threads;
   return true;
 }
 

@@ -1,11 +1,9 @@
 // The kernels that reduce against the references.
-#include "kernels/compare_test.h"
+#include "kernels/kernel_case.h"
 
 namespace portfire::reduce {
 namespace {
 
-using testing::Call;
-using testing::Layout;
 
 struct Shape {
   std::vector<int64_t> sizes, dims;
@@ -19,50 +17,48 @@ void each_shape(auto f) {
   for (const Shape& s : kShapes)
     for (Layout layout : {Layout::contiguous, Layout::transposed, Layout::gaps, Layout::expanded})
       for (bool keepdim : {false, true})
-        for (size_t threads : {1, 3}) f(s, layout, keepdim, threads);
+        f(s, layout, keepdim);
 }
 
 TEST(Reduce, Sums) {
   for (DType t : {DType::f32, DType::f64, DType::i64, DType::i32, DType::i8, DType::boolean, DType::bf16, DType::f16})
-    each_shape([&](const Shape& s, Layout layout, bool keepdim, size_t threads) {
+    each_shape([&](const Shape& s, Layout layout, bool keepdim) {
       const double tolerance = t == DType::bf16 || t == DType::f16 ? 0.008 : 1e-6;
-      Call("aten::sum.dim_IntList").tensor(t, s.sizes, layout).ints(s.dims).boolean(keepdim).none().expect_same(is_floating(t) ? tolerance : 0, threads);
+      KernelCase("aten::sum.dim_IntList").tensor(t, s.sizes, layout).ints(s.dims).flag(keepdim).none().expect_kernel_matches(is_floating(t) ? tolerance : 0);
       if (!is_floating(t)) return;
-      Call("aten::mean.dim").tensor(t, s.sizes, layout).ints(s.dims).boolean(keepdim).none().expect_same(tolerance, threads);
-      Call("aten::var.correction").tensor(t, s.sizes, layout).ints(s.dims).integer(1).boolean(keepdim).expect_same(tolerance, threads);
+      KernelCase("aten::mean.dim").tensor(t, s.sizes, layout).ints(s.dims).flag(keepdim).none().expect_kernel_matches(tolerance);
+      KernelCase("aten::var.correction").tensor(t, s.sizes, layout).ints(s.dims).number(1).flag(keepdim).expect_kernel_matches(tolerance);
     });
 }
 
 // Rows that are cut, for threads to share.
 TEST(Reduce, LongRows) {
-  for (size_t threads : {1, 3}) {
-    Call("aten::sum.dim_IntList").tensor(DType::f32, {200001}).none().boolean(false).none().expect_same(1e-6, threads);
-    Call("aten::amax").tensor(DType::f32, {2, 150001}).ints({1}).boolean(false).expect_same(0, threads);
-  }
+  KernelCase("aten::sum.dim_IntList").tensor(DType::f32, {200001}).none().flag(false).none().expect_kernel_matches(1e-6);
+  KernelCase("aten::amax").tensor(DType::f32, {2, 150001}).ints({1}).flag(false).expect_kernel_matches(0);
 }
 
 TEST(Reduce, Extremes) {
   for (DType t : {DType::f32, DType::f64, DType::i64, DType::u8, DType::i8, DType::bf16})
-    each_shape([&](const Shape& s, Layout layout, bool keepdim, size_t threads) {
+    each_shape([&](const Shape& s, Layout layout, bool keepdim) {
       if (std::count(s.sizes.begin(), s.sizes.end(), 0)) return;
-      Call("aten::amax").tensor(t, s.sizes, layout).ints(s.dims).boolean(keepdim).expect_same(0, threads);
-      Call("aten::amin").tensor(t, s.sizes, layout).ints(s.dims).boolean(keepdim).expect_same(0, threads);
+      KernelCase("aten::amax").tensor(t, s.sizes, layout).ints(s.dims).flag(keepdim).expect_kernel_matches(0);
+      KernelCase("aten::amin").tensor(t, s.sizes, layout).ints(s.dims).flag(keepdim).expect_kernel_matches(0);
     });
 }
 
 TEST(Reduce, AnyAndAll) {
   for (DType t : {DType::boolean, DType::u8, DType::f32, DType::i64})
-    each_shape([&](const Shape& s, Layout layout, bool keepdim, size_t threads) {
+    each_shape([&](const Shape& s, Layout layout, bool keepdim) {
       if (s.dims.empty()) return;
-      Call("aten::any.dims").tensor(t, s.sizes, layout).ints(s.dims).boolean(keepdim).expect_same(0, threads);
-      Call("aten::all.dims").tensor(t, s.sizes, layout).ints(s.dims).boolean(keepdim).expect_same(0, threads);
+      KernelCase("aten::any.dims").tensor(t, s.sizes, layout).ints(s.dims).flag(keepdim).expect_kernel_matches(0);
+      KernelCase("aten::all.dims").tensor(t, s.sizes, layout).ints(s.dims).flag(keepdim).expect_kernel_matches(0);
     });
 }
 
 TEST(Reduce, Products) {
   for (DType t : {DType::f32, DType::i64, DType::i8})
-    for (int64_t dim : {0, 1}) Call("aten::prod.dim_int").tensor(t, {5, 6}).integer(dim).boolean(false).none().expect_same(1e-6);
-  Call("aten::prod").tensor(DType::f32, {40}).none().expect_same(1e-6);
+    for (int64_t dim : {0, 1}) KernelCase("aten::prod.dim_int").tensor(t, {5, 6}).number(dim).flag(false).none().expect_kernel_matches(1e-6);
+  KernelCase("aten::prod").tensor(DType::f32, {40}).none().expect_kernel_matches(1e-6);
 }
 
 TEST(Reduce, NanGoesThrough) {
@@ -71,11 +67,11 @@ TEST(Reduce, NanGoesThrough) {
     std::vector<double> x(70, -1.0);
     x[place] = nan;
     for (const char* op : {"aten::amax", "aten::amin"}) {
-      Call(op).reals(DType::f32, {70}, x).ints({0}).boolean(false).expect_same();
-      Call(op).reals(DType::f32, {35, 2}, x).ints({0}).boolean(false).expect_same();
-      Call(op).reals(DType::f64, {2, 35}, x).ints({1}).boolean(false).expect_same();
+      KernelCase(op).reals(DType::f32, {70}, x).ints({0}).flag(false).expect_kernel_matches(0);
+      KernelCase(op).reals(DType::f32, {35, 2}, x).ints({0}).flag(false).expect_kernel_matches(0);
+      KernelCase(op).reals(DType::f64, {2, 35}, x).ints({1}).flag(false).expect_kernel_matches(0);
     }
-    Call("aten::any.dims").reals(DType::f32, {70}, x).ints({0}).boolean(false).expect_same();
+    KernelCase("aten::any.dims").reals(DType::f32, {70}, x).ints({0}).flag(false).expect_kernel_matches(0);
   }
 }
 
@@ -83,8 +79,8 @@ TEST(Reduce, NanGoesThrough) {
 TEST(Reduce, VarianceFarFromZero) {
   std::vector<double> x;
   for (int i = 0; i < 4000; ++i) x.push_back(1e4 + 1e-2 * (i % 7));
-  Call("aten::var.correction").reals(DType::f32, {4000}, x).ints({0}).integer(1).boolean(false).expect_same(1e-4);
-  Call("aten::var.correction").reals(DType::f32, {400, 10}, x).ints({0}).integer(1).boolean(false).expect_same(1e-4);
+  KernelCase("aten::var.correction").reals(DType::f32, {4000}, x).ints({0}).number(1).flag(false).expect_kernel_matches(1e-4);
+  KernelCase("aten::var.correction").reals(DType::f32, {400, 10}, x).ints({0}).number(1).flag(false).expect_kernel_matches(1e-4);
 }
 
 }  // namespace

@@ -1,7 +1,6 @@
-// For unit tests: one call of an operator, by its kernel and by its reference, with results compared.
+// For tests: one call of an operator, run by its kernel and by its reference.
 //
-//   Call call("aten::flip");
-//   call.tensor(DType::f32, {3, 5}).ints({1}).expect_same();
+//   KernelCase("aten::flip").tensor(DType::i64, {3, 5}, Layout::transposed).ints({1}).expect_kernel_matches(0);
 #pragma once
 
 #include <cmath>
@@ -18,18 +17,19 @@
 #include "kernels/thread_pool.h"
 #include "ops/element.h"
 
-namespace portfire::testing {
+namespace portfire {
 
 // How a tensor lies in memory.
 enum class Layout { contiguous, transposed, gaps, expanded };
 
-class Call {
+// Arguments are added in the schema's order.
+class KernelCase {
  public:
-  explicit Call(std::string_view op, uint32_t seed = 1) : op_(find_op(op)), random_(seed) { EXPECT_TRUE(op_) << op; }
-  Call(const Call&) = delete;  // its values point into itself
+  explicit KernelCase(std::string_view op) : op_(find_op(op)) { EXPECT_TRUE(op_) << op; }
+  KernelCase(const KernelCase&) = delete;  // its values point into itself
 
   // Random numbers of (-4, 4), integers of (-100, 100) as far as the dtype has them.
-  Call& tensor(DType t, std::vector<int64_t> sizes, Layout layout = Layout::contiguous) {
+  KernelCase& tensor(DType t, std::vector<int64_t> sizes, Layout layout = Layout::contiguous) {
     TensorView& v = make(t, sizes, layout);
     for (ops::Index at(v.shape); at.valid(); at.next()) {
       const double r = std::uniform_real_distribution<double>(-4, 4)(random_);
@@ -40,81 +40,93 @@ class Call {
     }
     return value(Value::of(&v));
   }
-  Call& reals(DType t, std::vector<int64_t> sizes, const std::vector<double>& numbers) {
+  // Of f32, in [-1, 1]; `strides` (of elements) where it is not row-major.
+  KernelCase& tensor(std::vector<int64_t> sizes, const std::vector<int64_t>& strides = {}) {
+    TensorView& v = make(DType::f32, sizes, Layout::contiguous, strides);
+    std::uniform_real_distribution<float> uniform(-1, 1);
+    for (ops::Index at(v.shape); at.valid(); at.next()) ops::store_real(v, at.offset(v), uniform(random_));
+    return value(Value::of(&v));
+  }
+  // The tensor added last, to be filled otherwise.
+  TensorView& last() { return *values_.back().tensor; }
+  KernelCase& reals(DType t, std::vector<int64_t> sizes, const std::vector<double>& numbers) {
     TensorView& v = make(t, sizes, Layout::contiguous);
     for (size_t i = 0; i < numbers.size(); ++i) ops::store_real(v, static_cast<int64_t>(i), numbers[i]);
     return value(Value::of(&v));
   }
   // Indices of [0, limit), in i64 or i32.
-  Call& indices(std::vector<int64_t> sizes, int64_t limit, DType t = DType::i64, Layout layout = Layout::contiguous) {
+  KernelCase& indices(std::vector<int64_t> sizes, int64_t limit, DType t = DType::i64, Layout layout = Layout::contiguous) {
     TensorView& v = make(t, sizes, layout);
     for (ops::Index at(v.shape); at.valid(); at.next())
       ops::store_int(v, at.offset(v), std::uniform_int_distribution<int64_t>(0, limit - 1)(random_));
     return value(Value::of(&v));
   }
-  Call& value(Value v) {
+  KernelCase& value(Value v) {
     values_.push_back(v);
     return *this;
   }
-  Call& none() { return value(Value()); }
-  Call& integer(int64_t i) { return value(Value::of(i)); }
-  Call& boolean(bool b) { return value(Value::of(b)); }
-  Call& real(double d) { return value(Value::of(d)); }
-  Call& string(std::string s) { return value(Value::of(std::string_view(strings_.emplace_back(std::move(s))))); }
-  Call& ints(std::vector<int64_t> list) {
+  KernelCase& none() { return value(Value()); }
+  KernelCase& number(int64_t i) { return value(Value::of(i)); }
+  KernelCase& flag(bool b) { return value(Value::of(b)); }
+  KernelCase& real(double d) { return value(Value::of(d)); }
+  KernelCase& text(std::string s) { return value(Value::of(std::string_view(strings_.emplace_back(std::move(s))))); }
+  KernelCase& ints(std::vector<int64_t> list) {
     auto& kept = ints_.emplace_back(std::move(list));
     return value(Value::of(IntList{kept.data(), static_cast<uint32_t>(kept.size())}));
   }
   // The last n arguments, tensors, become one list.
-  Call& list(size_t n) {
+  KernelCase& list(size_t n) {
     auto& kept = lists_.emplace_back();
     for (size_t i = values_.size() - n; i < values_.size(); ++i)
       kept.push_back(values_[i].kind == Value::Kind::none ? nullptr : values_[i].tensor);
     values_.resize(values_.size() - n);
     return value(Value::of(std::span<TensorView* const>(kept)));
   }
-  TensorView& argument(size_t i) { return *values_[i].tensor; }
 
-  // Runs both; results differ by at most `tolerance` of the largest magnitude. `threads`: 1 or more.
-  void expect_same(double tolerance = 0, size_t threads = 1) {
-    std::vector<const Value*> args;
-    for (const Value& v : values_) args.push_back(&v);
+  // The kernel must take the call, and at one thread and at three answer as the reference does: within
+  // `tolerance` of the largest value, or with an error where that has one. It must not touch what lies
+  // around its results.
+  void expect_kernel_matches(double tolerance = 1e-5) {
+    const std::vector<const Value*> args = arguments();
+    ASSERT_EQ(args.size(), op_->args) << op_->schema;
     TensorSpec specs[8];
-    const std::span<TensorSpec> outs(specs, op_->outs);
-    const Error refused = op_->infer(Args(args), outs);
-    ASSERT_FALSE(static_cast<bool>(refused)) << describe() << ": " << refused.text();
-    std::vector<TensorView> expected, got;
-    std::vector<TensorView*> targets;
-    for (const TensorSpec& s : outs) {
-      expected.push_back(make(s.dtype, {s.shape.dims().begin(), s.shape.dims().end()}, Layout::contiguous));
-      got.push_back(make(s.dtype, {s.shape.dims().begin(), s.shape.dims().end()}, Layout::contiguous));
-    }
-    for (TensorView& t : got) targets.push_back(&t);
+    const Error refused = op_->infer(Args(args), {specs, op_->outs});
+    ASSERT_TRUE(refused.ok()) << describe() << ": " << refused.text();
+    std::vector<TensorView> expected;
+    for (size_t i = 0; i < op_->outs; ++i) expected.push_back(result(specs[i]));
     std::vector<std::byte> scratch(op_->scratch ? op_->scratch(Args(args)) + 64 : 64);
     uint64_t counter = 0;
     const Error reference = op_->reference(Args(args, {scratch, &counter}), expected);
-    bool taken = false;
-    const Error error = run_kernel({args, targets}, threads, &taken);
-    ASSERT_TRUE(taken) << describe() << ": no kernel takes it";
-    ASSERT_EQ(static_cast<bool>(reference), static_cast<bool>(error)) << describe();
-    if (reference) return;
-    for (size_t i = 0; i < got.size(); ++i) compare(got[i], expected[i], tolerance);
+    static ThreadPool three(3);
+    for (ThreadPool* pool : {static_cast<ThreadPool*>(nullptr), &three}) {
+      std::vector<TensorView*> got;
+      for (size_t i = 0; i < op_->outs; ++i) got.push_back(&result(specs[i]));
+      bool taken = false;
+      const Error error = run_kernel({args, got, pool ? pool->threads() : 1}, pool, &taken);
+      ASSERT_TRUE(taken) << describe() << ": no kernel takes it";
+      ASSERT_EQ(reference.ok(), error.ok()) << describe() << ": " << error.text() << reference.text();
+      for (size_t i = 0; reference.ok() && i < got.size(); ++i) compare(*got[i], expected[i], tolerance);
+    }
   }
   bool taken() {
-    std::vector<const Value*> args;
-    for (const Value& v : values_) args.push_back(&v);
+    const std::vector<const Value*> args = arguments();
     TensorSpec specs[8];
     if (op_->infer(Args(args), {specs, op_->outs})) return false;
-    std::vector<TensorView*> targets;
-    for (size_t i = 0; i < op_->outs; ++i)
-      targets.push_back(&make(specs[i].dtype, {specs[i].shape.dims().begin(), specs[i].shape.dims().end()}, Layout::contiguous));
+    std::vector<TensorView*> outs;
+    for (size_t i = 0; i < op_->outs; ++i) outs.push_back(&result(specs[i]));
     bool taken = false;
-    (void)run_kernel({args, targets}, 1, &taken);
+    (void)run_kernel({args, outs, 1}, nullptr, &taken);
     return taken;
   }
 
  private:
-  TensorView& make(DType t, const std::vector<int64_t>& sizes, Layout layout) {
+  std::vector<const Value*> arguments() const {
+    std::vector<const Value*> args;
+    for (const Value& v : values_) args.push_back(&v);
+    return args;
+  }
+  TensorView& result(const TensorSpec& s) { return make(s.dtype, {s.shape.dims().begin(), s.shape.dims().end()}, Layout::contiguous); }
+  TensorView& make(DType t, const std::vector<int64_t>& sizes, Layout layout, const std::vector<int64_t>& strides = {}) {
     TensorView& v = views_.emplace_back();
     v.dtype = t;
     for (int64_t s : sizes) v.shape.push(s);
@@ -130,18 +142,18 @@ class Call {
     } else if (layout == Layout::expanded && last >= 0) {
       v.strides[last] = 0;
     }
+    for (size_t d = 0; d < strides.size(); ++d) v.strides[d] = strides[d];
     int64_t span = 1;
     for (int d = 0; d <= last; ++d) span += v.size(d) > 0 ? (v.size(d) - 1) * v.strides[d] : 0;
     // Off the alignment of vectors, with bytes behind that nobody may touch.
     const size_t bytes = static_cast<size_t>(span) * byte_size(t), front = 16;
     auto& memory = memory_.emplace_back(front + bytes + kGuard);
-    std::memset(memory.data(), 0, memory.size());
     std::memset(memory.data() + front + bytes, 0x5a, kGuard);
     v.data = memory.data() + front;
     guards_.push_back(memory.data() + front + bytes);
     return v;
   }
-  Error run_kernel(const Operands& o, size_t threads, bool* taken) {
+  Error run_kernel(const Operands& o, ThreadPool* pool, bool* taken) {
     for (const Kernel& k : all_kernels()) {
       if (k.op != op_->name()) continue;
       std::vector<std::byte> state(k.state_bytes + 64);
@@ -150,8 +162,7 @@ class Call {
       if (!k.prepare(o, aligned(state), &bytes)) continue;
       *taken = true;
       std::vector<std::byte> scratch(bytes + 64);
-      ThreadPool pool(threads);
-      return k.run(aligned(state), o, {threads > 1 ? &pool : nullptr, {aligned(scratch), bytes}, nullptr});
+      return k.run(aligned(state), o, {pool, {aligned(scratch), bytes}, nullptr});
     }
     return {};
   }
@@ -185,7 +196,7 @@ class Call {
 
   static constexpr size_t kGuard = 64;
   const Op* op_;
-  std::mt19937 random_;
+  std::mt19937 random_{7};
   std::deque<Value> values_;
   std::deque<TensorView> views_;
   std::deque<std::vector<std::byte>> memory_;
@@ -195,4 +206,4 @@ class Call {
   std::vector<const std::byte*> guards_;
 };
 
-}  // namespace portfire::testing
+}  // namespace portfire

@@ -1,0 +1,60 @@
+// `portfire compile` and `portfire pass`.
+#include <filesystem>
+
+#include <fmt/format.h>
+
+#include "cli/commands.h"
+#include "compiler/ir/text.h"
+
+namespace portfire::cli {
+
+int compile(const CompileCommand& c, const Switches& s) {
+  if (c.precision != "f32")
+    return report(Error::make(Code::unsupported, "compile: --precision %s (expected f32)", c.precision.c_str()));
+  if (c.target != "native") return report(Error::make(Code::unsupported, "compile: --target %s (expected native)", c.target.c_str()));
+  CompileOptions o;
+  o.output = c.output;
+  o.passes.dump_dir = c.dump.empty() ? s.dump : c.dump;
+  o.passes.disabled = s.disabled;
+  o.passes.verify = s.verify;
+  o.passes.report_times = s.debug >= 1;
+  o.methods.emplace_back("", c.input);
+  for (const std::string& m : c.methods) {
+    const size_t eq = m.find('=');
+    if (eq == m.npos || eq == 0)
+      return report(Error::make(Code::bad_argument, "compile: --method %s (expected NAME=IN.pt2)", m.c_str()));
+    o.methods.emplace_back(m.substr(0, eq), m.substr(eq + 1));
+  }
+  return report(portfire::compile(o));
+}
+
+namespace {
+
+Error write_graph(const ir::Graph& graph, const std::string& path, const std::string& after) {
+  if (path.empty()) {
+    fmt::print("after {}\n\n{}", after, ir::to_text(graph));
+    return {};
+  }
+  const std::string constants = std::filesystem::path(path).replace_extension(".bin").string();
+  PF_ASSIGN(const auto writer, ir::DumpWriter::open(constants));
+  return writer->write(graph, path, after);
+}
+
+}  // namespace
+
+int pass(const PassCommand& c) {
+  const passes::Pass* pass = passes::find_pass(c.pass);
+  if (!pass) {
+    std::string names;
+    for (const passes::Pass& p : passes::pipeline()) names += (names.empty() ? "" : ", ") + std::string(p.name);
+    return report(Error::make(Code::bad_argument, "pass: no pass \"%s\" (expected one of %s)", c.pass.c_str(), names.c_str()));
+  }
+  Result<ir::Dump> in = read_graph(c.input);
+  if (!in.ok()) return report(in.error());
+  Result<ir::Graph> out = pass->run(std::move(in->graph));
+  if (!out.ok()) return report(out.error().at(c.input.c_str()));
+  if (Error e = ir::verify(*out, pass->stage)) return report(e.at(pass->name));
+  return report(write_graph(*out, c.output, pass->name));
+}
+
+}  // namespace portfire::cli

@@ -1,0 +1,58 @@
+#include "cli/inspect.h"
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "cli/commands.h"
+#include "compiler/ir/pytree.h"
+#include "core/file_map.h"
+
+namespace portfire::cli {
+
+std::string bytes_text(uint64_t bytes) {
+  if (bytes < 4096) return fmt::format("{} bytes", bytes);
+  const double kib = static_cast<double>(bytes) / 1024;
+  return kib < 1024 ? fmt::format("{:.1f} KiB", kib) : fmt::format("{:.1f} MiB", kib / 1024);
+}
+
+std::string structure_text(std::string_view json) {
+  const Result<ir::PyTree> tree = ir::parse_pytree(json);
+  return tree.ok() ? to_string(*tree) : std::string(json);
+}
+
+std::string range_text(std::string_view symbol, int64_t lower, int64_t upper) {
+  return upper == INT64_MAX ? fmt::format("{} at least {}", symbol, lower) : fmt::format("{} in {}..{}", symbol, lower, upper);
+}
+
+void print_histogram(const char* title, const std::map<std::string, size_t>& counts) {
+  std::vector<std::pair<std::string, size_t>> sorted(counts.begin(), counts.end());
+  std::stable_sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
+  size_t sum = 0;
+  for (const auto& [name, count] : sorted) sum += count;
+  fmt::print("  {} ({})\n", title, sum);
+  for (const auto& [name, count] : sorted) fmt::print("  {:5} {}\n", count, name);
+}
+
+namespace {
+
+// By content: names are only names.
+Error inspect_file(const std::string& path) {
+  PF_ASSIGN(const FileMap file, FileMap::open(path.c_str()));
+  const auto bytes = file.bytes();
+  auto has = [&](size_t at, std::string_view magic) {
+    return bytes.size() >= at + magic.size() && std::memcmp(bytes.data() + at, magic.data(), magic.size()) == 0;
+  };
+  if (has(0, "PK")) return inspect_pt2(path);
+  if (has(4, "ET12")) return inspect_pte(path);
+  if (has(4, "FT01")) return Error::make(Code::unsupported, "%s: data files (.ptd) are not supported yet", path.c_str());
+  return Error::make(Code::bad_file, "%s: unknown format (expected a .pt2 archive or a .pte program)", path.c_str());
+}
+
+}  // namespace
+
+int inspect(const std::string& path) { return report(inspect_file(path)); }
+
+}  // namespace portfire::cli

@@ -1,0 +1,25 @@
+// What `portfire inspect` prints of archives and programs alike.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "core/error.h"
+
+namespace portfire::cli {
+
+Error inspect_pt2(const std::string& path);
+Error inspect_pte(const std::string& path);
+
+// "12 bytes", "4.0 KiB", "22.7 MiB".
+std::string bytes_text(uint64_t bytes);
+// "(*, {'ids': *})" from a pytree's JSON; the JSON itself where it is none.
+std::string structure_text(std::string_view json);
+// "s77 in 2..64", "s77 at least 2".
+std::string range_text(std::string_view symbol, int64_t lower, int64_t upper);
+// "  37 aten::linear" for each, the most frequent first.
+void print_histogram(const char* title, const std::map<std::string, size_t>& counts);
+
+}  // namespace portfire::cli

@@ -1,0 +1,148 @@
+// `portfire inspect` of compiled programs, ours and those of other compilers.
+#include <fmt/format.h>
+
+#include "cli/inspect.h"
+#include "core/file_map.h"
+#include "format/program_view.h"
+
+namespace portfire::cli {
+namespace {
+
+template <class V>
+uint32_t count(const V* vector) {
+  return vector ? vector->size() : 0;
+}
+
+std::string tensor_text(const pte::Tensor& t, const pte::Port* port) {
+  std::string sizes;
+  for (uint32_t d = 0; d < count(t.sizes()); ++d) {
+    std::string size = std::to_string(t.sizes()->Get(d));
+    const std::string form = port ? port->sizes()->Get(d)->str() : t.shape_dynamism() == 0 ? size : "?";
+    // What the file's size bounds, if it is no form of one symbol.
+    if (form == "?") size = t.shape_dynamism() == 2 ? "?" : "<=" + size;
+    else size = form;
+    sizes += (d ? "," : "") + size;
+  }
+  return fmt::format("{}[{}]", name_of(static_cast<DType>(t.scalar_type())), sizes);
+}
+
+std::string value_text(const pte::EValue& v, const pte::Port* port) {
+  switch (v.val_type()) {
+    case pte::KernelTypes_Tensor: return tensor_text(*v.val_as_Tensor(), port);
+    case pte::KernelTypes_Int: return "int";
+    case pte::KernelTypes_Bool: return "bool";
+    case pte::KernelTypes_Double: return "float";
+    case pte::KernelTypes_String: return "string";
+    case pte::KernelTypes_Null: return "None";
+    default: return "a list";
+  }
+}
+
+std::string operator_name(const pte::Operator& op) {
+  return op.overload() && op.overload()->size() > 0 ? op.name()->str() + "." + op.overload()->str() : op.name()->str();
+}
+
+class PlanPrinter {
+ public:
+  PlanPrinter(const pte::ExecutionPlan& plan, const pte::MethodInterface* names) : plan_(plan), names_(names) {}
+
+  void print() {
+    fmt::print("method {}\n", plan_.name()->str());
+    ports("input ", plan_.inputs(), names_ ? names_->inputs() : nullptr);
+    ports("", plan_.outputs(), names_ ? names_->outputs() : nullptr);
+    if (const pte::ContainerMetadata* c = plan_.container_meta_type()) {
+      if (count(c->encoded_inp_str())) fmt::print("  takes {}\n", structure_text(c->encoded_inp_str()->string_view()));
+      if (count(c->encoded_out_str())) fmt::print("  gives {}\n", structure_text(c->encoded_out_str()->string_view()));
+    }
+    for (uint32_t i = 0; names_ && i < count(names_->symbols()); ++i) {
+      const pte::Symbol& s = *names_->symbols()->Get(i);
+      fmt::print("  {}\n", range_text(s.name()->string_view(), s.lower(), s.upper()));
+    }
+    state();
+    uint64_t arena = 0;
+    for (uint32_t i = 1; i < count(plan_.non_const_buffer_sizes()); ++i) arena += static_cast<uint64_t>(plan_.non_const_buffer_sizes()->Get(i));
+    fmt::print("  arena {}\n", bytes_text(arena));
+    instructions();
+  }
+
+ private:
+  const pte::EValue& value(int32_t i) const { return *plan_.values()->Get(static_cast<uint32_t>(i)); }
+
+  void ports(const char* what, const flatbuffers::Vector<int32_t>* values, const flatbuffers::Vector<flatbuffers::Offset<pte::Port>>* names) {
+    for (uint32_t i = 0; i < count(values); ++i) {
+      const pte::Port* port = names ? names->Get(i) : nullptr;
+      const std::string name = port ? port->name()->str() : fmt::format("{}{}", *what ? "" : "output ", i);
+      fmt::print("  {}{} : {}\n", what, name, value_text(value(values->Get(i)), port));
+    }
+  }
+
+  // Tensors with an initial value that lie in planned memory.
+  void state() {
+    for (uint32_t i = 0; i < count(plan_.values()); ++i) {
+      const pte::Tensor* t = plan_.values()->Get(i)->val_as_Tensor();
+      if (!t || !t->allocation_info() || t->data_buffer_idx() == 0) continue;
+      const pte::ExtraTensorInfo* extra = t->extra_tensor_info();
+      fmt::print("  state {} : {}\n", extra && extra->fully_qualified_name() ? extra->fully_qualified_name()->str() : fmt::format("value {}", i),
+                 tensor_text(*t, nullptr));
+    }
+  }
+
+  // What the program checks of its inputs before it computes: check_range(value, lower, upper, what),
+  // check_equal(value, expected, what).
+  void print_check(const pte::KernelCall& call) const {
+    auto number = [&](uint32_t k) { return value(call.args()->Get(k)).val_as_Int(); };
+    const uint32_t n = count(call.args());
+    const pte::String* what = n > 0 ? value(call.args()->Get(n - 1)).val_as_String() : nullptr;
+    if (!what) return;
+    const std::string text = what->value()->str();
+    const bool range = n == 4 && number(1) && number(2);
+    fmt::print("  checks {}\n", range ? range_text(text, number(1)->value(), number(2)->value()) : text);
+  }
+
+  void instructions() {
+    std::map<std::string, size_t> calls;
+    const auto* code = plan_.chains()->Get(0)->instructions();
+    for (uint32_t i = 0; i < count(code); ++i) {
+      const pte::Instruction& in = *code->Get(i);
+      switch (in.instr_args_type()) {
+        case pte::InstructionArguments_KernelCall: {
+          const pte::KernelCall& call = *in.instr_args_as_KernelCall();
+          const std::string name = operator_name(*plan_.operators()->Get(static_cast<uint32_t>(call.op_index())));
+          ++calls[name];
+          if (name.starts_with("portfire::check_")) print_check(call);
+          break;
+        }
+        case pte::InstructionArguments_DelegateCall: {
+          const auto* id = plan_.delegates()->Get(static_cast<uint32_t>(in.instr_args_as_DelegateCall()->delegate_index()))->id();
+          ++calls["delegate " + (id ? id->str() : "?")];
+          break;
+        }
+        case pte::InstructionArguments_MoveCall: ++calls["move"]; break;
+        case pte::InstructionArguments_JumpFalseCall: ++calls["jump"]; break;
+        default: ++calls["free"]; break;
+      }
+    }
+    print_histogram("instructions", calls);
+  }
+
+  const pte::ExecutionPlan& plan_;
+  const pte::MethodInterface* names_;
+};
+
+}  // namespace
+
+Error inspect_pte(const std::string& path) {
+  PF_ASSIGN(const FileMap file, FileMap::open(path.c_str()));
+  Result<ProgramView> view = ProgramView::open(file.bytes());
+  if (!view.ok()) return view.error().at(path.c_str());
+  const pte::Program& program = view->root();
+  uint64_t weights = 0;
+  if (program.constant_segment() && program.constant_segment()->segment_index() < count(program.segments()))
+    weights = program.segments()->Get(program.constant_segment()->segment_index())->size();
+  for (uint32_t i = 0; i < count(program.constant_buffer()); ++i) weights += count(program.constant_buffer()->Get(i)->storage());
+  fmt::print("{}: program, {}; weights {}\n", path, bytes_text(file.bytes().size()), bytes_text(weights));
+  for (const pte::ExecutionPlan* plan : *program.execution_plan()) PlanPrinter(*plan, view->interface_of(*plan)).print();
+  return {};
+}
+
+}  // namespace portfire::cli

@@ -1,0 +1,35 @@
+#include "kernels/kernel_case.h"
+
+namespace portfire {
+namespace {
+
+struct Shape4 {
+  int64_t batch, heads, key_heads, queries, keys, depth, value_depth;
+};
+constexpr Shape4 kShapes[] = {{1, 1, 1, 1, 1, 1, 1},   {2, 3, 3, 7, 9, 8, 8},      {1, 4, 2, 65, 65, 16, 33},
+                              {1, 2, 1, 50, 129, 64, 64}, {2, 2, 2, 13, 5, 20, 12}};
+
+TEST(Attention, MasksCausalAndGroups) {
+  for (const Shape4& s : kShapes)
+    for (const int mask : {0, 1, 2, 3}) {  // none, float, causal, bool
+      KernelCase k("aten::scaled_dot_product_attention");
+      k.tensor({s.batch, s.heads, s.queries, s.depth});
+      // Keys as a view of [batch, keys, heads, depth].
+      k.tensor({s.batch, s.key_heads, s.keys, s.depth}, {s.keys * s.key_heads * s.depth, s.depth, s.key_heads * s.depth, 1});
+      k.tensor({s.batch, s.key_heads, s.keys, s.value_depth});
+      std::vector<uint8_t> allowed(static_cast<size_t>(s.queries * s.keys));
+      if (mask == 1) {
+        k.tensor({s.batch, 1, s.queries, s.keys});
+      } else if (mask == 3) {
+        for (size_t i = 0; i < allowed.size(); ++i) allowed[i] = i % 3 != 1 || s.keys == 1;
+        k.tensor({s.queries, s.keys});
+        k.last() = TensorView::of(allowed.data(), DType::boolean, k.last().shape.dims());
+      } else {
+        k.none();
+      }
+      k.real(0).flag(mask == 2).none().flag(s.heads != s.key_heads).expect_kernel_matches();
+    }
+}
+
+}  // namespace
+}  // namespace portfire

@@ -1,0 +1,72 @@
+#include "kernels/kernel_case.h"
+
+namespace portfire {
+namespace {
+
+struct Conv {
+  int64_t ins, outs, size, kernel, stride, padding, dilation, groups;
+};
+// Odd channel counts around vector and panel widths, windows larger than the input, holes.
+constexpr Conv kConvs[] = {{3, 32, 15, 3, 2, 1, 1, 1}, {16, 40, 9, 3, 1, 1, 1, 1},  {8, 33, 7, 1, 1, 0, 1, 1}, {20, 31, 7, 1, 2, 0, 1, 1},
+                           {5, 12, 11, 5, 2, 2, 2, 1}, {1, 7, 3, 3, 1, 3, 1, 1},    {64, 64, 5, 3, 1, 1, 1, 1}, {12, 18, 8, 3, 1, 1, 1, 3},
+                           {6, 6, 17, 3, 2, 1, 1, 6},  {3, 9, 20, 7, 3, 2, 1, 1}};
+
+TEST(Convolution, AsItComesInOneToThreeDimensions) {
+  for (const Conv& c : kConvs)
+    for (size_t spatial = 1; spatial <= 3; ++spatial)
+      for (const bool bias : {false, true}) {
+        std::vector<int64_t> x{2, c.ins}, w{c.outs, c.ins / c.groups};
+        for (size_t d = 0; d < spatial; ++d) {
+          x.push_back(std::min<int64_t>(c.size, spatial == 3 ? 9 : 20) + static_cast<int64_t>(d));
+          w.push_back(c.kernel);
+        }
+        KernelCase k("aten::convolution");
+        k.tensor(x).tensor(w);
+        bias ? k.tensor({c.outs}) : k.none();
+        k.ints({c.stride}).ints({c.padding}).ints({c.dilation}).flag(false).ints({0}).number(c.groups);
+        if (9 + 2 * c.padding >= c.dilation * (c.kernel - 1) + 1) k.expect_kernel_matches();
+      }
+}
+
+TEST(Convolution, Transposed) {
+  for (const Conv& c : kConvs) {
+    KernelCase k("aten::convolution");
+    k.tensor({2, c.ins, 6, 5}).tensor({c.ins, c.outs / c.groups, c.kernel, c.kernel}).tensor({c.outs});
+    const int64_t extra = c.stride > 1 ? 1 : 0, padding = std::min<int64_t>(c.padding, 1);
+    k.ints({c.stride}).ints({padding}).ints({c.dilation}).flag(true).ints({extra}).number(c.groups).expect_kernel_matches();
+  }
+}
+
+TEST(Convolution, ChannelsLastAndPacked) {
+  for (const Conv& c : kConvs) {
+    if (c.groups != 1) continue;
+    for (const char* activation : {"", "relu", "clamp", "silu"})
+      for (const bool planar : {false, true}) {
+        KernelCase k("portfire::packed_conv2d");
+        const int64_t s = c.size, reach = c.dilation * (c.kernel - 1);
+        planar ? k.tensor({2, s, s, c.ins}, {c.ins * s * s, s, 1, s * s}) : k.tensor({2, s, s, c.ins});
+        k.tensor({(c.outs + 31) / 32, c.kernel * c.kernel * c.ins, 32}).tensor({c.outs});
+        const int64_t out = (s + 2 * c.padding - reach - 1) / c.stride + 1;
+        *activation ? k.tensor({2, out, out, c.outs}) : k.none();
+        k.number(c.outs).ints({c.kernel, c.kernel}).ints({c.stride, c.stride});
+        k.ints({c.padding, c.padding, c.padding, c.padding}).ints({c.dilation, c.dilation}).text(activation).real(-0.25).real(0.5);
+        k.expect_kernel_matches(4e-5);  // bounds make the largest value small beside the sums
+      }
+  }
+}
+
+TEST(Convolution, DepthwiseAndMaxPool) {
+  for (const Conv& c : kConvs) {
+    KernelCase depthwise("portfire::depthwise_conv2d"), max("portfire::max_pool2d");
+    depthwise.tensor({2, c.size, c.size, c.ins}).tensor({c.kernel * c.kernel, c.ins}).tensor({c.ins});
+    max.tensor({2, c.size, c.size, c.ins});
+    if (c.ins > 4) max.last().as<float>()[17] = NAN;
+    for (KernelCase* k : {&depthwise, &max})
+      k->ints({c.kernel, c.kernel}).ints({c.stride, c.stride}).ints({c.padding, c.padding, c.padding, c.padding}).ints({c.dilation, c.dilation});
+    depthwise.text("clamp").real(-0.5).real(0.5).expect_kernel_matches();
+    max.expect_kernel_matches();
+  }
+}
+
+}  // namespace
+}  // namespace portfire

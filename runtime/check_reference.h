@@ -1,0 +1,14 @@
+// PORTFIRE_CHECK_REFERENCE: what a kernel gave against what its operator's reference gives.
+#pragma once
+
+#include "core/error.h"
+#include "core/tensor_view.h"
+
+namespace portfire {
+
+// Code::failed where `got` differs from `expected` (of the same dtype and sizes) by more than a kernel may
+// in its order of summation: relative to the largest magnitude, by the precision of the dtype. NaN and
+// infinities must stand in the same places; integers and booleans must be equal.
+Error compare_with_reference(const TensorView& got, const TensorView& expected);
+
+}  // namespace portfire
