@@ -34,6 +34,7 @@ namespace portfire {
   X(reduce, kAny) \
   X(reduce, kAll) \
   X(reduce, kVar) \
+  X(index, kIndexTensor) \
   X(index, kGather) \
   X(index, kIndexSelect) \
   X(index, kEmbedding) \

@@ -40,6 +40,21 @@ TEST(Index, Stores) {
       }
 }
 
+TEST(Index, SeveralAtOnce) {
+  for (DType t : {DType::u8, DType::f32, DType::i64, DType::c128}) {
+    KernelCase("aten::index.Tensor").tensor(t, {20, 9, 31}).indices({7, 5}, 20).list(1).expect_kernel_matches(0);
+    KernelCase("aten::index.Tensor").tensor(t, {20, 9, 31}).indices({40}, 20).indices({40}, 9).list(2).expect_kernel_matches(0);
+    KernelCase("aten::index.Tensor").tensor(t, {20, 9, 31}).none().indices({40}, 9).indices({40}, 31).list(3).expect_kernel_matches(0);
+    KernelCase("aten::index.Tensor").tensor(t, {20, 9, 31}, Layout::gaps).none().none().indices({40, 3}, 31).list(3).expect_kernel_matches(0);
+    KernelCase("aten::index.Tensor").tensor(t, {200, 90}).indices({3000}, 200).indices({3000}, 90).list(2).expect_kernel_matches(0);
+    KernelCase("aten::index.Tensor").tensor(t, {200, 90}).indices({0}, 200).list(1).expect_kernel_matches(0);
+  }
+  for (double bad : {-5.0, 4.0}) {
+    KernelCase("aten::index.Tensor").tensor(DType::f32, {4, 3}).reals(DType::i64, {3}, {-4, 3, bad}).list(1).expect_kernel_matches(0);
+    KernelCase("aten::index.Tensor").tensor(DType::f32, {3, 4}).reals(DType::i64, {2}, {0, -1}).reals(DType::i64, {2}, {0, bad}).list(2).expect_kernel_matches(0);
+  }
+}
+
 TEST(Index, OutOfRangeIsAnError) {
   for (double bad : {-1.0, 4.0, 1e12}) {
     KernelCase("aten::embedding").tensor(DType::f32, {4, 3}).reals(DType::i64, {2}, {0, bad}).number(-1).flag(false).flag(false).expect_kernel_matches(0);
