@@ -105,14 +105,15 @@ float log_sum_exp(const float* x, size_t n) {
   return top + std::log(hn::GetLane(hn::SumOfLanes(d, sum)));
 }
 
-constexpr size_t kBlock = 4096;  // elements that are summed in f32
+// Each lane sums so many elements in f32 before they are added in f64.
+constexpr size_t kSteps = 64;
 
 double sum_row(const float* x, size_t n) {
   const RowTag d;
   const size_t lanes = hn::Lanes(d);
   double sum = 0;
-  for (size_t begin = 0, i = 0; begin < n; begin += kBlock) {
-    const size_t end = n - begin < kBlock ? n : begin + kBlock;
+  for (size_t begin = 0, i = 0; begin < n; begin += kSteps * lanes) {
+    const size_t end = n - begin < kSteps * lanes ? n : begin + kSteps * lanes;
     RowVec a = hn::Zero(d), b = hn::Zero(d);
     for (i = begin; i + 2 * lanes <= end; i += 2 * lanes) {
       a = hn::Add(a, hn::LoadU(d, x + i));
@@ -129,8 +130,8 @@ double squares(const float* x, size_t n, float about) {
   const size_t lanes = hn::Lanes(d);
   const RowVec m = hn::Set(d, about);
   double sum = 0;
-  for (size_t begin = 0, i = 0; begin < n; begin += kBlock) {
-    const size_t end = n - begin < kBlock ? n : begin + kBlock;
+  for (size_t begin = 0, i = 0; begin < n; begin += kSteps * lanes) {
+    const size_t end = n - begin < kSteps * lanes ? n : begin + kSteps * lanes;
     RowVec a = hn::Zero(d), b = hn::Zero(d);
     for (i = begin; i + 2 * lanes <= end; i += 2 * lanes) {
       const RowVec u = hn::Sub(hn::LoadU(d, x + i), m), v = hn::Sub(hn::LoadU(d, x + i + lanes), m);

@@ -20,7 +20,7 @@ struct Functions {
   float (*log_sum_exp)(const float* x, size_t n);
   // y = (x - mean) * factor + shift
   void (*affine)(const float* x, float* y, size_t n, float mean, float factor, float shift);
-  // In f32 over a few thousand elements, beyond in f64. squares: of (x - about).
+  // Each lane in f32 over a few elements, beyond in f64. squares: of (x - about).
   double (*sum)(const float* x, size_t n);
   double (*squares)(const float* x, size_t n, float about);
 

@@ -93,7 +93,7 @@ PF_F32_TOTAL(PF_F32_UNARY)
 PF_F32_PARTIAL(PF_F32_GUARDED)
 
 // x^y = exp(y log |x|) in f64, which leaves room for the error that the exponential magnifies; with the
-// sign of x where y is odd. What f32 cannot hold overflows in the last conversion.
+// sign of x where y is odd.
 void f32_pow(const pointwise::StepCall& c, size_t n) {
   const hn::CappedTag<double, 8> d64;
   const hn::Rebind<float, decltype(d64)> d;
@@ -109,7 +109,9 @@ void f32_pow(const pointwise::StepCall& c, size_t n) {
     const auto log = hn::Log(d64, hn::PromoteTo(d64, size));
     const auto power = hn::Mul(log, hn::PromoteTo(d64, y));
     const auto bounded = hn::Min(hn::Max(power, hn::Set(d64, -120.0)), hn::Set(d64, 120.0));
-    const V r = hn::DemoteTo(d, hn::Exp(d64, bounded));
+    const V finite = hn::DemoteTo(d, hn::Exp(d64, bounded));
+    // Some targets convert what f32 cannot hold to its largest number.
+    const V r = hn::IfThenElse(hn::Gt(hn::DemoteTo(d, bounded), hn::Set(d, 88.7229f)), inf, finite);
     hn::StoreU(hn::IfThenElse(hn::AndNot(even, hn::Lt(x, zero)), hn::Neg(r), r), d, out + i);
     if (HWY_UNLIKELY(!hn::AllTrue(d, inside))) use_formula(c, d, x, y, inside, out + i, n - i);
   }

@@ -11,13 +11,13 @@
 HWY_BEFORE_NAMESPACE();
 namespace portfire::HWY_NAMESPACE {
 
-// name, expression of vectors x (and y) with tag d. Highway's Max and Min give back a NaN only where
-// it is the right operand; its comparisons with one are false.
+// name, expression of vectors x (and y) with tag d. What Highway's Max and Min give beside a NaN depends
+// on the target; its comparisons with one are false.
 #define PF_F32_UNARIES(X)                                              \
   X(abs, hn::Abs(x))                                                   \
   X(neg, hn::Neg(x))                                                   \
   X(square, hn::Mul(x, x))                                             \
-  X(relu, hn::Max(hn::Zero(d), x))                                     \
+  X(relu, hn::IfThenElse(hn::IsNaN(x), x, hn::Max(x, hn::Zero(d))))    \
   X(ceil, hn::Ceil(x))                                                 \
   X(floor, hn::Floor(x))                                               \
   X(trunc, hn::Trunc(x))                                               \
@@ -35,8 +35,8 @@ namespace portfire::HWY_NAMESPACE {
   X(mul, hn::Mul(x, y))                                                \
   X(div, hn::Div(x, y))                                                \
   X(copysign, hn::CopySign(x, y))                                      \
-  X(maximum, hn::IfThenElse(hn::IsNaN(x), x, hn::Max(x, y)))           \
-  X(minimum, hn::IfThenElse(hn::IsNaN(x), x, hn::Min(x, y)))           \
+  X(maximum, hn::IfThenElse(hn::IsNaN(x), x, hn::IfThenElse(hn::IsNaN(y), y, hn::Max(x, y)))) \
+  X(minimum, hn::IfThenElse(hn::IsNaN(x), x, hn::IfThenElse(hn::IsNaN(y), y, hn::Min(x, y)))) \
   X(fmax, hn::IfThenElse(hn::IsNaN(x), y, hn::IfThenElse(hn::IsNaN(y), x, hn::Max(x, y)))) \
   X(fmin, hn::IfThenElse(hn::IsNaN(x), y, hn::IfThenElse(hn::IsNaN(y), x, hn::Min(x, y))))
 

@@ -39,7 +39,9 @@ HWY_INLINE reduce::Wide<T> total_of(FoldTag<T> d, FoldVec<T> t, reduce::Fold fol
   return total;
 }
 
-// Four vectors of totals: one would wait for each step before the next. What is left is folded wide.
+// Four vectors of totals: one would wait for each step before the next. A lane takes no more than 16
+// steps before totals are joined wide, so that sums in float stay as exact on narrow vectors as on wide
+// ones. What is left is folded wide.
 // Joining totals of squares is adding them.
 #define PF_FOLD(name, T, ...)                                                                     \
   HWY_INLINE FoldVec<T> step_##name(FoldTag<T> d, FoldVec<T> t, FoldVec<T> v, FoldVec<T> m) {     \
@@ -51,22 +53,26 @@ HWY_INLINE reduce::Wide<T> total_of(FoldTag<T> d, FoldVec<T> t, reduce::Fold fol
     const FoldTag<T> d;                                                                           \
     const size_t lanes = hn::Lanes(d);                                                            \
     const FoldVec<T> m = hn::Set(d, about), start = hn::Set(d, reduce::start_of<T>(kFold));       \
-    FoldVec<T> t0 = start, t1 = start, t2 = start, t3 = start;                                    \
-    size_t i = 0;                                                                                 \
-    for (; i + 4 * lanes <= n; i += 4 * lanes) {                                                  \
-      t0 = step_##name(d, t0, hn::LoadU(d, x + i), m);                                            \
-      t1 = step_##name(d, t1, hn::LoadU(d, x + i + lanes), m);                                    \
-      t2 = step_##name(d, t2, hn::LoadU(d, x + i + 2 * lanes), m);                                \
-      t3 = step_##name(d, t3, hn::LoadU(d, x + i + 3 * lanes), m);                                \
-    }                                                                                             \
-    for (; i + lanes <= n; i += lanes) t0 = step_##name(d, t0, hn::LoadU(d, x + i), m);           \
     using W = reduce::Wide<T>;                                                                    \
-    if constexpr (kFold == reduce::Fold::squares) {                                               \
-      t0 = hn::Add(hn::Add(t0, t1), hn::Add(t2, t3));                                             \
-    } else {                                                                                      \
-      t0 = step_##name(d, step_##name(d, t0, t1, m), step_##name(d, t2, t3, m), m);               \
+    W total = static_cast<W>(reduce::start_of<T>(kFold));                                         \
+    size_t i = 0;                                                                                 \
+    while (i + lanes <= n) {                                                                      \
+      const size_t end = n - i < 64 * lanes ? n : i + 64 * lanes;                                 \
+      FoldVec<T> t0 = start, t1 = start, t2 = start, t3 = start;                                  \
+      for (; i + 4 * lanes <= end; i += 4 * lanes) {                                              \
+        t0 = step_##name(d, t0, hn::LoadU(d, x + i), m);                                          \
+        t1 = step_##name(d, t1, hn::LoadU(d, x + i + lanes), m);                                  \
+        t2 = step_##name(d, t2, hn::LoadU(d, x + i + 2 * lanes), m);                              \
+        t3 = step_##name(d, t3, hn::LoadU(d, x + i + 3 * lanes), m);                              \
+      }                                                                                           \
+      for (; i + lanes <= end; i += lanes) t0 = step_##name(d, t0, hn::LoadU(d, x + i), m);       \
+      if constexpr (kFold == reduce::Fold::squares) {                                             \
+        t0 = hn::Add(hn::Add(t0, t1), hn::Add(t2, t3));                                           \
+      } else {                                                                                    \
+        t0 = step_##name(d, step_##name(d, t0, t1, m), step_##name(d, t2, t3, m), m);             \
+      }                                                                                           \
+      total = reduce::join(kFold, total, total_of<T>(d, t0, kFold));                              \
     }                                                                                             \
-    W total = total_of<T>(d, t0, kFold);                                                          \
     for (; i < n; ++i) {                                                                          \
       const W v = static_cast<W>(x[i]), off = v - static_cast<W>(about);                          \
       total = reduce::join(kFold, total, kFold == reduce::Fold::squares ? off * off : v);         \

@@ -1,7 +1,7 @@
 // Sums, means, products, extremes, any, all and variances over any dimensions: in f32 (f16 and bf16
 // widened; products and variances in f64), f64, i64 (narrower integers widened) and, for any and all,
-// bytes. Floats are summed in f32 over at most kStrip elements, beyond that in f64; a result depends on
-// the shapes alone, not on threads.
+// bytes. Floats are summed in f32 over a few elements a lane, beyond that in f64; a result depends on the
+// shapes and the instruction set, not on threads.
 #include <algorithm>
 
 #include "kernels/kernel.h"

@@ -33,7 +33,8 @@ TEST(Reduce, Sums) {
 
 // Rows that are cut, for threads to share.
 TEST(Reduce, LongRows) {
-  KernelCase("aten::sum.dim_IntList").tensor(DType::f32, {200001}).none().flag(false).none().expect_kernel_matches(1e-6);
+  // The sum of so many signs cancels.
+  KernelCase("aten::sum.dim_IntList").tensor(DType::f32, {200001}).none().flag(false).none().expect_kernel_matches(1e-5);
   KernelCase("aten::amax").tensor(DType::f32, {2, 150001}).ints({1}).flag(false).expect_kernel_matches(0);
 }
 
