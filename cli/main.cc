@@ -1,4 +1,6 @@
 // portfire: the command line. docs/cli.md is its contract.
+#include <csignal>
+
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
@@ -31,6 +33,7 @@ int main(int argc, char** argv) {
   if (!environment.ok()) return report(environment.error());
   if (const std::string& isa = environment->isa; !isa.empty())
     if (const portfire::Error e = portfire::limit_isa(isa)) return report(e.at("PORTFIRE_ISA"));
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of writing, not the end
   CLI::App app("portfire: compiles torch.export archives and runs them");
   app.require_subcommand(1);
 
@@ -80,7 +83,9 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
-    return app.exit(e) == 0 ? 0 : 2;
+    if (e.get_exit_code() == 0) return app.exit(e);  // help was asked for
+    fmt::print(stderr, "portfire: arguments: {} (--help lists them)\n", e.what());
+    return 2;
   }
   if (*c) return compile(cc, *environment);
   if (*p) return pass(pc);

@@ -1,9 +1,9 @@
 #include "cli/npy.h"
 
 #include <cstring>
-#include <fstream>
 
 #include "core/file_map.h"
+#include "core/new_file.h"
 #include "ops/element.h"
 
 namespace portfire::cli {
@@ -38,8 +38,11 @@ Array::Array(DType dtype, const Shape& shape) {
 
 Result<Array> read_npy(const std::string& path) {
   PF_ASSIGN(FileMap file, FileMap::open(path.c_str()));
-  const auto bytes = file.bytes();
-  auto bad = [&](const char* what) { return Error::make(Code::bad_file, "%s: %s", path.c_str(), what); };
+  return parse_npy(file.bytes(), path);
+}
+
+Result<Array> parse_npy(std::span<const std::byte> bytes, const std::string& name) {
+  auto bad = [&](const char* what) { return Error::make(Code::bad_file, "%s: %s", name.c_str(), what); };
   if (bytes.size() < 12 || std::memcmp(bytes.data(), "\x93NUMPY", 6) != 0) return bad("not an .npy file");
   const char* p = reinterpret_cast<const char*>(bytes.data());
   size_t length = 0, start = 10;
@@ -73,18 +76,14 @@ Result<Array> read_npy(const std::string& path) {
     shape.push(n);
     i += static_cast<size_t>(end - digits.c_str());
   }
-  int64_t want = static_cast<int64_t>(byte_size(type->dtype));
-  for (int64_t s : shape.dims())
-    if (!checked_multiply(want, s, &want)) return bad("impossible shape");
+  int64_t want;
+  if (!checked_bytes(type->dtype, shape, &want)) return bad("impossible shape");
   if (static_cast<uint64_t>(want) > bytes.size() - start - length) return bad("truncated data");
   Array out(type->dtype, shape);
   const char* data = p + start + length;
-  if (order.substr(0, 4) != "True") {
-    if (want) std::memcpy(out.bytes.data(), data, static_cast<size_t>(want));
-    return out;
-  }
+  if (want) std::memcpy(out.bytes.data(), data, static_cast<size_t>(want));
+  if (order.substr(0, 4) != "True") return out;
   TensorView source = out.view;
-  source.data = const_cast<char*>(data);
   int64_t stride = 1;
   for (int d = 0; d < shape.rank; ++d) {
     source.strides[d] = stride;
@@ -120,12 +119,12 @@ Error write_npy(const std::string& path, const TensorView& t) {
   header += "), }";
   while ((10 + header.size() + 1) % 64) header += ' ';
   header += '\n';
-  std::ofstream out(path, std::ios::binary);
   const char prefix[] = {'\x93', 'N', 'U', 'M', 'P', 'Y', 1, 0, static_cast<char>(header.size() & 255), static_cast<char>(header.size() >> 8)};
-  out.write(prefix, sizeof prefix);
-  out << header;
-  out.write(reinterpret_cast<const char*>(a.bytes.data()), static_cast<std::streamsize>(a.bytes.size()));
-  return out.flush() ? Error() : Error::make(Code::io, "%s: cannot write", path.c_str());
+  NewFile out(path.c_str());
+  PF_TRY(out.write(prefix, sizeof prefix));
+  PF_TRY(out.write(header.data(), header.size()));
+  PF_TRY(out.write(a.bytes.data(), a.bytes.size()));
+  return out.finish();
 }
 
 }  // namespace portfire::cli

@@ -2,6 +2,8 @@
 // the format: f32 stands for it.
 #pragma once
 
+#include <cstddef>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -26,6 +28,8 @@ struct Array {
 };
 
 Result<Array> read_npy(const std::string& path);
+// The same of bytes in memory; `name` stands in messages.
+Result<Array> parse_npy(std::span<const std::byte> bytes, const std::string& name);
 // Any strides; bf16 is written as f32.
 Error write_npy(const std::string& path, const TensorView& t);
 // The same values as `dtype`.

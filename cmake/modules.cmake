@@ -11,10 +11,13 @@ pkg_check_modules(minizip REQUIRED IMPORTED_TARGET minizip)
 
 function(portfire_module name)
   file(GLOB sources CONFIGURE_DEPENDS ${ARGN})
-  list(FILTER sources EXCLUDE REGEX "(_test|_fuzz|_bench)\\.cc$")
+  list(FILTER sources EXCLUDE REGEX "(_test|_fuzz|_bench|/main)\\.cc$")
   add_library(portfire_${name} STATIC ${sources})
   target_include_directories(portfire_${name} PUBLIC
     $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}> $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>)
+  if(PORTFIRE_SANITIZE)  # host and device code, with and without RTTI, share objects
+    target_compile_options(portfire_${name} PUBLIC -fno-sanitize=vptr)
+  endif()
 endfunction()
 # Device code: small, and without exceptions or RTTI.
 function(portfire_device_module name)
@@ -26,6 +29,9 @@ portfire_device_module(core core/*.cc)
 portfire_device_module(ops ops/*.cc)
 target_sources(portfire_ops PRIVATE ${ops_device_sources})
 target_link_libraries(portfire_ops PUBLIC portfire_core)
+# Integers wrap in PyTorch's operators, and shape rules compute with any numbers that a file holds: sums may wrap,
+# what comes out is checked (checked_bytes, and the extent of views).
+target_compile_options(portfire_ops PRIVATE -fwrapv)
 
 # The program format: generated accessors, verified views.
 find_program(flatc flatc REQUIRED)
@@ -42,12 +48,12 @@ add_dependencies(portfire_format portfire_format_header)
 # Decompositions: many small functions that run once for each node. Built for compile time.
 add_library(portfire_ops_host OBJECT ${ops_host_sources})
 target_include_directories(portfire_ops_host PRIVATE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/include)
-target_compile_options(portfire_ops_host PRIVATE -O1 -Wno-maybe-uninitialized)
+target_compile_options(portfire_ops_host PRIVATE -O1 -fwrapv -Wno-maybe-uninitialized)
 target_precompile_headers(portfire_ops_host PRIVATE compiler/ir/builder.h)
 
 portfire_module(compiler compiler/*/*.cc)
 target_sources(portfire_compiler PRIVATE $<TARGET_OBJECTS:portfire_ops_host>)
-target_compile_options(portfire_compiler PRIVATE -Wno-maybe-uninitialized)
+target_compile_options(portfire_compiler PRIVATE -fwrapv $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
 target_link_libraries(portfire_compiler PUBLIC portfire_ops portfire_format fmt::fmt simdjson::simdjson PkgConfig::minizip ZLIB::ZLIB)
 
 portfire_device_module(kernels kernels/*.cc kernels/*/*.cc)
@@ -58,6 +64,8 @@ target_compile_definitions(portfire_kernels PRIVATE "HWY_DISABLED_TARGETS=(HWY_A
 portfire_device_module(runtime runtime/*.cc)
 target_link_libraries(portfire_runtime PUBLIC portfire_kernels portfire_format)
 
-file(GLOB cli_sources CONFIGURE_DEPENDS cli/*.cc)
-add_executable(portfire ${cli_sources})
-target_link_libraries(portfire PRIVATE portfire_compiler portfire_runtime fmt::fmt)
+# The commands, without `main`: tests and fuzzers use them too.
+portfire_module(cli cli/*.cc)
+target_link_libraries(portfire_cli PUBLIC portfire_compiler portfire_runtime fmt::fmt)
+add_executable(portfire cli/main.cc)
+target_link_libraries(portfire PRIVATE portfire_cli)

@@ -4,9 +4,10 @@ find_package(Python3 REQUIRED COMPONENTS Interpreter)
 
 file(GLOB_RECURSE test_sources CONFIGURE_DEPENDS
   core/*_test.cc format/*_test.cc ops/*_test.cc kernels/*_test.cc runtime/*_test.cc compiler/*_test.cc cli/*_test.cc tests/*_test.cc)
+list(FILTER test_sources EXCLUDE REGEX "no_heap_test")  # a program of its own: it replaces malloc
 add_executable(portfire_tests tests/main/gtest_main.cc ${test_sources})
 target_compile_definitions(portfire_tests PRIVATE PORTFIRE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
-target_link_libraries(portfire_tests PRIVATE portfire_compiler portfire_runtime GTest::gtest GTest::gmock)
+target_link_libraries(portfire_tests PRIVATE portfire_cli GTest::gtest GTest::gmock)
 target_precompile_headers(portfire_tests PRIVATE <gtest/gtest.h>)
 
 include(GoogleTest)
@@ -18,3 +19,23 @@ foreach(isa sse2 sse4 avx2)
   add_test(NAME kernels_${isa} COMMAND portfire_tests --gtest_filter=Gemm.*:Convolution.*:Attention.*:Norm.*:Recurrent.*:Pointwise*:Reduce*:Copy*)
   set_tests_properties(kernels_${isa} PROPERTIES ENVIRONMENT PORTFIRE_ISA=${isa} SKIP_RETURN_CODE 77)
 endforeach()
+
+# The command line on bad files, full disks and wrong calls; neither needs PyTorch.
+file(GLOB cli_tests CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/cli/test_*.py)
+if(PORTFIRE_SANITIZE)  # needs memory of its own
+  list(FILTER cli_tests EXCLUDE REGEX "test_memory")
+endif()
+foreach(script ${cli_tests})
+  get_filename_component(name ${script} NAME_WE)
+  add_test(NAME cli_${name} COMMAND Python3::Interpreter ${script})
+  set_tests_properties(cli_${name} PROPERTIES ENVIRONMENT "PORTFIRE_BINARY=$<TARGET_FILE:portfire>;PORTFIRE_PEAK=$<TARGET_FILE:portfire_peak>;PYTHONDONTWRITEBYTECODE=1")
+endforeach()
+
+add_executable(portfire_peak tests/cli/peak.cc)
+
+if(NOT PORTFIRE_SANITIZE)  # sanitizers bring their own malloc
+  add_executable(portfire_no_heap_test tests/no_heap_test.cc)
+  target_compile_definitions(portfire_no_heap_test PRIVATE PORTFIRE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  target_link_libraries(portfire_no_heap_test PRIVATE portfire_cli)
+  add_test(NAME no_heap COMMAND portfire_no_heap_test)
+endif()

@@ -1,5 +1,6 @@
 #include "format/program_view.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace portfire {
@@ -29,11 +30,20 @@ size_t count(const V* vector) {
   return vector ? vector->size() : 0;
 }
 
+// flatbuffers' verifier sees to the alignment of a vector's length, not of wider elements.
+template <class V>
+bool is_aligned(const V* vector) {
+  return !vector || vector->size() == 0 || reinterpret_cast<uintptr_t>(vector->Data()) % sizeof(typename V::value_type) == 0;
+}
+constexpr const char* kOddVector = "a vector of 8-byte numbers lies at an odd address";
+
 }  // namespace
 
 Result<ProgramView> ProgramView::open(std::span<const std::byte> file) {
   ProgramView view;
   view.file_ = file;
+  if (reinterpret_cast<uintptr_t>(file.data()) % 16 != 0)
+    return Error::make(Code::bad_argument, "the program lies at an odd address (expected 16-byte alignment)");
   if (file.size() < 16) return bad("%zu bytes are too few for a .pte program", file.size());
   if (std::memcmp(file.data() + 4, "ET12", 4) != 0) return bad("not a .pte program (expected ET12 at byte 4)");
   uint64_t program_size = file.size();
@@ -100,6 +110,9 @@ const pte::MethodInterface* ProgramView::interface_of(const pte::ExecutionPlan& 
 
 Error ProgramView::verify() {
   if (root_->version() != 0) return bad("program version %u (expected 0)", root_->version());
+  if (root_->constant_segment() && !is_aligned(root_->constant_segment()->offsets())) return bad("%s", kOddVector);
+  for (size_t i = 0; i < count(root_->mutable_data_segments()); ++i)
+    if (!is_aligned(root_->mutable_data_segments()->Get(static_cast<uint32_t>(i))->offsets())) return bad("%s", kOddVector);
   for (size_t i = 0; i < count(root_->segments()); ++i) {
     const pte::DataSegment* s = root_->segments()->Get(static_cast<uint32_t>(i));
     const uint64_t room = file_.size() - segment_base_;
@@ -161,11 +174,10 @@ Error ProgramView::verify_tensor(const pte::ExecutionPlan& plan, const pte::Tens
   if (rank > static_cast<size_t>(kMaxRank)) return bad("rank %zu (at most %d is supported)", rank, kMaxRank);
   if (t.storage_offset() != 0) return bad("storage offset %d (expected 0)", t.storage_offset());
   if (t.shape_dynamism() < 0 || t.shape_dynamism() > 2) return bad("shape dynamism %d", t.shape_dynamism());
-  int64_t bytes = static_cast<int64_t>(byte_size(static_cast<DType>(t.scalar_type())));
-  for (size_t d = 0; d < rank; ++d) {
-    const int32_t size = t.sizes()->Get(static_cast<uint32_t>(d));
-    if (size < 0 || !checked_multiply(bytes, size, &bytes)) return bad("impossible size %d", size);
-  }
+  const auto dtype = static_cast<DType>(t.scalar_type());
+  int64_t bytes;
+  if (!checked_bytes(dtype, shape_of(t), &bytes)) return bad("impossible sizes %s", TypeText(dtype, shape_of(t)).c_str());
+  const uint64_t alignment = std::min<uint64_t>(byte_size(dtype), 8);
   if (count(t.dim_order()) != rank && count(t.dim_order()) != 0)
     return bad("%zu dimension orders for rank %zu", count(t.dim_order()), rank);
   uint32_t seen = 0;
@@ -179,6 +191,8 @@ Error ProgramView::verify_tensor(const pte::ExecutionPlan& plan, const pte::Tens
     const auto room = static_cast<uint64_t>(plan.non_const_buffer_sizes()->Get(a->memory_id()));
     if (memory_offset(*a) > room || (t.shape_dynamism() != 2 && static_cast<uint64_t>(bytes) > room - memory_offset(*a)))
       return bad("planned memory reaches past its buffer");
+    if (memory_offset(*a) % alignment) return bad("planned memory is not aligned");
+    if (t.data_buffer_idx() > 0 && t.shape_dynamism() == 2) return bad("state without a bound");
   }
   const bool external = t.extra_tensor_info() && t.extra_tensor_info()->location() == 1;
   if (t.data_buffer_idx() > 0 && !external) {
@@ -186,12 +200,13 @@ Error ProgramView::verify_tensor(const pte::ExecutionPlan& plan, const pte::Tens
     const pte::SubsegmentOffsets* table =
         !state ? root_->constant_segment()
                : count(root_->mutable_data_segments()) ? root_->mutable_data_segments()->Get(0) : nullptr;
-    size_t room = sub_segment(table, t.data_buffer_idx()).size();
+    std::span<const std::byte> data = sub_segment(table, t.data_buffer_idx());
     if (!state && count(root_->constant_buffer()) > t.data_buffer_idx()) {
       const auto* storage = root_->constant_buffer()->Get(t.data_buffer_idx())->storage();
-      room = storage ? storage->size() : 0;
+      data = storage ? std::as_bytes(std::span(storage->data(), storage->size())) : std::span<const std::byte>();
     }
-    if (static_cast<uint64_t>(bytes) > room)
+    if (reinterpret_cast<uintptr_t>(data.data()) % alignment) return bad("constant %u is not aligned", t.data_buffer_idx());
+    if (static_cast<uint64_t>(bytes) > data.size())
       return bad("data of %lld bytes at constant %u reaches past its segment", static_cast<long long>(bytes), t.data_buffer_idx());
   }
   return {};
@@ -200,6 +215,7 @@ Error ProgramView::verify_tensor(const pte::ExecutionPlan& plan, const pte::Tens
 Error ProgramView::verify_plan(const pte::ExecutionPlan& plan) const {
   const size_t values = count(plan.values());
   if (values > kMaxValues) return bad("%zu values are too many", values);
+  if (!is_aligned(plan.non_const_buffer_sizes())) return bad("%s", kOddVector);
   for (size_t i = 0; i < count(plan.non_const_buffer_sizes()); ++i) {
     const int64_t size = plan.non_const_buffer_sizes()->Get(static_cast<uint32_t>(i));
     if (size < 0 || static_cast<uint64_t>(size) > kMaxBuffer) return bad("buffer %zu of %lld bytes", i, static_cast<long long>(size));
@@ -214,7 +230,11 @@ Error ProgramView::verify_plan(const pte::ExecutionPlan& plan) const {
       case pte::KernelTypes_Tensor:
         if (Error e = verify_tensor(plan, *v->val_as_Tensor())) return bad("value %zu: %s", i, e.text());
         break;
+      case pte::KernelTypes_DoubleList:
+        if (!is_aligned(v->val_as_DoubleList()->items())) return bad("value %zu: %s", i, kOddVector);
+        break;
       case pte::KernelTypes_IntList:
+        if (!is_aligned(v->val_as_IntList()->items())) return bad("value %zu: %s", i, kOddVector);
         for (size_t k = 0; k < count(v->val_as_IntList()->items()); ++k)
           if (!is(v->val_as_IntList()->items()->Get(static_cast<uint32_t>(k)), pte::KernelTypes_Int))
             return bad("value %zu: item %zu of an int list is no int", i, k);
@@ -234,8 +254,12 @@ Error ProgramView::verify_plan(const pte::ExecutionPlan& plan) const {
       case pte::KernelTypes_String:
         if (!v->val_as_String()->value()) return bad("value %zu: a string without text", i);
         break;
+      case pte::KernelTypes_BoolList:
+        for (size_t k = 0; k < count(v->val_as_BoolList()->items()); ++k)
+          if (v->val_as_BoolList()->items()->Get(static_cast<uint32_t>(k)) > 1) return bad("value %zu: item %zu is no bool", i, k);
+        break;
       case pte::KernelTypes_Null: case pte::KernelTypes_Int: case pte::KernelTypes_Bool: case pte::KernelTypes_Double:
-      case pte::KernelTypes_DoubleList: case pte::KernelTypes_BoolList: case pte::KernelTypes_NONE: break;
+      case pte::KernelTypes_NONE: break;
       default: return bad("value %zu: unknown kind %d", i, v->val_type());
     }
   }

@@ -77,7 +77,8 @@ void pool(const TensorView& input, int spatial, const TensorView& output, RangeO
         for (int64_t j = covered[1].begin; j < covered[1].end; ++j)
           for (int64_t k = covered[2].begin; k < covered[2].end; ++k)
             sum += in[plane + i * x.strides[2] + j * x.strides[3] + k * x.strides[4]];
-      store_sum(y, offset_of(y, at), sum / static_cast<decltype(sum)>(divide_by(o, covered)));
+      const int64_t divisor = divide_by(o, covered);  // 0: nothing is covered, a whole number has no NaN
+      store_sum(y, offset_of(y, at), divisor == 0 && std::is_integral_v<decltype(sum)> ? 0 : sum / static_cast<decltype(sum)>(divisor));
     }
   });
 }
@@ -112,19 +113,23 @@ int64_t window_size(const int64_t*, const Range* covered) {
   return n;
 }
 
+// The type that pooling `x` gives; `first`: the argument that holds kernel_size.
+Error pooled_spec(const Args& a, const TensorView& x, int first, int spatial, TensorSpec* out) {
+  Pool p;
+  PF_TRY(check_input(x, spatial));
+  PF_TRY(read(a, x, first, spatial, &p));
+  *out = {x.dtype, x.shape};
+  for (int i = 0; i < spatial; ++i) {
+    const int d = x.rank() - spatial + i;
+    PF_TRY(p.window.positions(kVolumeDims - spatial + i, x.size(d), &out->shape.sizes[d]));
+  }
+  return {};
+}
+
 }  // namespace
 
 Error infer_pool(const Args& a, int spatial, std::span<TensorSpec> outs) {
-  const TensorView& x = a.tensor(0);
-  Pool p;
-  PF_TRY(check_input(x, spatial));
-  PF_TRY(read(a, x, 1, spatial, &p));
-  outs[0] = {x.dtype, x.shape};
-  for (int i = 0; i < spatial; ++i) {
-    const int d = x.rank() - spatial + i;
-    PF_TRY(p.window.positions(kVolumeDims - spatial + i, x.size(d), &outs[0].shape.sizes[d]));
-  }
-  return {};
+  return pooled_spec(a, a.tensor(0), 1, spatial, &outs[0]);
 }
 
 Error run_pool(const Args& a, int spatial, std::span<TensorView> outs) {
@@ -162,9 +167,33 @@ Error run_adaptive(const Args& a, int spatial, std::span<TensorView> outs) {
   return {};
 }
 
-Error infer_gradient(const Args& a, std::span<TensorSpec> outs) {
+namespace {
+
+// `grad`, the first argument, must be of the type that pooling gives; `want` has its last sizes.
+Error check_gradient(const Args& a, int spatial, const TensorSpec& want, std::span<TensorSpec> outs) {
+  const TensorView& grad = a.tensor(0);
+  if (!(grad.shape == want.shape) || is_complex(grad.dtype))
+    return Error::make(Code::bad_argument, "gradient %s of a pooling of %d dimensions (expected %s)", TypeText(grad).c_str(), spatial,
+                       TypeText(want.dtype, want.shape).c_str());
   outs[0] = {a.tensor(1).dtype, a.tensor(1).shape};
   return {};
+}
+
+}  // namespace
+
+Error infer_pool_gradient(const Args& a, int spatial, std::span<TensorSpec> outs) {
+  TensorSpec pooled;
+  PF_TRY(pooled_spec(a, a.tensor(1), 2, spatial, &pooled));
+  return check_gradient(a, spatial, pooled, outs);
+}
+
+Error infer_adaptive_gradient(const Args& a, int spatial, std::span<TensorSpec> outs) {
+  const TensorView &grad = a.tensor(0), &x = a.tensor(1);
+  PF_TRY(check_input(x, spatial));
+  TensorSpec pooled{x.dtype, x.shape};
+  for (int d = x.rank() - spatial; d < x.rank() && grad.rank() == x.rank(); ++d)
+    if (x.size(d) > 0) pooled.shape.sizes[d] = grad.size(d);
+  return check_gradient(a, spatial, pooled, outs);
 }
 
 size_t gradient_scratch(const Args& a, int spatial) {

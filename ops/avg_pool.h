@@ -12,7 +12,8 @@ Error run_pool(const Args& a, int spatial, std::span<TensorView> outs);
 Error infer_adaptive(const Args& a, int spatial, std::span<TensorSpec> outs);
 Error run_adaptive(const Args& a, int spatial, std::span<TensorView> outs);
 // Gradients: arguments start with grad_output, self.
-Error infer_gradient(const Args& a, std::span<TensorSpec> outs);
+Error infer_pool_gradient(const Args& a, int spatial, std::span<TensorSpec> outs);
+Error infer_adaptive_gradient(const Args& a, int spatial, std::span<TensorSpec> outs);
 Error run_pool_gradient(const Args& a, int spatial, std::span<TensorView> outs);
 Error run_adaptive_gradient(const Args& a, int spatial, std::span<TensorView> outs);
 size_t gradient_scratch(const Args& a, int spatial);
@@ -31,7 +32,7 @@ size_t gradient_scratch(const Args& a, int spatial);
   struct type {                                                         \
     static constexpr std::string_view schema = text;                    \
     static Error infer(const Args& a, std::span<TensorSpec> outs) {     \
-      return infer_gradient(a, outs);                                   \
+      return infer_##kind##_gradient(a, spatial, outs);                   \
     }                                                                   \
     static Error reference(const Args& a, std::span<TensorView> outs) { \
       return run_##kind##_gradient(a, spatial, outs);                   \

@@ -123,7 +123,10 @@ struct FillScalar {
 };
 struct FillTensor {
   static constexpr std::string_view schema = "aten::fill.Tensor(Tensor self, Tensor value) -> Tensor";
-  static Error infer(const Args& a, std::span<TensorSpec> outs) { return FillScalar::infer(a, outs); }
+  static Error infer(const Args& a, std::span<TensorSpec> outs) {
+    if (a.tensor(1).rank() > 0) return Error::make(Code::bad_argument, "value is %s (expected rank 0)", TypeText(a.tensor(1)).c_str());
+    return FillScalar::infer(a, outs);
+  }
   static Error reference(const Args& a, std::span<TensorView> outs) {
     copy_view(outs[0], a.tensor(1));
     return {};

@@ -29,7 +29,7 @@ Error Flip::reference(const Args& a, std::span<TensorView> outs) {
 Error Roll::infer(const Args& a, std::span<TensorSpec> outs) {
   const TensorView& x = a.tensor(0);
   const auto shifts = a.ints(1), dims = a.ints(2);
-  if (shifts.size() != dims.size() && !(dims.empty() && shifts.size() == 1))
+  if (shifts.empty() || (shifts.size() != dims.size() && !(dims.empty() && shifts.size() == 1)))
     return Error::make(Code::bad_argument, "%zu shifts of %zu dims", shifts.size(), dims.size());
   for (int64_t dim : dims) {
     int d;

@@ -59,6 +59,7 @@ Error infer_pad(const Args& a, Mode mode, std::span<TensorSpec> outs) {
   const TensorView& x = a.tensor(0);
   const auto pad = a.ints(1);
   outs[0].dtype = x.dtype;
+  if (x.rank() == 0) return Error::make(Code::bad_argument, "a tensor of rank 0 (expected 1 or more)");
   PF_TRY(padded_shape(x, pad, &outs[0].shape));
   for (int d = 0; d < x.rank(); ++d) {
     const int64_t b = before(pad, x.rank(), d), e = after(pad, x.rank(), d), n = x.size(d);

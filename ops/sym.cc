@@ -16,8 +16,10 @@ double modulo(double x, double y) { return x - y * std::floor(x / y); }
 int64_t modulo(int64_t x, int64_t y) { return y == 0 || y == -1 ? 0 : x - y * floor_divide(x, y); }
 double power(double x, double y) { return std::pow(x, y); }
 int64_t power(int64_t x, int64_t y) {
+  if (x == 0 || x == 1 || y <= 0) return x == 0 && y > 0 ? 0 : 1;
+  if (x == -1) return y % 2 ? -1 : 1;
   int64_t r = 1;
-  for (; y > 0; --y)
+  for (; y > 0; --y)  // overflows after 63 rounds at the latest
     if (__builtin_mul_overflow(r, x, &r)) return 0;
   return r;
 }

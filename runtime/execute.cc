@@ -1,4 +1,5 @@
 // Running a loaded method.
+#include <algorithm>
 #include <cstring>
 
 #include "ops/element.h"
@@ -13,6 +14,50 @@ bool same_layout(const TensorView& a, const TensorView& b) {
   for (int d = 0; d < a.rank(); ++d)
     if (a.strides[d] != b.strides[d]) return false;
   return true;
+}
+
+// The bytes that the elements of `t` lie in, relative to `t.data`; false where that overflows.
+bool extent(const TensorView& t, int64_t* low, int64_t* high) {
+  const auto item = static_cast<int64_t>(byte_size(t.dtype));
+  *low = 0;
+  *high = t.numel() > 0 ? item : 0;
+  for (int d = 0; d < t.rank() && *high > 0; ++d) {
+    int64_t reach;
+    if (__builtin_mul_overflow(t.size(d) - 1, t.strides[d], &reach) || __builtin_mul_overflow(reach, item, &reach) ||
+        __builtin_add_overflow(reach, reach < 0 ? *low : *high, reach < 0 ? low : high))
+      return false;
+  }
+  return true;
+}
+
+// Whether a view stays inside what it is a view of. Operators see to it; files are untrusted, so it is checked.
+bool inside(const TensorView& view, const TensorView& of) {
+  int64_t bytes, low, high, of_low, of_high;
+  if (!checked_bytes(view.dtype, view.shape, &bytes) || !extent(view, &low, &high) || !extent(of, &of_low, &of_high)) return false;
+  if (bytes == 0) return true;
+  const int64_t shift = view.as<std::byte>() - of.as<std::byte>();
+  return shift % static_cast<int64_t>(std::min<size_t>(byte_size(view.dtype), 8)) == 0 && of_low <= low + shift && high + shift <= of_high;
+}
+
+// A number of the kind that `to` has: what depends on it was bound for that kind.
+void assign_number(Value* to, const Value& from) {
+  const bool is_real = from.kind == Value::Kind::real;
+  const int64_t whole = is_real ? static_cast<int64_t>(from.real) : from.kind == Value::Kind::boolean ? from.boolean : from.integer;
+  switch (to->kind) {
+    case Value::Kind::real: to->real = is_real ? from.real : static_cast<double>(whole); break;
+    case Value::Kind::boolean: to->boolean = is_real ? from.real != 0 : whole != 0; break;
+    default: to->integer = whole;
+  }
+}
+
+bool same_number(const Value& a, const Value& b) {
+  return a.kind == b.kind && (a.kind == Value::Kind::boolean ? a.boolean == b.boolean : a.integer == b.integer);
+}
+
+bool lacks_memory(const TensorView& t) { return !t.data && t.numel() > 0; }
+
+bool is_number(Value::Kind kind) {
+  return kind == Value::Kind::integer || kind == Value::Kind::boolean || kind == Value::Kind::real;
 }
 
 }  // namespace
@@ -30,23 +75,26 @@ Error Method::set_input(size_t i, const TensorView& t) {
   const pte::Tensor& file = *tensors_[v].file;
   TensorView& to = *in.value->tensor;
   const Shape declared = shape_of(file);
-  bool fits = t.dtype == to.dtype && t.rank() == declared.rank;
+  int64_t bytes = 0;
+  bool fits = t.dtype == to.dtype && t.rank() == declared.rank && checked_bytes(t.dtype, t.shape, &bytes);
   for (int d = 0; fits && d < declared.rank; ++d)
     fits = in.dynamism == 0 ? t.size(d) == declared.sizes[d] : in.dynamism == 2 || t.size(d) <= declared.sizes[d];
   if (!fits)
     return Error::make(Code::bad_argument, "%s: wrong type (expected %s%s, got %s)", where,
                        in.dynamism ? "at most " : "", TypeText(to.dtype, declared).c_str(), TypeText(t).c_str());
   if (!t.is_contiguous()) return Error::make(Code::bad_argument, "%s: strides are not row-major (expected contiguous)", where);
-  if (!(to.shape == t.shape)) ++versions_[v];
-  to.shape = t.shape;
+  if (reinterpret_cast<uintptr_t>(t.data) % std::min<size_t>(byte_size(t.dtype), 8) != 0)
+    return Error::make(Code::bad_argument, "%s: its data is not aligned to its elements", where);
   if (in.planned) {
-    set_strides(file, &to);
+    PF_TRY(resize(v, {t.dtype, t.shape}));
     for (int d = 0; d < to.rank(); ++d)
       if (to.size(d) > 1 && to.strides[d] != t.strides[d])
         return Error::make(Code::unsupported, "%s: the program wants another dimension order", where);
-    std::memcpy(to.data, t.data, t.bytes());
+    if (bytes) std::memcpy(to.data, t.data, static_cast<size_t>(bytes));
     return {};
   }
+  if (!(to.shape == t.shape)) ++versions_[v];
+  to.shape = t.shape;
   to.set_contiguous();
   to.data = t.data;
   return {};
@@ -54,9 +102,9 @@ Error Method::set_input(size_t i, const TensorView& t) {
 
 Error Method::set_input(size_t i, const Value& number) {
   Value& to = *inputs_[i].value;
-  if (to.kind == Value::Kind::tensor || number.kind == Value::Kind::tensor)
+  if (!is_number(to.kind) || !is_number(number.kind))
     return Error::make(Code::bad_argument, "input %zu: expected %s, got %s", i, name_of(to.kind), name_of(number.kind));
-  to = number;
+  assign_number(&to, number);
   ++versions_[index_of(&to)];
   return {};
 }
@@ -68,25 +116,37 @@ uint64_t Method::versions_of(const Instruction& in) const {
     if (v->kind == Value::Kind::int_list)
       for (uint32_t k = 0; k < v->ints.count; ++k) sum += versions_[index_of(v->ints.items[k])];
   }
-  if (in.args.empty()) return 0;
-  // Tensor lists hold views, not values: their shapes enter as they are.
   for (const Value* v : in.args)
-    if (v->kind == Value::Kind::tensor_list)
-      for (const TensorView* t : v->tensors)
-        if (t)
-          for (int d = 0; d < t->rank(); ++d)
-            sum = sum * 1000003 + static_cast<uint64_t>(t->size(d)) * 31 + static_cast<uint64_t>(t->strides[d]);
+    if (v->kind == Value::Kind::tensor_list) for_each_item(v, [&](size_t item) { sum += versions_[item]; });
   return sum;
 }
 
+Error Method::reserve(Buffer& buffer, size_t bytes) {
+  if (bytes <= buffer.bytes()) return {};
+  const size_t others = arena_bytes() + scratch_.bytes() - buffer.bytes();
+  if (others > options_.max_arena_bytes || bytes > options_.max_arena_bytes - others)
+    return Error::make(Code::out_of_memory, "tensors need more memory than allowed (expected at most %zu bytes, got %zu)",
+                       options_.max_arena_bytes, bytes + others);
+  return buffer.reserve(bytes);
+}
+
 Error Method::grow(uint32_t buffer, size_t bytes) {
-  // Tensors that share a growing buffer never live at the same time, so content need not be kept.
-  PF_TRY(buffers_[buffer].reserve(bytes + bytes / 4));
+  // Tensors that share a growing buffer never live at the same time, so content need not be kept. Should a file have it
+  // otherwise: what does not fit the new buffer, or shows the old one, has no memory until it is computed again.
+  const std::byte* old = buffers_[buffer].data();
+  const size_t old_bytes = buffers_[buffer].bytes();
+  PF_TRY(reserve(buffers_[buffer], bytes + bytes / 4));
   for (size_t i = 0; i < values_.size(); ++i) {
-    if (tensors_[i].buffer != buffer) continue;
-    const uint64_t offset = memory_offset(*tensors_[i].file->allocation_info());
-    values_[i].tensor->data = buffers_[buffer].data() + offset;
-    if (tensors_[i].dynamism == 2) tensors_[i].capacity = buffers_[buffer].bytes() - offset;
+    if (values_[i].kind != Value::Kind::tensor) continue;
+    TensorView& t = *values_[i].tensor;
+    TensorInfo& info = tensors_[i];
+    if (info.shown) {
+      if (t.as<std::byte>() >= old && t.as<std::byte>() < old + old_bytes) t.data = nullptr;
+    } else if (info.buffer == buffer) {
+      const uint64_t offset = memory_offset(*info.file->allocation_info());
+      if (info.dynamism == 2) info.capacity = buffers_[buffer].bytes() - offset;
+      t.data = t.bytes() <= info.capacity ? buffers_[buffer].data() + offset : nullptr;
+    }
   }
   return {};
 }
@@ -96,15 +156,18 @@ Error Method::resize(size_t v, const TensorSpec& spec) {
   TensorInfo& info = tensors_[v];
   if (spec.dtype != t.dtype)
     return Error::make(Code::bad_file, "result is %s (expected %s)", name_of(t.dtype), name_of(spec.dtype));
-  if (spec.shape == t.shape) return {};
+  if (spec.shape == t.shape && !lacks_memory(t)) return {};
   if (info.dynamism == 0)
     return Error::make(Code::bad_file, "result is %s (expected %s)", TypeText(t).c_str(), TypeText(spec.dtype, spec.shape).c_str());
-  int64_t bytes = static_cast<int64_t>(byte_size(spec.dtype));
-  for (int64_t s : spec.shape.dims())
-    if (s < 0 || !checked_multiply(bytes, s, &bytes)) return Error::make(Code::bad_argument, "impossible size");
-  if (static_cast<size_t>(bytes) > info.capacity) {
+  int64_t bytes;
+  if (!checked_bytes(spec.dtype, spec.shape, &bytes))
+    return Error::make(Code::bad_argument, "result of impossible size %s", TypeText(spec.dtype, spec.shape).c_str());
+  if (spec.shape.rank != t.rank())
+    return Error::make(Code::bad_file, "result is %s (expected rank %d)", TypeText(spec.dtype, spec.shape).c_str(), t.rank());
+  if (static_cast<size_t>(bytes) > info.capacity || (!t.data && bytes > 0)) {
     if (info.dynamism != 2)
       return Error::make(Code::bad_argument, "result %s exceeds the planned %zu bytes", TypeText(spec.dtype, spec.shape).c_str(), info.capacity);
+    t.shape = spec.shape;
     PF_TRY(grow(info.buffer, static_cast<size_t>(bytes) + memory_offset(*info.file->allocation_info())));
   }
   t.shape = spec.shape;
@@ -124,11 +187,8 @@ Error Method::prepare(Instruction& in) {
     case Instruction::Kind::view: {
       if (in.every_time && !dynamic_) {  // the shape now, the address in each run
         TensorView out;
-        PF_TRY(in.op->view(Args(in.args), out));
-        TensorView& t = *in.outs[0];
-        if (!(t.shape == out.shape) || t.dtype != out.dtype)
-          return Error::make(Code::bad_file, "view is %s (expected %s)", TypeText(t).c_str(), TypeText(out).c_str());
-        t = out;
+        PF_TRY(compute_view(in, &out));
+        *in.outs[0] = out;
         return {};
       }
       return run_view(in);
@@ -138,8 +198,7 @@ Error Method::prepare(Instruction& in) {
     case Instruction::Kind::reference: break;
     default: return {};
   }
-  TensorSpec specs[8];
-  if (in.outs.size() > 8) return Error::make(Code::unsupported, "more than 8 results");
+  TensorSpec specs[kMaxResults];
   PF_TRY(in.op->infer(Args(in.args), {specs, in.outs.size()}));
   for (size_t k = 0; k < in.outs.size(); ++k) PF_TRY(resize(in.out_values[k], specs[k]));
   size_t scratch = 0;
@@ -147,11 +206,6 @@ Error Method::prepare(Instruction& in) {
   in.kernel = nullptr;
   for (const Kernel& kernel : all_kernels()) {
     if (kernel.op != in.op->name()) continue;
-    if (kernel.state_bytes > in.state_capacity) {
-      in.state = memory_.allocate(kernel.state_bytes, 64);
-      if (!in.state) return Error::make(Code::out_of_memory, "no memory to bind the call");
-      in.state_capacity = kernel.state_bytes;
-    }
     size_t bytes = 0;
     if (!kernel.prepare(Operands{in.args, in.outs, threads()}, in.state, &bytes)) continue;
     in.kind = options_.check_reference ? Instruction::Kind::checked_kernel : Instruction::Kind::kernel;
@@ -160,16 +214,40 @@ Error Method::prepare(Instruction& in) {
     break;
   }
   if (!in.kernel && in.op->scratch) scratch = in.op->scratch(Args(in.args));
-  return scratch_.reserve(scratch);
+  return reserve(scratch_, scratch);
+}
+
+// Values that have lost their memory, or do not have it yet, as only a malformed program reads them.
+Error Method::check_memory(const Instruction& in) const {
+  auto lacks = [](const TensorView* t) { return t && lacks_memory(*t); };
+  bool wrong = false;
+  for (const Value* v : in.args) {
+    if (v->kind == Value::Kind::tensor) wrong |= lacks(v->tensor);
+    if (v->kind == Value::Kind::tensor_list)
+      for (const TensorView* t : v->tensors) wrong |= lacks(t);
+  }
+  for (const TensorView* t : in.outs) wrong |= in.kind != Instruction::Kind::view && lacks(t);
+  return wrong ? Error::make(Code::bad_file, "an operand has no memory when it is used") : Error();
+}
+
+// Views of memory that moves show that of the last run. A jump may leave out what would renew them.
+void Method::forget_moving_views() {
+  for (size_t i = 0; i < values_.size(); ++i)
+    if (tensors_[i].shown && !tensors_[i].fixed) values_[i].tensor->data = nullptr;
 }
 
 Error Method::execute() {
   for (size_t i = 0; i < inputs_.size(); ++i)
-    if (inputs_[i].value->kind == Value::Kind::tensor && !inputs_[i].value->tensor->data && inputs_[i].value->tensor->numel() > 0)
+    if (inputs_[i].value->kind == Value::Kind::tensor && lacks_memory(*inputs_[i].value->tensor))
       return Error::make(Code::bad_argument, "input %zu \"%.*s\" is not set", i, static_cast<int>(inputs_[i].name.size()), inputs_[i].name.data());
+  if (jumps_ || dynamic_) forget_moving_views();
+  uint64_t left = options_.max_instructions;
   for (size_t pc = 0; pc < code_.size();) {
     Instruction& in = code_[pc];
     ++pc;
+    if (left-- == 0)
+      return located(Error::make(Code::failed, "the run is not done after %llu instructions",
+                                 static_cast<unsigned long long>(options_.max_instructions)), in);
     if (in.kind == Instruction::Kind::jump_false) {
       const Value& condition = values_[in.a];
       bool yes = condition.kind == Value::Kind::boolean ? condition.boolean : condition.integer != 0;
@@ -183,6 +261,9 @@ Error Method::execute() {
     }
     if (Error e = run(in)) return located(e, in);
   }
+  for (size_t i = 0; i < outputs_.size(); ++i)
+    if (const Value& v = *outputs_[i]; v.kind == Value::Kind::tensor && lacks_memory(*v.tensor))
+      return Error::make(Code::bad_file, "%s: output %zu is not computed", plan_->name()->c_str(), i);
   return {};
 }
 
@@ -194,6 +275,7 @@ Error Method::run(Instruction& in) {
       in.prepared_at = now;
     }
   }
+  if (jumps_ || (dynamic_ && in.kind != Instruction::Kind::symbolic)) PF_TRY(check_memory(in));
   switch (in.kind) {
     case Instruction::Kind::kernel: return run_kernel(in);
     case Instruction::Kind::checked_kernel: return run_checked(in);
@@ -210,7 +292,7 @@ Error Method::run_kernel(Instruction& in) {
 }
 
 Error Method::run_reference(Instruction& in) {
-  TensorView outs[8];
+  TensorView outs[kMaxResults];
   for (size_t k = 0; k < in.outs.size(); ++k) outs[k] = *in.outs[k];
   const Args args(in.args, {{scratch_.data(), scratch_.bytes()}, &random_counter_});
   PF_TRY(in.op->reference(args, {outs, in.outs.size()}));
@@ -227,9 +309,20 @@ Error Method::run_symbolic(Instruction& in) {
   PF_TRY(ops::sym::evaluate(in.op->name(), Args(in.args), &out));
   if (in.out_values.empty()) return {};
   Value& to = values_[in.out_values[0]];
-  if (out.kind == to.kind && (out.kind == Value::Kind::boolean ? out.boolean == to.boolean : out.integer == to.integer)) return {};
-  to = out;
-  ++versions_[in.out_values[0]];
+  const Value before = to;
+  assign_number(&to, out);
+  if (!same_number(before, to)) ++versions_[in.out_values[0]];
+  return {};
+}
+
+Error Method::compute_view(const Instruction& in, TensorView* out) const {
+  PF_TRY(in.op->view(Args(in.args), *out));
+  const TensorView &t = *in.outs[0], &source = *in.args[0]->tensor;
+  const TensorInfo& info = tensors_[in.out_values[0]];
+  if (out->dtype != t.dtype || out->rank() != t.rank() || (info.dynamism == 0 && !(out->shape == shape_of(*info.file))))
+    return Error::make(Code::bad_file, "view is %s (expected %s)", TypeText(*out).c_str(), TypeText(t).c_str());
+  if (!inside(*out, source))
+    return Error::make(Code::bad_file, "view %s leaves what it is a view of, %s", TypeText(*out).c_str(), TypeText(source).c_str());
   return {};
 }
 
@@ -238,11 +331,8 @@ Error Method::run_view(Instruction& in) {
     if (v->kind == Value::Kind::int_list)
       for (uint32_t k = 0; k < v->ints.count; ++k) v->ints.data[k] = v->ints.items[k]->integer;
   TensorView out;
-  PF_TRY(in.op->view(Args(in.args), out));
+  PF_TRY(compute_view(in, &out));
   TensorView& t = *in.outs[0];
-  const TensorInfo& info = tensors_[in.out_values[0]];
-  if (out.dtype != t.dtype || (info.dynamism == 0 && !(out.shape == shape_of(*info.file))))
-    return Error::make(Code::bad_file, "view is %s (expected %s)", TypeText(t).c_str(), TypeText(out).c_str());
   if (!same_layout(out, t)) ++versions_[in.out_values[0]];
   t = out;
   return {};
@@ -251,16 +341,15 @@ Error Method::run_view(Instruction& in) {
 Error Method::move(const Instruction& in) {
   const Value& from = values_[in.a];
   Value& to = values_[in.b];
-  if (from.kind == Value::Kind::tensor && to.kind == Value::Kind::tensor) {
-    if (from.tensor->dtype != to.tensor->dtype || from.tensor->rank() != to.tensor->rank())
-      return Error::make(Code::bad_file, "a move between different types");
+  if (from.kind == Value::Kind::tensor) {
+    const TensorInfo& info = tensors_[in.b];
+    if (from.tensor->dtype != to.tensor->dtype || from.tensor->rank() != to.tensor->rank() ||
+        (info.dynamism == 0 && !(from.tensor->shape == shape_of(*info.file))))
+      return Error::make(Code::bad_file, "a move from %s to %s", TypeText(*from.tensor).c_str(), TypeText(*to.tensor).c_str());
     *to.tensor = *from.tensor;
-    ++versions_[in.b];
-    return {};
+  } else {
+    assign_number(&to, from);
   }
-  if (from.kind == Value::Kind::tensor || to.kind == Value::Kind::tensor || from.kind > Value::Kind::real || to.kind > Value::Kind::real)
-    return Error::make(Code::bad_file, "a move between different kinds");
-  to = from;
   ++versions_[in.b];
   return {};
 }

@@ -1,9 +1,10 @@
 // Loading a method: values, memory, instructions.
+#include <algorithm>
 #include <cstring>
 
+#include "ops/schema_kinds.h"
 #include "ops/sym.h"
 #include "runtime/instruction.h"
-#include "runtime/schema_kinds.h"
 
 namespace portfire {
 namespace {
@@ -15,9 +16,15 @@ uint32_t count(const V* vector) {
   return vector ? vector->size() : 0;
 }
 
+bool is_number(Value::Kind kind) {
+  return kind == Value::Kind::integer || kind == Value::Kind::boolean || kind == Value::Kind::real;
+}
+
 }  // namespace
 
-Method::~Method() = default;
+Method::~Method() {
+  for (Buffer& b : buffers_) b.~Buffer();  // load memory frees bytes, but ends nobody's life
+}
 
 Result<std::unique_ptr<Method>> Method::load(std::shared_ptr<const Program> program, std::string_view name, const Options& options) {
   const pte::ExecutionPlan* plan = program->view().plan(name);
@@ -43,7 +50,7 @@ Error Method::load_values(const pte::ExecutionPlan& plan) {
   outputs_ = memory_.make<Value*>(count(plan.outputs()));
   if ((n && !tensors_.data()) || (count(plan.outputs()) && !outputs_.data())) return kOutOfMemory;
   for (uint32_t i = 1; i < count(plan.non_const_buffer_sizes()); ++i)
-    PF_TRY(buffers_[i].reserve(static_cast<size_t>(plan.non_const_buffer_sizes()->Get(i))));
+    PF_TRY(reserve(buffers_[i], static_cast<size_t>(plan.non_const_buffer_sizes()->Get(i))));
   for (size_t i = 0; i < n; ++i) {
     const pte::EValue* v = plan.values()->Get(static_cast<uint32_t>(i));
     switch (v->val_type()) {
@@ -56,18 +63,31 @@ Error Method::load_values(const pte::ExecutionPlan& plan) {
     }
   }
   for (size_t i = 0; i < n; ++i) PF_TRY(load_list(plan, i));
+  PF_TRY(load_inputs(plan));
+  for (uint32_t i = 0; i < outputs_.size(); ++i) outputs_[i] = &values_[static_cast<size_t>(plan.outputs()->Get(i))];
+  return {};
+}
+
+Error Method::load_inputs(const pte::ExecutionPlan& plan) {
   for (uint32_t i = 0; i < inputs_.size(); ++i) {
     const auto v = static_cast<size_t>(plan.inputs()->Get(i));
     Input& in = inputs_[i];
+    TensorInfo& info = tensors_[v];
     in.value = &values_[v];
-    if (values_[v].kind != Value::Kind::tensor) continue;
-    in.dynamism = tensors_[v].dynamism;
-    in.planned = tensors_[v].buffer != 0;
-    tensors_[v].backed = true;
-    const pte::ExtraTensorInfo* extra = tensors_[v].file->extra_tensor_info();
+    info.input = true;
+    if (is_number(values_[v].kind)) {
+      dynamic_ = true;
+      continue;
+    }
+    if (values_[v].kind != Value::Kind::tensor || info.constant || info.file->data_buffer_idx() > 0)
+      return Error::make(Code::bad_file, "input %u is %s (expected a tensor without content, or a number)", i,
+                         info.file ? "a weight" : name_of(values_[v].kind));
+    in.dynamism = info.dynamism;
+    in.planned = info.buffer != 0;
+    info.backed = true;
+    const pte::ExtraTensorInfo* extra = info.file->extra_tensor_info();
     if (extra && extra->fully_qualified_name()) in.name = extra->fully_qualified_name()->string_view();
   }
-  for (uint32_t i = 0; i < outputs_.size(); ++i) outputs_[i] = &values_[static_cast<size_t>(plan.outputs()->Get(i))];
   return {};
 }
 
@@ -91,10 +111,13 @@ Error Method::load_tensor(const pte::ExecutionPlan& plan, size_t i, const pte::T
     info.backed = true;
     info.fixed = info.dynamism != 2;
     v.data = buffers_[a->memory_id()].data() + memory_offset(*a);
-    if (info.dynamism == 2) info.capacity = static_cast<size_t>(plan.non_const_buffer_sizes()->Get(a->memory_id())) - memory_offset(*a);
+    if (info.dynamism == 2) {
+      info.capacity = static_cast<size_t>(plan.non_const_buffer_sizes()->Get(a->memory_id())) - memory_offset(*a);
+      if (v.bytes() > info.capacity) v.data = nullptr;  // until the first result finds memory
+    }
   } else if (t.data_buffer_idx() > 0) {
-    info.backed = info.fixed = true;
-    // Constants are never written: `bind` refuses them as results.
+    info.backed = info.fixed = info.constant = true;
+    // Constants are never written: `bind` refuses that.
     v.data = const_cast<std::byte*>(program_->view().constant(t.data_buffer_idx()));
   }
   return {};
@@ -140,43 +163,80 @@ Error Method::load_list(const pte::ExecutionPlan& plan, size_t i) {
   }
 }
 
+// Numbers that a run changes, before the first call that depends on them is bound: a loop may change them later.
+void Method::note_computed(const pte::ExecutionPlan& plan) {
+  for (const pte::Instruction* in : *plan.chains()->Get(0)->instructions()) {
+    const pte::MoveCall* move = in->instr_args_as_MoveCall();
+    const pte::KernelCall* call = in->instr_args_as_KernelCall();
+    int32_t v = move ? move->move_to() : -1;
+    if (call && count(call->args()) > 0) v = call->args()->Get(call->args()->size() - 1);  // results come last
+    if (v >= 0 && is_number(values_[static_cast<size_t>(v)].kind)) tensors_[static_cast<size_t>(v)].result = true;
+  }
+}
+
 Error Method::load_instructions(const pte::ExecutionPlan& plan) {
   const auto* instructions = plan.chains()->Get(0)->instructions();
   code_ = memory_.make<Instruction>(count(instructions));
-  if (count(instructions) && !code_.data()) return kOutOfMemory;
+  if (count(instructions) == 0) return {};
+  if (!code_.data()) return kOutOfMemory;
+  note_computed(plan);
   for (uint32_t i = 0; i < code_.size(); ++i) {
     const pte::Instruction* from = instructions->Get(i);
     Instruction& in = code_[i];
     in.index = i;
+    Error e;
     switch (from->instr_args_type()) {
-      case pte::InstructionArguments_KernelCall:
-        if (Error e = bind(plan, *from->instr_args_as_KernelCall(), &in)) return located(e, in);
-        break;
+      case pte::InstructionArguments_KernelCall: e = bind(plan, *from->instr_args_as_KernelCall(), &in); break;
       case pte::InstructionArguments_MoveCall:
         in.kind = Instruction::Kind::move;
         in.a = static_cast<uint32_t>(from->instr_args_as_MoveCall()->move_from());
         in.b = static_cast<uint32_t>(from->instr_args_as_MoveCall()->move_to());
-        if (values_[in.a].kind == Value::Kind::tensor) tensors_[in.b].backed |= tensors_[in.a].backed;
+        e = bind_move(&in);
         break;
       case pte::InstructionArguments_JumpFalseCall:
         in.kind = Instruction::Kind::jump_false;
         in.a = static_cast<uint32_t>(from->instr_args_as_JumpFalseCall()->cond_value_index());
         in.b = static_cast<uint32_t>(from->instr_args_as_JumpFalseCall()->destination_instruction());
-        if (values_[in.a].kind != Value::Kind::boolean && values_[in.a].kind != Value::Kind::tensor &&
-            values_[in.a].kind != Value::Kind::integer)
-          return located(Error::make(Code::bad_file, "a condition that is no bool"), in);
+        e = bind_condition(in);
         break;
       case pte::InstructionArguments_DelegateCall: {
         const auto* delegate = plan.delegates()->Get(static_cast<uint32_t>(from->instr_args_as_DelegateCall()->delegate_index()));
-        return located(Error::make(Code::unsupported, "delegate \"%s\" (export without a delegate)",
-                                   delegate->id() ? delegate->id()->c_str() : "?"), in);
+        e = Error::make(Code::unsupported, "delegate \"%s\" (export without a delegate)", delegate->id() ? delegate->id()->c_str() : "?");
+        break;
       }
       default: break;  // FreeCall: memory is planned, there is nothing to free
     }
+    if (e) return located(e, in);
   }
   if (dynamic_) return {};
   for (Instruction& in : code_)
     if (Error e = prepare(in)) return located(e, in);
+  return {};
+}
+
+Error Method::bind_condition(const Instruction& in) {
+  jumps_ = true;
+  const Value::Kind kind = values_[in.a].kind;
+  if (kind == Value::Kind::boolean || kind == Value::Kind::integer) return {};
+  if (kind == Value::Kind::tensor && tensors_[in.a].backed) return {};
+  return Error::make(Code::bad_file, "a condition that is no bool");
+}
+
+// A tensor that is moved shows the source's memory from then on, as a view does. So nothing else may write to the
+// target, or believe that it knows where it lies.
+Error Method::bind_move(Instruction* in) {
+  const Value::Kind from = values_[in->a].kind, to = values_[in->b].kind;
+  dynamic_ = true;
+  if (is_number(from) && is_number(to)) return {};
+  TensorInfo &source = tensors_[in->a], &target = tensors_[in->b];
+  if (from != Value::Kind::tensor || to != Value::Kind::tensor)
+    return Error::make(Code::bad_file, "a move from %s to %s", name_of(from), name_of(to));
+  if (!source.backed) return Error::make(Code::bad_file, "a move of what is not computed yet");
+  if (target.result || target.input || target.file->data_buffer_idx() > 0)
+    return Error::make(Code::bad_file, "a move to an input, a weight or a result");
+  target.shown = target.backed = true;
+  target.fixed = false;
+  target.constant |= source.constant;
   return {};
 }
 
@@ -188,60 +248,85 @@ Error Method::bind(const pte::ExecutionPlan& plan, const pte::KernelCall& call, 
   in->op = find_op(name);
   if (!in->op) return Error::make(Code::unsupported, "operator %s is not in this build", name);
   const bool symbolic = ops::sym::is_sym_op(name);
-  const uint32_t total = count(call.args()), args = in->op->args;
-  const uint32_t outs = in->op->outs;
+  const uint32_t total = count(call.args()), args = in->op->args, outs = in->op->outs;
   if (total != args + outs)
     return Error::make(Code::bad_file, "%u arguments for %s (expected %u and %u results)", total, name, args, outs);
+  if (outs > kMaxResults) return Error::make(Code::unsupported, "more than %zu results", kMaxResults);
   in->args = memory_.make<const Value*>(args);
   in->outs = memory_.make<TensorView*>(outs);
   in->out_values = memory_.make<uint32_t>(outs);
-  if ((args && !in->args.data()) || (outs && !in->out_values.data())) return kOutOfMemory;
-  bool fixed = true;
-  for (uint32_t k = 0; k < args; ++k) {
-    const auto v = static_cast<size_t>(call.args()->Get(k));
-    in->args[k] = &values_[v];
-    if (values_[v].kind == Value::Kind::tensor && !tensors_[v].backed)
-      return Error::make(Code::bad_file, "argument %u is read before it is computed", k);
-    if (values_[v].kind == Value::Kind::tensor_list) {
-      const pte::EValue* list = plan.values()->Get(static_cast<uint32_t>(v));
-      const auto* items = list->val_type() == pte::KernelTypes_TensorList ? list->val_as_TensorList()->items()
-                                                                           : list->val_as_OptionalTensorList()->items();
-      for (uint32_t j = 0; j < count(items); ++j)
-        if (items->Get(j) >= 0 && !tensors_[static_cast<size_t>(items->Get(j))].backed)
-          return Error::make(Code::bad_file, "argument %u is read before it is computed", k);
-    }
+  if ((args && !in->args.data()) || (outs && (!in->outs.data() || !in->out_values.data()))) return kOutOfMemory;
+  PF_TRY(bind_arguments(call, in));
+  PF_TRY(bind_results(call, symbolic, in));
+  if (symbolic) {
+    in->kind = Instruction::Kind::symbolic;
+    dynamic_ = true;
+    return {};
   }
-  for (uint32_t k = 0; k < outs; ++k) {
+  if (in->op->view) return bind_view(in);
+  in->kind = Instruction::Kind::reference;
+  for (const Kernel& kernel : all_kernels())
+    if (kernel.op == in->op->name()) in->state_capacity = std::max(in->state_capacity, kernel.state_bytes);
+  if (in->state_capacity && !(in->state = memory_.allocate(in->state_capacity, Arena::kAlignment))) return kOutOfMemory;
+  return {};
+}
+
+Error Method::bind_arguments(const pte::KernelCall& call, Instruction* in) {
+  for (uint32_t k = 0; k < in->args.size(); ++k) in->args[k] = &values_[static_cast<size_t>(call.args()->Get(k))];
+  PF_TRY(check_kinds(in->op->schema, in->args));
+  const char* wrong = nullptr;
+  size_t where = 0;
+  auto check = [&](size_t v, size_t k, bool written) {
+    const char* what = !tensors_[v].backed               ? "is read before it is computed"
+                       : written && tensors_[v].constant ? "is written, but a constant"
+                                                         : nullptr;
+    if (!what) return;
+    wrong = what;
+    where = k;
+  };
+  for_each_argument(in->op->schema, [&](size_t k, std::string_view type) {
+    const size_t v = index_of(in->args[k]);
+    if (in->args[k]->kind == Value::Kind::tensor) check(v, k, is_written(type));
+    if (in->args[k]->kind == Value::Kind::tensor_list) for_each_item(in->args[k], [&](size_t item) { check(item, k, is_written(type)); });
+    if (is_enumeration(type) && (tensors_[v].result || tensors_[v].input)) {
+      wrong = "is computed (expected a fixed dtype, layout or memory format)";
+      where = k;
+    }
+  });
+  return wrong ? Error::make(Code::bad_file, "argument %zu %s", where, wrong) : Error();
+}
+
+Error Method::bind_results(const pte::KernelCall& call, bool symbolic, Instruction* in) {
+  const auto args = static_cast<uint32_t>(in->args.size());
+  for (uint32_t k = 0; k < in->outs.size(); ++k) {
     const auto v = static_cast<uint32_t>(call.args()->Get(args + k));
+    TensorInfo& info = tensors_[v];
     in->out_values[k] = v;
+    info.result = true;
     if (symbolic) {
-      const Value::Kind kind = values_[v].kind;
-      if (kind != Value::Kind::integer && kind != Value::Kind::boolean && kind != Value::Kind::real)
-        return Error::make(Code::bad_file, "result %u is no number", k);
+      if (!is_number(values_[v].kind)) return Error::make(Code::bad_file, "result %u is no number", k);
       continue;
     }
     if (values_[v].kind != Value::Kind::tensor) return Error::make(Code::bad_file, "result %u is no tensor", k);
     in->outs[k] = values_[v].tensor;
-    const bool constant = tensors_[v].file->data_buffer_idx() > 0 && tensors_[v].buffer == 0;
-    if (constant) return Error::make(Code::bad_file, "result %u is a constant", k);
-    if (!in->op->view && !tensors_[v].backed) return Error::make(Code::bad_file, "result %u has no memory", k);
+    if (info.constant) return Error::make(Code::bad_file, "result %u is a constant", k);
+    if (in->op->view) continue;
+    if (info.buffer == 0) return Error::make(Code::bad_file, "result %u has no memory", k);
+    if (info.shown) return Error::make(Code::bad_file, "result %u is a view of something else", k);
   }
-  if (Error e = check_kinds(in->op->schema, in->args)) return e;
-  if (symbolic) {
-    in->kind = Instruction::Kind::symbolic;
-    dynamic_ = true;
-  } else if (in->op->view) {
-    in->kind = Instruction::Kind::view;
-    const auto source = static_cast<size_t>(call.args()->Get(0));
-    fixed = tensors_[source].fixed;
-    TensorInfo& out = tensors_[in->out_values[0]];
-    if (out.buffer != 0) return Error::make(Code::bad_file, "a view with memory of its own");
-    out.backed = true;
-    out.fixed = fixed;
-    in->every_time = !fixed;
-  } else {
-    in->kind = Instruction::Kind::reference;
-  }
+  return {};
+}
+
+Error Method::bind_view(Instruction* in) {
+  in->kind = Instruction::Kind::view;
+  const TensorInfo& source = tensors_[index_of(in->args[0])];
+  TensorInfo& out = tensors_[in->out_values[0]];
+  if (out.buffer != 0) return Error::make(Code::bad_file, "a view with memory of its own");
+  if (out.input || out.shown) return Error::make(Code::bad_file, "a view that is an input, or defined twice");
+  out.backed = out.shown = true;
+  out.fixed = source.fixed;
+  out.constant = source.constant;
+  in->every_time = !source.fixed;
   return {};
 }
 

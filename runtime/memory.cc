@@ -1,5 +1,7 @@
 #include "runtime/memory.h"
 
+#include <cstring>
+
 #include <sys/mman.h>
 
 namespace portfire {
@@ -29,18 +31,46 @@ void* LoadMemory::allocate(size_t bytes, size_t alignment) {
   return arena_.allocate(bytes, alignment);
 }
 
+namespace {
+
+// AddressSanitizer guards what lies on the heap to the byte; mappings it does not know.
+#if defined(__has_feature)
+#define PF_WATCHED __has_feature(address_sanitizer)
+#elif defined(__SANITIZE_ADDRESS__)
+#define PF_WATCHED 1
+#else
+#define PF_WATCHED 0
+#endif
+#if PF_WATCHED
+void* map(size_t bytes) {
+  void* p = nullptr;
+  return posix_memalign(&p, Arena::kAlignment, bytes) == 0 ? std::memset(p, 0, bytes) : nullptr;
+}
+void unmap(void* p, size_t) { std::free(p); }
+#else
+void* map(size_t bytes) {
+  void* p = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return p == MAP_FAILED ? nullptr : p;
+}
+void unmap(void* p, size_t bytes) {
+  if (p) munmap(p, bytes);
+}
+#endif
+
+}  // namespace
+
 Error Buffer::reserve(size_t bytes) {
   if (bytes <= bytes_) return {};
-  release();
-  void* p = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (p == MAP_FAILED) return Error::make(Code::out_of_memory, "no memory for a buffer of %zu bytes", bytes);
+  void* p = map(bytes);
+  if (!p) return Error::make(Code::out_of_memory, "no memory for a buffer of %zu bytes", bytes);
+  release();  // only now: what shows the old memory stays valid where there is no new
   data_ = static_cast<std::byte*>(p);
   bytes_ = bytes;
   return {};
 }
 
 void Buffer::release() {
-  if (data_) munmap(data_, bytes_);
+  unmap(data_, bytes_);
   data_ = nullptr;
   bytes_ = 0;
 }

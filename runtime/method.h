@@ -20,6 +20,9 @@ class Method {
     // For development: each kernel's operator runs its reference too, and `execute` fails at the first
     // difference (runtime/check_reference.h). Slow, and takes memory from the system in each call.
     bool check_reference = false;
+    // Limits for programs of unknown origin; beyond them are Code::out_of_memory and Code::failed.
+    size_t max_arena_bytes = SIZE_MAX;     // of all tensor memory, scratch included
+    uint64_t max_instructions = UINT64_MAX;  // of one call of `execute`: a loop need not end
   };
 
   // Errors: Code::bad_file, Code::unsupported (an operator this build has not), Code::out_of_memory.
@@ -55,7 +58,7 @@ class Method {
     int dynamism = 0;
     bool planned = false;  // has memory of its own: set_input copies
   };
-  // What the file says of a tensor value, beyond its view.
+  // What is known of a value beyond its view or number.
   struct TensorInfo {
     const pte::Tensor* file = nullptr;
     size_t capacity = 0;     // bytes that its memory holds
@@ -63,14 +66,25 @@ class Method {
     int dynamism = 0;
     bool backed = false;     // has memory, or gets it before it is read
     bool fixed = false;      // its memory never moves
+    bool constant = false;   // shows memory of the file, which nothing may write
+    bool input = false;
+    bool result = false;     // some operator writes it
+    bool shown = false;      // shows the memory of another value: a view, or the target of a move
   };
 
   Method(std::shared_ptr<const Program> program, const Options& options) : program_(std::move(program)), options_(options) {}
   Error load_values(const pte::ExecutionPlan& plan);
   Error load_tensor(const pte::ExecutionPlan& plan, size_t i, const pte::Tensor& t);
   Error load_list(const pte::ExecutionPlan& plan, size_t i);
+  Error load_inputs(const pte::ExecutionPlan& plan);
+  void note_computed(const pte::ExecutionPlan& plan);
   Error load_instructions(const pte::ExecutionPlan& plan);
   Error bind(const pte::ExecutionPlan& plan, const pte::KernelCall& call, Instruction* in);
+  Error bind_arguments(const pte::KernelCall& call, Instruction* in);
+  Error bind_results(const pte::KernelCall& call, bool symbolic, Instruction* in);
+  Error bind_view(Instruction* in);
+  Error bind_move(Instruction* in);
+  Error bind_condition(const Instruction& in);
   Error prepare(Instruction& in);
   Error resize(size_t value, const TensorSpec& spec);
   Error run(Instruction& in);
@@ -81,9 +95,16 @@ class Method {
   Error run_view(Instruction& in);
   Error move(const Instruction& in);
   Error grow(uint32_t buffer, size_t bytes);
+  Error reserve(Buffer& buffer, size_t bytes);
+  Error compute_view(const Instruction& in, TensorView* out) const;
+  Error check_memory(const Instruction& in) const;
+  void forget_moving_views();
   Error located(const Error& e, const Instruction& in) const;
   size_t threads() const { return options_.pool ? options_.pool->threads() : 1; }
   uint64_t versions_of(const Instruction& in) const;
+  // Calls f(index) for the tensors of a list.
+  template <class F>
+  void for_each_item(const Value* list, F f) const;
   size_t index_of(const Value* v) const { return static_cast<size_t>(v - values_.data()); }
 
   std::shared_ptr<const Program> program_;
@@ -99,7 +120,8 @@ class Method {
   std::span<Value*> outputs_;
   std::span<Instruction> code_;
   uint64_t random_counter_ = 0;
-  bool dynamic_ = false;
+  bool dynamic_ = false;  // shapes or numbers change from call to call, or within one
+  bool jumps_ = false;
 };
 
 }  // namespace portfire

@@ -1,6 +1,8 @@
 // From files to a `.pte`: import, passes, emission.
 #pragma once
 
+#include <cstddef>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -24,5 +26,8 @@ struct CompileOptions {
 
 // On any error nothing is written.
 Error compile(const CompileOptions& options);
+
+// The same in memory: the bytes of a `.pt2` to those of a `.pte` with one method, "forward".
+Result<std::vector<std::byte>> compile_bytes(std::span<const std::byte> archive);
 
 }  // namespace portfire

@@ -135,6 +135,12 @@ class Lowering {
     }
   }
 
+  static const Graph& sub_graph(const Node& n, size_t k) {
+    const auto* g = n.args.at(k).graph();
+    if (!g) throw Refusal{Code::bad_file, std::string(n.op->name) + ": argument " + std::to_string(k) + " is no sub-graph"};
+    return **g;
+  }
+
   // Inlines `inner` on `operands`; its results.
   std::vector<Arg> inlined(const Graph& inner, const std::vector<Arg>& operands) {
     if (operands.size() != inner.inputs.size())
@@ -158,17 +164,17 @@ class Lowering {
     const std::vector<Arg> args = operands(g, n.args[3], map);
     if (!predicate.ref()) {  // known when compiling
       const bool yes = predicate.boolean() ? *predicate.boolean() : predicate.integer() && *predicate.integer() != 0;
-      const std::vector<Arg> results = inlined(**n.args[yes ? 1 : 2].graph(), args);
-      for (size_t i = 0; i < n.outs.size(); ++i) map[n.outs[i]] = results[i];
+      const std::vector<Arg> results = inlined(sub_graph(n, yes ? 1 : 2), args);
+      for (size_t i = 0; i < n.outs.size(); ++i) map[n.outs[i]] = results.at(i);
       return;
     }
     std::vector<ValueId> outs;
     for (ValueId v : n.outs) outs.push_back(define(g, v, map));
     const size_t to_false = jump_if_false(predicate);
-    branch(**n.args[1].graph(), args, outs);
+    branch(sub_graph(n, 1), args, outs);
     const size_t to_end = jump();
     land(to_false);
-    branch(**n.args[2].graph(), args, outs);
+    branch(sub_graph(n, 2), args, outs);
     land(to_end);
   }
   void branch(const Graph& inner, const std::vector<Arg>& args, const std::vector<ValueId>& outs) {
@@ -181,7 +187,7 @@ class Lowering {
   void update(const std::vector<ValueId>& carried, const std::vector<Arg>& fresh) {
     std::vector<Arg> held;
     for (size_t i = 0; i < carried.size(); ++i)
-      held.push_back(carried.size() == 1 ? fresh[i] : Arg(Ref{copy_of(fresh[i], out_.values[carried[i]].type, "next")}));
+      held.push_back(carried.size() == 1 ? fresh.at(i) : Arg(Ref{copy_of(fresh.at(i), out_.values[carried[i]].type, "next")}));
     for (size_t i = 0; i < carried.size(); ++i) assign(carried[i], held[i]);
   }
 
@@ -196,21 +202,21 @@ class Lowering {
     }
     args.insert(args.end(), additional.begin(), additional.end());
     const uint32_t top = here();
-    const std::vector<Arg> go_on = inlined(**n.args[0].graph(), args);
+    const std::vector<Arg> go_on = inlined(sub_graph(n, 0), args);
     const size_t to_end = jump_if_false(go_on.at(0));
-    update(carried, inlined(**n.args[1].graph(), args));
+    update(carried, inlined(sub_graph(n, 1), args));
     out_.code[jump()].target = top;
     land(to_end);
-    for (size_t i = 0; i < n.outs.size(); ++i) map[n.outs[i]] = Ref{carried[i]};
+    for (size_t i = 0; i < n.outs.size(); ++i) map[n.outs[i]] = Ref{carried.at(i)};
   }
 
   void scan(const Graph& g, const Node& n, Map& map) {
     const std::vector<Arg> init = operands(g, n.args[1], map), xs = operands(g, n.args[2], map),
                            additional = operands(g, n.args[3], map);
     if (xs.empty() || !xs[0].ref()) throw Refusal{Code::unsupported, "scan or map over nothing"};
-    const Graph& inner = **n.args[0].graph();
+    const Graph& inner = sub_graph(n, 0);
     std::vector<ValueId> carried;
-    for (size_t i = 0; i < init.size(); ++i) carried.push_back(copy_of(init[i], g.type(n.outs[i]), "carried"));
+    for (size_t i = 0; i < init.size(); ++i) carried.push_back(copy_of(init[i], g.type(n.outs.at(i)), "carried"));
     const Type int_type = Type::integer(0);
     const ir::Dim length = out_.values[xs[0].ref()->id].type.sizes.at(0);
     Arg count = length.at[0];
@@ -252,7 +258,7 @@ class Lowering {
     emit({Instruction::Kind::move, nullptr, {Ref{next}}, {i}});
     out_.code[jump()].target = top;
     land(to_end);
-    for (size_t k = 0; k < carried.size(); ++k) map[n.outs[k]] = Ref{carried[k]};
+    for (size_t k = 0; k < carried.size(); ++k) map[n.outs.at(k)] = Ref{carried[k]};
   }
 
   // x[i], a view.

@@ -1,13 +1,12 @@
 #include "compiler/emit/write_pte.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
-#include <fcntl.h>
 #include <map>
-#include <unistd.h>
 
 #include "compiler/emit/interface.h"
+#include "compiler/ir/builder.h"
+#include "core/new_file.h"
 #include "format/program_view.h"
 
 namespace portfire::emit {
@@ -102,6 +101,8 @@ class MethodWriter {
     std::vector<int32_t> sizes;
     std::vector<uint8_t> order;
     for (int d = 0; d < t.rank(); ++d) {
+      if (t.sizes[d].upper() > INT32_MAX)
+        throw ir::Refusal{Code::unsupported, info.name + " is " + to_string(t) + " (expected sizes of at most 2147483647)"};
       sizes.push_back(static_cast<int32_t>(t.sizes[d].upper()));
       order.push_back(static_cast<uint8_t>(d));
     }
@@ -137,6 +138,7 @@ class MethodWriter {
       std::memcpy(&bits, a.real(), sizeof bits);
       return shared("d" + std::to_string(bits), [&] { return push(pte::KernelTypes_Double, pte::CreateDouble(out_, *a.real()).Union()); });
     }
+    if (!a.string()) throw ir::Refusal{Code::bad_file, "a sub-graph where a number is wanted"};
     return shared("s" + *a.string(),
                   [&] { return push(pte::KernelTypes_String, pte::CreateString(out_, out_.CreateString(*a.string())).Union()); });
   }
@@ -258,58 +260,20 @@ class MethodWriter {
   std::map<std::string, fb::Offset<pte::FrameList>> traces_;
 };
 
-// A file written aside, renamed when all of it is there.
-class NewFile {
- public:
-  explicit NewFile(const std::string& path) : path_(path), aside_(path + ".tmp." + std::to_string(getpid())) {
-    fd_ = ::open(aside_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  }
-  ~NewFile() {
-    if (fd_ >= 0) ::close(fd_);
-    if (!done_) ::unlink(aside_.c_str());
-  }
-  Error write(const void* data, size_t bytes) {
-    if (fd_ < 0) return failed("cannot create");
-    const char* p = static_cast<const char*>(data);
-    while (bytes > 0) {
-      const ssize_t n = ::write(fd_, p, bytes);
-      if (n < 0 && errno == EINTR) continue;
-      if (n <= 0) return failed("cannot write");
-      p += n;
-      bytes -= static_cast<size_t>(n);
-    }
-    return {};
-  }
-  Error finish() {
-    const int rc = ::close(fd_);
-    fd_ = -1;
-    if (rc != 0) return failed("cannot write");
-    if (::rename(aside_.c_str(), path_.c_str()) != 0) return failed("cannot rename to it");
-    done_ = true;
-    return {};
-  }
-
- private:
-  Error failed(const char* what) const { return Error::make(Code::io, "%s: %s: %s", path_.c_str(), what, strerror(errno)); }
-  std::string path_, aside_;
-  int fd_ = -1;
-  bool done_ = false;
-};
-
-Error write_segment(NewFile& file, const Segment& s) {
+Error write_segment(const Sink& sink, const Segment& s) {
   static const char zeros[kSegmentAlignment] = {};
   uint64_t at = 0;
   for (size_t i = 0; i < s.pieces().size(); ++i) {
-    PF_TRY(file.write(zeros, s.offsets()[i + 1] - at));
-    PF_TRY(file.write(s.pieces()[i].data, s.pieces()[i].bytes));
+    PF_TRY(sink(zeros, s.offsets()[i + 1] - at));
+    PF_TRY(sink(s.pieces()[i].data, s.pieces()[i].bytes));
     at = s.offsets()[i + 1] + s.pieces()[i].bytes;
   }
-  return file.write(zeros, s.size() - at);
+  return sink(zeros, s.size() - at);
 }
 
 }  // namespace
 
-Error write_pte(const std::vector<EmitMethod>& methods, const std::string& path) {
+Error write_pte(const std::vector<EmitMethod>& methods, const Sink& sink) {
   fb::FlatBufferBuilder out(1 << 20);
   Segment constants, state, interface;
   std::vector<fb::Offset<pte::ExecutionPlan>> plans;
@@ -347,14 +311,18 @@ Error write_pte(const std::vector<EmitMethod>& methods, const std::string& path)
   std::memcpy(head + 16, &program_size, 8);
   std::memcpy(head + 24, &base, 8);
   std::memcpy(head + 32, &data, 8);
-  NewFile file(path);
-  PF_TRY(file.write(head, sizeof head));
-  PF_TRY(file.write(body + 8, out.GetSize() - 8));
+  PF_TRY(sink(head, sizeof head));
+  PF_TRY(sink(body + 8, out.GetSize() - 8));
   static const char zeros[kSegmentAlignment] = {};
-  PF_TRY(file.write(zeros, base - program_size));
-  PF_TRY(write_segment(file, constants));
-  PF_TRY(write_segment(file, state));
-  PF_TRY(write_segment(file, interface));
+  PF_TRY(sink(zeros, base - program_size));
+  PF_TRY(write_segment(sink, constants));
+  PF_TRY(write_segment(sink, state));
+  return write_segment(sink, interface);
+}
+
+Error write_pte(const std::vector<EmitMethod>& methods, const std::string& path) {
+  NewFile file(path.c_str());
+  PF_TRY(write_pte(methods, [&](const void* data, size_t bytes) { return file.write(data, bytes); }));
   return file.finish();
 }
 

@@ -1,6 +1,7 @@
 // Writing `.pte` files.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,10 @@ struct EmitMethod {
   Lowered program;
   MemoryPlan memory;
 };
+
+// Receives the bytes of a file from its first to its last.
+using Sink = std::function<Error(const void* data, size_t bytes)>;
+Error write_pte(const std::vector<EmitMethod>& methods, const Sink& sink);
 
 // Writes aside and renames: `path` is either complete or as it was. Weights that methods share are
 // written once. Errors (Code::io) name the path and what the system said.

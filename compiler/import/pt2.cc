@@ -181,31 +181,31 @@ class Program {
   std::vector<std::string> input_paths_, output_paths_;
 };
 
-// What `use` makes of the program of the archive at `path`.
+// What `use` makes of the program of `archive`.
 template <class T, class F>
-Result<T> with_program(const std::string& path, F use) {
-  PF_ASSIGN(std::shared_ptr<const Archive> archive, Archive::open(path));
+Result<T> with_program(std::shared_ptr<const Archive> archive, F use) {
   PF_ASSIGN(const auto bytes, archive->read("models/model.json"));
+  const char* path = archive->path().c_str();
   try {
     simdjson::dom::parser parser;
     Json root = parser.parse(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     Program program(archive, root);
     return use(program);
   } catch (const Refusal& r) {
-    return Error::make(r.code, "%s: %s", path.c_str(), r.text.c_str());
+    return Error::make(r.code, "%s: %s", path, r.text.c_str());
   } catch (const simdjson::simdjson_error& e) {
-    return Error::make(Code::bad_file, "%s: models/model.json: %s", path.c_str(), e.what());
+    return Error::make(Code::bad_file, "%s: models/model.json: %s", path, e.what());
   }
 }
 
 }  // namespace
 
-Result<ir::Graph> import_pt2(const std::string& path) {
-  return with_program<ir::Graph>(path, [](Program& p) { return p.import(); });
+Result<ir::Graph> import_pt2(std::shared_ptr<const Archive> archive) {
+  return with_program<ir::Graph>(std::move(archive), [](Program& p) { return p.import(); });
 }
 
-Result<ArchiveInfo> read_archive_info(const std::string& path) {
-  return with_program<ArchiveInfo>(path, [](Program& p) { return p.info(); });
+Result<ArchiveInfo> read_archive_info(std::shared_ptr<const Archive> archive) {
+  return with_program<ArchiveInfo>(std::move(archive), [](Program& p) { return p.info(); });
 }
 
 }  // namespace portfire::import

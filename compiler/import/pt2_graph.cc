@@ -105,7 +105,9 @@ ValueId GraphImporter::value(const std::string& name) const {
 }
 
 Arg GraphImporter::argument(Json arg, std::string_view type) {
-  for (auto [kind, v] : simdjson::dom::object(arg)) {
+  for (const auto& field : simdjson::dom::object(arg)) {
+    const std::string_view kind = field.key;
+    const Json v = field.value;
     auto list = [&](auto convert) {
       Arg::List l;
       for (Json item : simdjson::dom::array(v)) l.push_back(convert(item));

@@ -146,6 +146,8 @@ ir::Dim Symbols::dim(Json sym_int) {
   int64_t fixed;
   if (!sym_int["as_int"].get(fixed)) return fixed;
   const auto values = real(sym_int);
+  for (double v : values)
+    if (!(std::fabs(v) < 0x1p53)) throw Refusal{Code::bad_file, "a symbolic size is no whole number"};
   ir::Dim d;
   for (int k = 0; k < ir::kAssignments; ++k) d.at[k] = static_cast<int64_t>(values[k]);
   return d;
@@ -157,13 +159,18 @@ ir::Type tensor_type(Json meta, Symbols& symbols) {
   for (Json s : simdjson::dom::array(meta["sizes"])) {
     sizes.push_back(symbols.dim(s));
     if (const SymExpr* e = symbols.expression(s)) unbounded |= symbols.unbounded(*e);
-    for (int64_t n : sizes.back().at)
-      if (n < 0) throw Refusal{Code::bad_file, "a tensor has a negative size"};
   }
   if (sizes.size() > kMaxRank)
     throw Refusal{Code::unsupported, "a tensor of rank " + std::to_string(sizes.size()) + " (at most " +
                                          std::to_string(kMaxRank) + " is supported)"};
-  ir::Type t = ir::Type::tensor(dtype_of(int64_t(meta["dtype"])), std::move(sizes));
+  const DType dtype = dtype_of(int64_t(meta["dtype"]));
+  for (int k = 0; k < ir::kAssignments; ++k) {
+    Shape shape;
+    for (const ir::Dim& d : sizes) shape.push(d.at[k]);
+    int64_t bytes;
+    if (!checked_bytes(dtype, shape, &bytes)) throw Refusal{Code::bad_file, "a tensor of impossible sizes " + std::string(TypeText(dtype, shape).c_str())};
+  }
+  ir::Type t = ir::Type::tensor(dtype, std::move(sizes));
   t.unbounded = unbounded;
   return t;
 }

@@ -1,5 +1,6 @@
 #include "compiler/import/pt2_weights.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "compiler/ir/builder.h"
@@ -9,6 +10,9 @@ namespace portfire::import {
 using ir::Refusal;
 
 namespace {
+
+// A strided weight is copied; a small file may not become a huge program by strides of 0.
+constexpr size_t kMaxCopy = 16 << 20;
 
 std::string key(const Payload& p) {
   std::string k = p.entry + "@" + std::to_string(p.offset);
@@ -108,11 +112,15 @@ std::pair<ir::Type, std::shared_ptr<const ir::Constant>> Weights::get(const std:
   const TensorView source = view(p, bytes.data());
   check_extent(name, source, p, bytes.size());
   auto c = std::make_shared<ir::Constant>();
-  if (source.is_contiguous()) {
+  const bool aligned = reinterpret_cast<uintptr_t>(source.data) % std::min<size_t>(byte_size(p.dtype), 8) == 0;
+  if (source.is_contiguous() && aligned) {
     c->data = bytes.data() + static_cast<size_t>(p.offset) * byte_size(p.dtype);
     c->bytes = source.bytes();
     c->owner = archive_;
   } else {
+    if (source.bytes() > kMaxCopy && source.bytes() / 16 > bytes.size())
+      throw Refusal{Code::unsupported, "\"" + name + "\" repeats " + std::to_string(bytes.size()) + " bytes to " +
+                                           std::to_string(source.bytes()) + " (expected at most 16 times as many)"};
     auto copy = std::make_shared<std::vector<std::byte>>(source.bytes());
     gather(source, copy->data());
     c->data = copy->data();

@@ -27,7 +27,7 @@ class Weights {
 
   bool has(const std::string& name) const { return payloads_.count(name) != 0; }
   const Payload& payload(const std::string& name) const;
-  // Contiguous storage is used where it lies; other layouts are copied into row-major order. Tied
+  // Contiguous storage is used where it lies, if aligned; other layouts are copied into row-major order. Tied
   // weights share one constant.
   std::pair<ir::Type, std::shared_ptr<const ir::Constant>> get(const std::string& name);
 

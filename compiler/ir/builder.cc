@@ -4,11 +4,20 @@
 
 #include "compiler/ir/default_args.h"
 #include "compiler/ir/infer.h"
+#include "ops/schema_kinds.h"
 #include "ops/sym.h"
 
 namespace portfire::ir {
 
-const Type& Tensor::type() const { return g->graph().type(id); }
+namespace {
+// Whoever asks an absent tensor for something was given None where the schema wants a tensor.
+Builder& builder_of(Tensor t) {
+  if (!t) throw Refusal{Code::bad_file, "a tensor is missing"};
+  return *t.g;
+}
+}  // namespace
+
+const Type& Tensor::type() const { return builder_of(*this).graph().type(id); }
 Dim Int::samples() const { return known() ? Dim(fixed) : g->graph().type(id).number; }
 
 // --- reading the arguments of the operator being decomposed ---
@@ -25,7 +34,10 @@ const Arg& Builder::arg(std::string_view name) const {
 
 Tensor Builder::tensor(std::string_view name) {
   const Arg& a = arg(name);
-  if (a.none()) return {};
+  if (a.none()) {
+    if (!is_optional(name)) reject("argument " + std::string(name) + " is missing");
+    return {};
+  }
   if (!a.ref() || !graph_->type(a.ref()->id).is_tensor()) {
     // A number where a tensor is wanted: PyTorch wraps it.
     if (a.integer()) return scalar_tensor(a, DType::i64);
@@ -40,12 +52,21 @@ Tensor Builder::tensor(std::string_view name) {
 std::vector<Tensor> Builder::tensors(std::string_view name) {
   std::vector<Tensor> out;
   if (const Arg::List* l = arg(name).list())
-    for (const Arg& a : *l) out.push_back(a.ref() ? Tensor{this, a.ref()->id} : Tensor{});
+    for (const Arg& a : *l) {
+      const bool tensor = a.ref() && graph_->type(a.ref()->id).is_tensor();
+      if (!tensor && !(a.none() && is_optional(name))) reject("argument " + std::string(name) + " holds something else than tensors");
+      out.push_back(tensor ? Tensor{this, a.ref()->id} : Tensor{});
+    }
   return out;
+}
+
+bool Builder::is_optional(std::string_view name) const {
+  return frame_.op->schema.args[static_cast<size_t>(frame_.op->schema.index_of(name))].type.find('?') != std::string::npos;
 }
 
 namespace {
 Int to_int(Builder* g, const Arg& a) {
+  if (a.ref() && g->graph().type(a.ref()->id).is_tensor()) throw Refusal{Code::bad_file, "a tensor where a number is wanted"};
   if (a.ref()) return {g, a.ref()->id};
   if (a.integer()) return *a.integer();
   if (a.boolean()) return int64_t{*a.boolean()};
@@ -123,6 +144,7 @@ std::string Builder::string(std::string_view name) {
 std::optional<DType> Builder::dtype(std::string_view name) {
   const Arg& a = arg(name);
   if (!a.integer()) return std::nullopt;
+  if (!is_dtype(*a.integer())) reject("dtype number " + std::to_string(*a.integer()));
   return static_cast<DType>(*a.integer());
 }
 
@@ -239,8 +261,10 @@ std::vector<Arg> Builder::symbolic(const OpInfo& op, std::vector<Arg> args) {
   Type type;
   bool fixed = !reads_data && !unbounded;
   for (int k = 0; k < kAssignments; ++k) {
+    const CallArgs call(*graph_, op, args, k);
+    if (Error e = check_kinds(op.op->schema, call.pointers())) throw Refusal{e.code(), std::string(op.name) + ": " + e.text()};
     Value v;
-    if (Error e = ops::sym::evaluate(op.name, CallArgs(*graph_, args, k).args(), &v)) refuse(e.text());
+    if (Error e = ops::sym::evaluate(op.name, call.args(), &v)) refuse(e.text());
     type.kind = v.kind == Value::Kind::boolean ? Type::Kind::boolean : v.kind == Value::Kind::real ? Type::Kind::real : Type::Kind::integer;
     if (v.kind == Value::Kind::real)
       type.real[k] = v.real;
@@ -280,7 +304,7 @@ Tensor Builder::one(std::string_view name, std::vector<Arg> args) {
 Int Builder::size(Tensor t, int64_t d) {
   const Type& type = t.type();
   if (d < 0) d += type.rank();
-  PF_CHECK(d >= 0 && d < type.rank());
+  if (d < 0 || d >= type.rank()) reject("a tensor of rank " + std::to_string(type.rank()) + " has no such dimension");
   const Dim dim = type.sizes[d];
   if (dim.is_static()) return dim.at[0];
   if (auto it = known_sizes_.find({t.id, d}); it != known_sizes_.end()) return {this, it->second};
@@ -368,14 +392,14 @@ Tensor Builder::where(Tensor condition, Arg a, Arg b) {
   return (*this)(op, condition, a, b);
 }
 
-Tensor operator+(Tensor a, Tensor b) { return (*a.g)("aten::add.Tensor", a, b); }
-Tensor operator-(Tensor a, Tensor b) { return (*a.g)("aten::sub.Tensor", a, b); }
-Tensor operator*(Tensor a, Tensor b) { return (*a.g)("aten::mul.Tensor", a, b); }
-Tensor operator/(Tensor a, Tensor b) { return (*a.g)("aten::div.Tensor", a, b); }
-Tensor operator-(Tensor a) { return (*a.g)("aten::neg", a); }
-Tensor operator+(Tensor a, Arg b) { return (*a.g)("aten::add.Scalar", a, b); }
-Tensor operator-(Tensor a, Arg b) { return (*a.g)("aten::sub.Scalar", a, b); }
-Tensor operator*(Tensor a, Arg b) { return (*a.g)("aten::mul.Scalar", a, b); }
-Tensor operator/(Tensor a, Arg b) { return (*a.g)("aten::div.Scalar", a, b); }
+Tensor operator+(Tensor a, Tensor b) { return builder_of(a)("aten::add.Tensor", a, b); }
+Tensor operator-(Tensor a, Tensor b) { return builder_of(a)("aten::sub.Tensor", a, b); }
+Tensor operator*(Tensor a, Tensor b) { return builder_of(a)("aten::mul.Tensor", a, b); }
+Tensor operator/(Tensor a, Tensor b) { return builder_of(a)("aten::div.Tensor", a, b); }
+Tensor operator-(Tensor a) { return builder_of(a)("aten::neg", a); }
+Tensor operator+(Tensor a, Arg b) { return builder_of(a)("aten::add.Scalar", a, b); }
+Tensor operator-(Tensor a, Arg b) { return builder_of(a)("aten::sub.Scalar", a, b); }
+Tensor operator*(Tensor a, Arg b) { return builder_of(a)("aten::mul.Scalar", a, b); }
+Tensor operator/(Tensor a, Arg b) { return builder_of(a)("aten::div.Scalar", a, b); }
 
 }  // namespace portfire::ir

@@ -173,6 +173,7 @@ class Builder {
     const OpInfo* op = nullptr;
     const std::vector<Arg>* args = nullptr;
   };
+  bool is_optional(std::string_view arg) const;
   const OpInfo* wrap_numbers(const OpInfo* op, std::vector<Arg>& args);
   std::vector<Arg> symbolic(const OpInfo& op, std::vector<Arg> args);
   Graph* graph_;

@@ -2,6 +2,9 @@
 
 #include <deque>
 
+#include "compiler/ir/builder.h"
+#include "ops/schema_kinds.h"
+
 namespace portfire::ir {
 
 TensorView view_of(const Type& type, int k) {
@@ -47,41 +50,49 @@ struct CallArgs::Storage {
     return {};
   }
 
-  bool is_tensor_item(const Arg& a) const { return a.none() || (a.ref() && graph.type(a.ref()->id).is_tensor()); }
+  TensorView* tensor_item(const Arg& a) {
+    if (a.none()) return nullptr;
+    if (!a.ref() || !graph.type(a.ref()->id).is_tensor()) throw Refusal{Code::bad_file, "a list of tensors holds something else"};
+    return tensor(a.ref()->id);
+  }
+  Value number_item(const Arg& a) {
+    const Value v = a.list() ? Value() : of(a, {});
+    if (v.kind != Value::Kind::integer && v.kind != Value::Kind::boolean && v.kind != Value::Kind::real)
+      throw Refusal{Code::bad_file, "a list of numbers holds something else"};
+    return v;
+  }
+  static int64_t whole(const Value& v) {
+    return v.kind == Value::Kind::real ? static_cast<int64_t>(v.real) : v.kind == Value::Kind::boolean ? v.boolean : v.integer;
+  }
 
-  Value of_list(const Arg::List& list) {
-    bool any_tensor = false, any_real = false, all_bool = !list.empty();
-    for (const Arg& a : list) {
-      any_tensor |= is_tensor_item(a);
-      any_real |= a.real() != nullptr;
-      all_bool &= a.boolean() != nullptr;
-    }
-    if (any_tensor) {
+  // A list as `type` says what it holds: an empty one, or one of ints, does not know that itself.
+  Value of_list(const Arg::List& list, std::string_view type) {
+    if (type.starts_with("Tensor")) {
       auto& out = tensor_lists.emplace_back();
-      for (const Arg& a : list) out.push_back(a.none() ? nullptr : tensor(a.ref()->id));
+      for (const Arg& a : list) out.push_back(tensor_item(a));
       return Value::of(std::span<TensorView* const>(out));
     }
-    if (all_bool) {
+    if (type.starts_with("bool")) {
       booleans.push_back(std::make_unique<bool[]>(list.size()));
-      for (size_t i = 0; i < list.size(); ++i) booleans.back()[i] = *list[i].boolean();
+      for (size_t i = 0; i < list.size(); ++i) booleans.back()[i] = whole(number_item(list[i])) != 0;
       return Value::of(std::span<const bool>(booleans.back().get(), list.size()));
     }
-    if (any_real) {
+    if (type.starts_with("float") || type.starts_with("Scalar")) {
       auto& out = reals.emplace_back();
       for (const Arg& a : list) {
-        const Value v = of(a);
-        out.push_back(v.kind == Value::Kind::real ? v.real : static_cast<double>(v.integer));
+        const Value v = number_item(a);
+        out.push_back(v.kind == Value::Kind::real ? v.real : static_cast<double>(whole(v)));
       }
       return Value::of(std::span<const double>(out));
     }
     auto& out = ints.emplace_back();
-    for (const Arg& a : list) out.push_back(of(a).integer);
+    for (const Arg& a : list) out.push_back(whole(number_item(a)));
     return Value::of(IntList{out.data(), static_cast<uint32_t>(out.size()), nullptr});
   }
 
-  Value of(const Arg& a) {
+  Value of(const Arg& a, std::string_view type) {
     if (a.ref()) return of_ref(a.ref()->id);
-    if (a.list()) return of_list(*a.list());
+    if (a.list()) return of_list(*a.list(), type);
     if (a.boolean()) return Value::of(*a.boolean());
     if (a.integer()) return Value::of(*a.integer());
     if (a.real()) return Value::of(*a.real());
@@ -90,14 +101,16 @@ struct CallArgs::Storage {
   }
 };
 
-CallArgs::CallArgs(const Graph& graph, std::span<const Arg> args, int k, bool with_data)
+CallArgs::CallArgs(const Graph& graph, const OpInfo& op, std::span<const Arg> args, int k, bool with_data)
     : storage_(std::make_unique<Storage>(graph, k, with_data)) {
+  if (args.size() != op.schema.args.size()) throw Refusal{Code::bad_file, "another number of arguments than the schema has"};
   storage_->values.reserve(args.size());
-  for (const Arg& a : args) storage_->values.push_back(storage_->of(a));
+  for (size_t i = 0; i < args.size(); ++i) storage_->values.push_back(storage_->of(args[i], op.schema.args[i].type));
   for (const Value& v : storage_->values) storage_->pointers.push_back(&v);
 }
 CallArgs::~CallArgs() = default;
 Args CallArgs::args(bool sampled) const { return Args(storage_->pointers, {.sampled = sampled}); }
+std::span<const Value* const> CallArgs::pointers() const { return storage_->pointers; }
 Value& CallArgs::value(size_t arg) { return storage_->values[arg]; }
 
 namespace {
@@ -130,7 +143,8 @@ Result<std::vector<Type>> infer(const Graph& graph, const OpInfo& op, std::span<
   const int assignments = all_static(graph, args) ? 1 : kAssignments;
   std::vector<Type> types(op.op->outs);
   for (int k = 0; k < assignments; ++k) {
-    CallArgs call(graph, args, k);
+    CallArgs call(graph, op, args, k);
+    if (k == 0) PF_TRY(check_kinds(op.op->schema, call.pointers()));
     std::vector<TensorView> outs(op.op->outs);
     if (op.op->view) {
       PF_TRY(op.op->view(call.args(assignments > 1), outs[0]));

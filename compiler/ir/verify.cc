@@ -181,7 +181,7 @@ class Verifier {
     const Type& t = g_.type(n.outs[0]);
     for (int k = 0; k < kAssignments; ++k) {
       Value v;
-      if (Error e = ops::sym::evaluate(n.op->name, CallArgs(g_, n.args, k).args(), &v)) fail(e.text());
+      if (Error e = ops::sym::evaluate(n.op->name, CallArgs(g_, *n.op, n.args, k).args(), &v)) fail(e.text());
       const bool same = v.kind == Value::Kind::real      ? t.kind == Type::Kind::real && t.real[k] == v.real
                         : v.kind == Value::Kind::boolean ? t.kind == Type::Kind::boolean && t.number.at[k] == v.boolean
                                                          : t.kind == Type::Kind::integer && t.number.at[k] == v.integer;

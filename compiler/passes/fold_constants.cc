@@ -41,7 +41,7 @@ Result<Graph> fold_constants(Graph graph) {
     }
     if (bytes > kSmall && (bytes > operand_bytes || bytes > kLarge)) return std::nullopt;
     if (n.op->op->view && bytes > kSmall) return std::nullopt;  // a view costs nothing as it is
-    const ir::CallArgs call(g, args, 0, /*with_data=*/true);
+    const ir::CallArgs call(g, *n.op, args, 0, /*with_data=*/true);
     std::vector<TensorView> outs;
     std::vector<std::shared_ptr<std::vector<std::byte>>> memory;
     for (Type& t : *types) {

@@ -1,5 +1,7 @@
 #include <map>
 
+#include <algorithm>
+
 #include "compiler/passes/passes.h"
 #include "compiler/passes/rewrite.h"
 
@@ -27,10 +29,15 @@ bool is_identity_permutation(const Arg& dims) {
   return true;
 }
 
-// A slice that keeps every element does so from the start with step 1.
+bool all_zero(const Arg& numbers) {
+  return std::all_of(numbers.list()->begin(), numbers.list()->end(), [](const Arg& a) { return a.integer() && *a.integer() == 0; });
+}
+
+// A slice that keeps every element does so from the start with step 1. What is padded on one side may be cut on the other.
 bool keeps_all(const Node& n, const std::vector<Arg>& args) {
   if (n.op->name == "aten::permute") return is_identity_permutation(args[1]);
   if (n.op->name == "aten::slice.Tensor") return args[4].integer() && *args[4].integer() == 1;
+  if (n.op->name == "aten::constant_pad_nd") return all_zero(args[1]);
   return true;
 }
 

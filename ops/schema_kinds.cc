@@ -1,6 +1,4 @@
-#include "runtime/schema_kinds.h"
-
-#include "ops/op.h"
+#include "ops/schema_kinds.h"
 
 namespace portfire {
 namespace {
@@ -36,27 +34,22 @@ bool fits(std::string_view type, Kind kind, const Value& v) {
 
 }  // namespace
 
+bool is_enumeration(std::string_view type) {
+  return starts(type, "ScalarType") || starts(type, "Layout") || starts(type, "MemoryFormat");
+}
+
 Error check_kinds(std::string_view schema, std::span<const Value* const> args) {
-  const size_t open = schema.find('('), close = close_of_args(schema);
-  std::string_view list = schema.substr(open + 1, close - open - 1);
-  size_t i = 0, start = 0;
-  int depth = 0;
-  for (size_t at = 0; at <= list.size(); ++at) {
-    if (at < list.size() && (list[at] == '(' || list[at] == '[')) ++depth;
-    if (at < list.size() && (list[at] == ')' || list[at] == ']')) --depth;
-    if (at < list.size() && (list[at] != ',' || depth > 0)) continue;
-    std::string_view item = list.substr(start, at - start);
-    start = at + 1;
-    while (!item.empty() && item.front() == ' ') item.remove_prefix(1);
-    if (item.empty() || item == "*") continue;
-    const std::string_view type = item.substr(0, item.find(' '));
-    if (i >= args.size()) break;
-    if (!fits(type, args[i]->kind, *args[i]))
-      return Error::make(Code::bad_file, "argument %zu is %s (expected %.*s)", i, name_of(args[i]->kind),
-                         static_cast<int>(type.size()), type.data());
-    ++i;
-  }
-  return {};
+  Error error;
+  size_t wanted = 0;
+  for_each_argument(schema, [&](size_t i, std::string_view type) {
+    wanted = i + 1;
+    if (error || i >= args.size() || fits(type, args[i]->kind, *args[i])) return;
+    error = Error::make(Code::bad_file, "argument %zu is %s (expected %.*s)", i, name_of(args[i]->kind),
+                        static_cast<int>(type.size()), type.data());
+  });
+  if (!error && wanted != args.size())
+    return Error::make(Code::bad_file, "%zu arguments (expected %zu)", args.size(), wanted);
+  return error;
 }
 
 }  // namespace portfire

@@ -1,0 +1,115 @@
+// Compiles, runs and compares every case of tests/corpus, in one process and without PyTorch.
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include <gtest/gtest.h>
+
+#include "cli/compare.h"
+#include "cli/npy.h"
+#include "compiler/driver/compile.h"
+#include "runtime/method.h"
+
+namespace portfire::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+const fs::path kCorpus = fs::path(PORTFIRE_SOURCE_DIR) / "tests/corpus";
+
+struct Case {
+  std::string name;
+  int calls = 0;
+  double tolerance = 0;
+};
+
+std::vector<Case> cases() {
+  std::ifstream in(kCorpus / "CASES.txt");
+  std::vector<Case> list;
+  for (Case c; in >> c.name >> c.calls >> c.tolerance;) list.push_back(c);
+  return list;
+}
+
+std::vector<Array> arrays(const Case& c, int call, char letter) {
+  std::vector<Array> list;
+  for (;;) {
+    const fs::path path = kCorpus / (c.name + "." + std::to_string(call) + "." + letter + std::to_string(list.size()) + ".npy");
+    if (!fs::exists(path)) return list;
+    Result<Array> a = read_npy(path);
+    if (!a.ok()) {
+      ADD_FAILURE() << a.error().text();
+      return list;
+    }
+    list.push_back(*std::move(a));
+  }
+}
+
+// A number as the 0-d array that the answers have for it.
+Array answer_of(const Value& v) {
+  if (v.kind == Value::Kind::tensor) return convert(*v.tensor, v.tensor->dtype);
+  Array a(DType::f64, Shape());
+  *a.view.as<double>() = v.kind == Value::Kind::real      ? v.real
+                         : v.kind == Value::Kind::boolean ? v.boolean
+                                                          : static_cast<double>(v.integer);
+  return a;
+}
+
+void call_and_compare(Method& m, const Case& c, int call) {
+  const std::vector<Array> expected = arrays(c, call, 'y');
+  std::vector<Array> inputs = arrays(c, call, 'x');
+  ASSERT_EQ(inputs.size(), m.input_count());
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const Value& type = m.input_type(i);
+    if (type.kind == Value::Kind::tensor && type.tensor->dtype == DType::bf16) inputs[i] = convert(inputs[i].view, DType::bf16);
+    const Error e = m.set_input(i, inputs[i].view);
+    ASSERT_TRUE(e.ok()) << e.text();
+  }
+  const Error e = m.execute();
+  ASSERT_TRUE(e.ok()) << e.text();
+  std::vector<Array> answers;
+  for (size_t i = 0; i < m.output_count(); ++i)
+    if (m.output(i).kind != Value::Kind::none) answers.push_back(answer_of(m.output(i)));
+  ASSERT_EQ(answers.size(), expected.size());
+  for (size_t i = 0; i < answers.size(); ++i)
+    EXPECT_TRUE(compare(answers[i].view, expected[i].view).within(c.tolerance)) << "call " << call << ", output " << i;
+}
+
+class Corpus : public testing::TestWithParam<Case> {};
+
+TEST_P(Corpus, AnswersAsPyTorch) {
+  const Case& c = GetParam();
+  const auto archive = FileMap::open((kCorpus / (c.name + ".pt2")).c_str());
+  ASSERT_TRUE(archive.ok());
+  const auto bytes = compile_bytes(archive->bytes());
+  ASSERT_TRUE(bytes.ok()) << bytes.error().text();
+  const auto program = Program::from_bytes(*bytes);
+  ASSERT_TRUE(program.ok()) << program.error().text();
+  auto method = Method::load(*program, "forward", {});
+  ASSERT_TRUE(method.ok()) << method.error().text();
+  for (int call = 0; call < c.calls; ++call) call_and_compare(**method, c, call);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Corpus, testing::ValuesIn(cases()), [](const auto& info) { return info.param.name; });
+
+TEST(Corpus, IsThere) { EXPECT_GE(cases().size(), 20u); }
+
+// Two archives become two methods of one program, the weights they share stored once.
+TEST(Corpus, TwoMethodsOfOneProgram) {
+  const fs::path out = fs::temp_directory_path() / ("portfire_methods." + std::to_string(getpid()) + ".pte");
+  CompileOptions options;
+  options.output = out;
+  options.methods = {{"encode", kCorpus / "methods_encode.pt2"}, {"decode", kCorpus / "methods_decode.pt2"}};
+  const Error e = compile(options);
+  ASSERT_TRUE(e.ok()) << e.text();
+  const auto program = Program::open(out.c_str());
+  fs::remove(out);
+  ASSERT_TRUE(program.ok()) << program.error().text();
+  for (const char* name : {"encode", "decode"}) {
+    auto method = Method::load(*program, name, {});
+    ASSERT_TRUE(method.ok()) << method.error().text();
+    call_and_compare(**method, {std::string("methods_") + name, 1, 1e-3}, 0);
+  }
+}
+
+}  // namespace
+}  // namespace portfire::cli
