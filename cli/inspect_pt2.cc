@@ -51,8 +51,9 @@ void print_tensors(const char* what, const import::ArchiveInfo::Tensors& t) {
 }  // namespace
 
 Error inspect_pt2(const std::string& path) {
-  PF_ASSIGN(const import::ArchiveInfo info, import::read_archive_info(path));
-  PF_ASSIGN(const ir::Graph g, import::import_pt2(path));
+  PF_ASSIGN(const std::shared_ptr<const import::Archive> archive, import::Archive::open(path));
+  PF_ASSIGN(const import::ArchiveInfo info, import::read_archive_info(archive));
+  PF_ASSIGN(const ir::Graph g, import::import_pt2(archive));
   fmt::print("{}: torch.export archive, schema {}, torch {}\n", path, info.schema, info.torch);
   fmt::print("method {}\n", g.name);
   for (const ir::Input& i : g.inputs) fmt::print("  input {} : {}\n", i.name, type_text(g, g.type(i.value)));

@@ -29,11 +29,11 @@ int report(const Error& e) {
 
 int main(int argc, char** argv) {
   using namespace portfire::cli;
-  std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of writing, not the end
   const portfire::Result<Switches> environment = switches();
   if (!environment.ok()) return report(environment.error());
   if (const std::string& isa = environment->isa; !isa.empty())
     if (const portfire::Error e = portfire::limit_isa(isa)) return report(e.at("PORTFIRE_ISA"));
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of writing, not the end
   CLI::App app("portfire: compiles torch.export archives and runs them");
   app.require_subcommand(1);
 
@@ -87,10 +87,14 @@ int main(int argc, char** argv) {
     fmt::print(stderr, "portfire: arguments: {} (--help lists them)\n", e.what());
     return 2;
   }
-  if (*c) return compile(cc, *environment);
-  if (*p) return pass(pc);
-  if (*i) return inspect(inspected);
-  if (*ops) return operators(core_file);
-  if (*r) return run(ro, *environment);
-  return bench(bo);
+  try {
+    if (*c) return compile(cc, *environment);
+    if (*p) return pass(pc);
+    if (*i) return inspect(inspected);
+    if (*ops) return operators(core_file);
+    if (*r) return run(ro, *environment);
+    return bench(bo);
+  } catch (const std::exception& e) {  // what a standard container throws on nonsense in a file
+    return report(portfire::Error::make(portfire::Code::bad_file, "%s: inconsistent file (%s)", argv[1], e.what()));
+  }
 }

@@ -6,6 +6,48 @@ namespace portfire {
 // X(namespace, constant), the preferred one for an operator first
 #define PF_KERNELS(X)      \
   X(pointwise, kPointwise) \
+  X(copy, kClone) \
+  X(copy, kToCopy) \
+  X(copy, kFlip) \
+  X(copy, kExpandCopy) \
+  X(copy, kPermuteCopy) \
+  X(copy, kTransposeCopy) \
+  X(copy, kTCopy) \
+  X(copy, kSliceCopy) \
+  X(copy, kSelectCopy) \
+  X(copy, kUnfoldCopy) \
+  X(copy, kViewCopy) \
+  X(copy, kRepeat) \
+  X(copy, kRoll) \
+  X(copy, kCat) \
+  X(copy, kStack) \
+  X(copy, kWrite) \
+  X(copy, kSelectScatter) \
+  X(copy, kSliceScatter) \
+  X(copy, kConstantPad) \
+  X(reduce, kSum) \
+  X(reduce, kMean) \
+  X(reduce, kProd) \
+  X(reduce, kProdDim) \
+  X(reduce, kAmax) \
+  X(reduce, kAmin) \
+  X(reduce, kAny) \
+  X(reduce, kAll) \
+  X(reduce, kVar) \
+  X(index, kIndexTensor) \
+  X(index, kGather) \
+  X(index, kIndexSelect) \
+  X(index, kEmbedding) \
+  X(index, kScatter) \
+  X(index, kScatterValue) \
+  X(index, kScatterAdd) \
+  X(copy, kReflectionPad1d) \
+  X(copy, kReflectionPad2d) \
+  X(copy, kReflectionPad3d) \
+  X(copy, kReplicationPad1d) \
+  X(copy, kReplicationPad2d) \
+  X(copy, kReplicationPad3d) \
+  X(copy, kCircularPad) \
   X(gemm, kPackedLinear)   \
   X(gemm, kLinear)          \
   X(gemm, kMm)              \
@@ -16,7 +58,9 @@ namespace portfire {
   X(conv, kMaxPool2d)       \
   X(conv, kConvolution)     \
   X(attention, kAttention) \
-  X(rows, kSoftmax)        \
+  X(rows, kSoftmax) \
+  X(rows, kLogSoftmax) \
+  X(rows, kGroupNorm) \
   X(rows, kLayerNorm)      \
   X(rows, kRmsNorm)         \
   X(recurrent, kLstm)       \

@@ -9,19 +9,21 @@
 #include "compiler/emit/write_pte.h"
 #include "compiler/import/pt2.h"
 #include "compiler/ir/builder.h"
-#include "core/new_file.h"
 
 namespace portfire {
 namespace {
 
-// Calls f, which yields a Result. What is thrown on nonsense in a file is an error of that file, not the end of the
-// process; and shape rules that blame arguments mean those of the file.
+// Shape rules blame arguments; here those come from a file.
+Error in_file(const Error& e, const std::string& path) {
+  const Code code = e.code() == Code::bad_argument || e.code() == Code::failed ? Code::bad_file : e.code();
+  return Error::make(code, "%s: %s", path.c_str(), e.text());
+}
+
+// What a standard container throws on nonsense in a file is an error of that file, not the end of the process.
 template <class F>
-auto guarded(const std::string& where, F f) -> decltype(f()) {
+Error guarded(const std::string& where, F f) {
   try {
-    auto result = f();
-    if (!result.ok() && result.error().code() == Code::bad_argument) return Error::make(Code::bad_file, "%s", result.error().text());
-    return result;
+    return f();
   } catch (const ir::Refusal& r) {
     return Error::make(r.code, "%s: %s", where.c_str(), r.text.c_str());
   } catch (const std::bad_alloc&) {
@@ -34,6 +36,11 @@ auto guarded(const std::string& where, F f) -> decltype(f()) {
 bool same_folder(const std::string& a, const std::string& b) {
   std::error_code none_there;
   return std::filesystem::equivalent(a.empty() ? "." : a, b.empty() ? "." : b, none_there);
+}
+
+Result<ir::Dump> import_archive(std::shared_ptr<const import::Archive> archive) {
+  PF_ASSIGN(ir::Graph imported, import::import_pt2(std::move(archive)));
+  return ir::Dump{passes::kImport, std::move(imported)};
 }
 
 Result<emit::EmitMethod> compile_method(ir::Dump input, const passes::PipelineOptions& options) {
@@ -49,70 +56,55 @@ Result<emit::EmitMethod> compile_method(ir::Dump input, const passes::PipelineOp
   return method;
 }
 
-// Nonsense that only emission notices is that of the first file.
-Result<bool> write(const std::vector<emit::EmitMethod>& methods, const std::string& where, const emit::Sink& sink) {
-  return guarded(where, [&]() -> Result<bool> {
-    PF_TRY(emit::write_pte(methods, sink));
-    return true;
-  });
-}
-
 }  // namespace
 
 Result<ir::Dump> read_graph(const std::string& path) {
-  return guarded(path, [&]() -> Result<ir::Dump> {
-    if (path.ends_with(".txt")) {
-      PF_ASSIGN(ir::Dump dump, ir::read_dump(path));
-      if (dump.after.empty()) dump.after = passes::kImport;
-      // People edit dumps: passes rely on what the text may not keep.
-      PF_ASSIGN(const ir::Stage stage, passes::stage_after(dump.after));
-      if (const Error e = ir::verify(dump.graph, stage)) return Error::make(Code::bad_file, "%s: %s", path.c_str(), e.text());
-      return dump;
-    }
-    PF_ASSIGN(ir::Graph imported, import::import_pt2(path));
-    return ir::Dump{passes::kImport, std::move(imported)};
-  });
+  if (path.ends_with(".txt")) {
+    PF_ASSIGN(ir::Dump dump, ir::read_dump(path));
+    if (dump.after.empty()) dump.after = passes::kImport;
+    // People edit dumps: passes rely on what the text may not keep.
+    PF_ASSIGN(const ir::Stage stage, passes::stage_after(dump.after));
+    if (const Error e = ir::verify(dump.graph, stage)) return Error::make(Code::bad_file, "%s: %s", path.c_str(), e.text());
+    return dump;
+  }
+  PF_ASSIGN(std::shared_ptr<const import::Archive> archive, import::Archive::open(path));
+  return import_archive(std::move(archive));
 }
 
 Error compile(const CompileOptions& options) {
   std::vector<emit::EmitMethod> methods;
-  for (const auto& entry : options.methods) {
-    const std::string &name = entry.first, &path = entry.second;
-    PF_ASSIGN(ir::Dump input, read_graph(path));
-    if (!name.empty()) input.graph.name = name;
-    passes::PipelineOptions passes = options.passes;
-    if (!passes.dump_dir.empty() && options.methods.size() > 1) passes.dump_dir += "/" + input.graph.name;
-    if (!passes.dump_dir.empty() && same_folder(passes.dump_dir, std::filesystem::path(path).parent_path().string()))
-      return Error::make(Code::bad_argument, "%s: dumps would overwrite it (expected another folder)", path.c_str());
-    Result<emit::EmitMethod> method = guarded(path, [&]() -> Result<emit::EmitMethod> {
-      Result<emit::EmitMethod> one = compile_method(std::move(input), passes);
-      if (!one.ok()) return one.error().at(path.c_str());
-      return one;
-    });
-    if (!method.ok()) return method.error();
-    methods.push_back(*std::move(method));
-  }
-  NewFile file(options.output.c_str());
-  const std::string& where = options.methods.empty() ? options.output : options.methods[0].second;
-  const Result<bool> written = write(methods, where, [&](const void* data, size_t bytes) { return file.write(data, bytes); });
-  return written.ok() ? file.finish() : written.error();
+  for (const auto& [name, path] : options.methods)
+    PF_TRY(guarded(path, [&, &name = name, &path = path]() -> Error {
+      PF_ASSIGN(ir::Dump input, read_graph(path));
+      if (!name.empty()) input.graph.name = name;
+      passes::PipelineOptions passes = options.passes;
+      if (!passes.dump_dir.empty() && options.methods.size() > 1) passes.dump_dir += "/" + input.graph.name;
+      if (!passes.dump_dir.empty() && same_folder(passes.dump_dir, std::filesystem::path(path).parent_path().string()))
+        return Error::make(Code::bad_argument, "%s: dumps would overwrite it (expected another folder)", path.c_str());
+      Result<emit::EmitMethod> method = compile_method(std::move(input), passes);
+      if (!method.ok()) return in_file(method.error(), path);
+      methods.push_back(*std::move(method));
+      return {};
+    }));
+  return guarded(options.output, [&] { return emit::write_pte(methods, options.output); });
 }
 
-Result<std::vector<std::byte>> compile_bytes(std::span<const std::byte> bytes) {
-  return guarded("archive", [&]() -> Result<std::vector<std::byte>> {
-    PF_ASSIGN(const std::shared_ptr<const import::Archive> archive, import::Archive::from_bytes(bytes, "archive"));
-    PF_ASSIGN(ir::Graph imported, import::import_pt2(archive));
+Result<std::vector<std::byte>> compile_bytes(std::span<const std::byte> archive_bytes) {
+  std::vector<std::byte> program;
+  PF_TRY(guarded("archive", [&]() -> Error {
+    PF_ASSIGN(std::shared_ptr<const import::Archive> archive, import::Archive::from_bytes(archive_bytes, "archive"));
+    PF_ASSIGN(ir::Dump input, import_archive(std::move(archive)));
     std::vector<emit::EmitMethod> methods;
-    PF_ASSIGN(emit::EmitMethod method, compile_method({passes::kImport, std::move(imported)}, {}));
-    methods.push_back(std::move(method));
-    std::vector<std::byte> program;
-    PF_TRY(emit::write_pte(methods, [&](const void* data, size_t size) {
+    Result<emit::EmitMethod> method = compile_method(std::move(input), {});
+    if (!method.ok()) return in_file(method.error(), "archive");
+    methods.push_back(*std::move(method));
+    return emit::write_pte(methods, [&](const void* data, size_t bytes) {
       const auto* from = static_cast<const std::byte*>(data);
-      program.insert(program.end(), from, from + size);
+      program.insert(program.end(), from, from + bytes);
       return Error();
-    }));
-    return program;
-  });
+    });
+  }));
+  return program;
 }
 
 }  // namespace portfire

@@ -6,6 +6,7 @@
 
 #include "compiler/emit/interface.h"
 #include "compiler/ir/builder.h"
+#include "core/new_file.h"
 #include "format/program_view.h"
 
 namespace portfire::emit {
@@ -317,6 +318,12 @@ Error write_pte(const std::vector<EmitMethod>& methods, const Sink& sink) {
   PF_TRY(write_segment(sink, constants));
   PF_TRY(write_segment(sink, state));
   return write_segment(sink, interface);
+}
+
+Error write_pte(const std::vector<EmitMethod>& methods, const std::string& path) {
+  NewFile file(path.c_str());
+  PF_TRY(write_pte(methods, [&](const void* data, size_t bytes) { return file.write(data, bytes); }));
+  return file.finish();
 }
 
 }  // namespace portfire::emit

@@ -17,7 +17,10 @@ struct EmitMethod {
 
 // Receives the bytes of a file from its first to its last.
 using Sink = std::function<Error(const void* data, size_t bytes)>;
-// Weights that methods share are written once. Errors are the sink's; throws Refusal at what the format cannot hold.
 Error write_pte(const std::vector<EmitMethod>& methods, const Sink& sink);
+
+// Writes aside and renames: `path` is either complete or as it was. Weights that methods share are
+// written once. Errors (Code::io) name the path and what the system said.
+Error write_pte(const std::vector<EmitMethod>& methods, const std::string& path);
 
 }  // namespace portfire::emit

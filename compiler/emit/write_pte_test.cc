@@ -1,5 +1,9 @@
 #include "compiler/emit/write_pte.h"
 
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
 #include "compiler/ir/parse_text.h"
 #include "format/program_view.h"
 
@@ -24,14 +28,14 @@ std::vector<std::byte> program(const char* text) {
   EXPECT_TRUE(lowered.ok()) << lowered.error().text();
   EmitMethod method{*std::move(lowered), {}};
   method.memory = plan_memory(method.program);
-  std::vector<std::byte> bytes;
-  const Error e = write_pte({method}, [&](const void* data, size_t size) {
-    const auto* from = static_cast<const std::byte*>(data);
-    bytes.insert(bytes.end(), from, from + size);
-    return Error();
-  });
+  const auto path = std::filesystem::temp_directory_path() / ("write_pte_test." + std::to_string(getpid()) + ".pte");
+  const Error e = write_pte({method}, path.string());
   EXPECT_TRUE(e.ok()) << e.text();
-  return bytes;
+  std::ifstream in(path, std::ios::binary);
+  const std::string bytes{std::istreambuf_iterator<char>(in), {}};
+  std::filesystem::remove(path);
+  const auto* begin = reinterpret_cast<const std::byte*>(bytes.data());
+  return {begin, begin + bytes.size()};
 }
 
 TEST(WritePte, KeepsNamesAndSizesOfInputsAndOutputs) {

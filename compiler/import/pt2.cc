@@ -1,6 +1,8 @@
 #include "compiler/import/pt2.h"
 
 #include <algorithm>
+#include <exception>
+#include <new>
 #include <set>
 
 #include "compiler/import/archive.h"
@@ -181,9 +183,9 @@ class Program {
   std::vector<std::string> input_paths_, output_paths_;
 };
 
-// What `use` makes of the program of an archive.
+// What `use` makes of the program of `archive`.
 template <class T, class F>
-Result<T> with_program(const std::shared_ptr<const Archive>& archive, F use) {
+Result<T> with_program(std::shared_ptr<const Archive> archive, F use) {
   PF_ASSIGN(const auto bytes, archive->read("models/model.json"));
   const char* path = archive->path().c_str();
   try {
@@ -195,23 +197,21 @@ Result<T> with_program(const std::shared_ptr<const Archive>& archive, F use) {
     return Error::make(r.code, "%s: %s", path, r.text.c_str());
   } catch (const simdjson::simdjson_error& e) {
     return Error::make(Code::bad_file, "%s: models/model.json: %s", path, e.what());
+  } catch (const std::bad_alloc&) {
+    return Error::make(Code::out_of_memory, "%s: no memory to read it", path);
+  } catch (const std::exception& e) {  // what a standard container throws on nonsense
+    return Error::make(Code::bad_file, "%s: inconsistent program (%s)", path, e.what());
   }
 }
 
 }  // namespace
 
-Result<ir::Graph> import_pt2(const std::shared_ptr<const Archive>& archive) {
-  return with_program<ir::Graph>(archive, [](Program& p) { return p.import(); });
+Result<ir::Graph> import_pt2(std::shared_ptr<const Archive> archive) {
+  return with_program<ir::Graph>(std::move(archive), [](Program& p) { return p.import(); });
 }
 
-Result<ir::Graph> import_pt2(const std::string& path) {
-  PF_ASSIGN(const std::shared_ptr<const Archive> archive, Archive::open(path));
-  return import_pt2(archive);
-}
-
-Result<ArchiveInfo> read_archive_info(const std::string& path) {
-  PF_ASSIGN(const std::shared_ptr<const Archive> archive, Archive::open(path));
-  return with_program<ArchiveInfo>(archive, [](Program& p) { return p.info(); });
+Result<ArchiveInfo> read_archive_info(std::shared_ptr<const Archive> archive) {
+  return with_program<ArchiveInfo>(std::move(archive), [](Program& p) { return p.info(); });
 }
 
 }  // namespace portfire::import

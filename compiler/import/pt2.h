@@ -1,6 +1,6 @@
 // Import of torch.export archives (schema 8.x).
 //
-// In: a `.pt2` file. Out: a graph of the operators as exported, composites included, with the types
+// In: an opened `.pt2` file. Out: a graph of the operators as exported, composites included, with the types
 // the export recorded. In-place operators have become their functional form and an `aten::copy_`;
 // wrappers without meaning here (`wrap_with_set_grad_enabled`) are inlined. Weights stay in the
 // mapped file. The ranges and relations of symbolic input sizes stand as checks at the start.
@@ -15,8 +15,7 @@
 
 namespace portfire::import {
 
-Result<ir::Graph> import_pt2(const std::string& path);
-Result<ir::Graph> import_pt2(const std::shared_ptr<const Archive>& archive);
+Result<ir::Graph> import_pt2(std::shared_ptr<const Archive> archive);
 
 // What an archive says of itself beside the graph.
 struct ArchiveInfo {
@@ -27,6 +26,6 @@ struct ArchiveInfo {
   };
   Tensors parameters, buffers, constants;
 };
-Result<ArchiveInfo> read_archive_info(const std::string& path);
+Result<ArchiveInfo> read_archive_info(std::shared_ptr<const Archive> archive);
 
 }  // namespace portfire::import

@@ -25,6 +25,9 @@ Result<Graph> simplify(Graph graph);
 // Operators whose further results nobody reads become those with one.
 Result<Graph> recompose(Graph graph);
 
+// softmax(q k^T) v in parts becomes one operator.
+Result<Graph> recompose_attention(Graph graph);
+
 // Products with constant f32 weights take them prepacked, with the bias, the residual that is added and
 // the activation that follows.
 Result<Graph> pack_linear(Graph graph);

@@ -18,6 +18,7 @@ std::span<const Pass> pipeline() {
       {"fold_constants", fold_constants, Stage::functional},
       {"simplify", simplify, Stage::functional},
       {"recompose", recompose, Stage::functional},
+      {"recompose_attention", recompose_attention, Stage::functional},
       {"pack_convolution", pack_convolution, Stage::functional},
       {"pack_linear", pack_linear, Stage::functional},
       {"pack_recurrent", pack_recurrent, Stage::functional},

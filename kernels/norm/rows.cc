@@ -79,35 +79,106 @@ void scale_row(float* x, size_t n, float factor) {
   for (; i < n; ++i) x[i] *= factor;
 }
 
-float sum_row(const float* x, size_t n) {
+// exp(x - top) of a row, summed and not kept.
+float log_sum_exp(const float* x, size_t n) {
   const RowTag d;
   const size_t lanes = hn::Lanes(d);
-  RowVec a = hn::Zero(d), b = hn::Zero(d);
+  constexpr float kLowest = -std::numeric_limits<float>::infinity();
+  RowVec most = hn::Set(d, kLowest);
+  bool nan = false;
   size_t i = 0;
-  for (; i + 2 * lanes <= n; i += 2 * lanes) {
-    a = hn::Add(a, hn::LoadU(d, x + i));
-    b = hn::Add(b, hn::LoadU(d, x + i + lanes));
+  for (; i + lanes <= n; i += lanes) {
+    const RowVec v = hn::LoadU(d, x + i);
+    nan |= !hn::AllFalse(d, hn::IsNaN(v));
+    most = hn::Max(most, v);
   }
-  float sum = hn::GetLane(hn::SumOfLanes(d, hn::Add(a, b)));
-  for (; i < n; ++i) sum += x[i];
+  float top = hn::GetLane(hn::MaxOfLanes(d, most));
+  for (; i < n; ++i) {
+    nan |= x[i] != x[i];
+    top = x[i] > top ? x[i] : top;
+  }
+  if (nan || top == kLowest) return std::numeric_limits<float>::quiet_NaN();
+  const RowVec t = hn::Set(d, top);
+  RowVec sum = hn::Zero(d);
+  for (i = 0; i + lanes <= n; i += lanes) sum = hn::Add(sum, fast_exp(d, hn::Sub(hn::LoadU(d, x + i), t)));
+  if (i < n) sum = hn::Add(sum, fast_exp(d, hn::Sub(load_tail(d, x + i, n - i, kLowest), t)));
+  return top + std::log(hn::GetLane(hn::SumOfLanes(d, sum)));
+}
+
+// Each lane sums so many elements in f32 before they are added in f64.
+constexpr size_t kSteps = 64;
+
+double sum_row(const float* x, size_t n) {
+  const RowTag d;
+  const size_t lanes = hn::Lanes(d);
+  double sum = 0;
+  for (size_t begin = 0, i = 0; begin < n; begin += kSteps * lanes) {
+    const size_t end = n - begin < kSteps * lanes ? n : begin + kSteps * lanes;
+    RowVec a = hn::Zero(d), b = hn::Zero(d);
+    for (i = begin; i + 2 * lanes <= end; i += 2 * lanes) {
+      a = hn::Add(a, hn::LoadU(d, x + i));
+      b = hn::Add(b, hn::LoadU(d, x + i + lanes));
+    }
+    sum += hn::GetLane(hn::SumOfLanes(d, hn::Add(a, b)));
+    for (; i < end; ++i) sum += x[i];
+  }
   return sum;
 }
 
-// Sum of (x - about)^2.
-float squares(const float* x, size_t n, float about) {
+double squares(const float* x, size_t n, float about) {
   const RowTag d;
   const size_t lanes = hn::Lanes(d);
   const RowVec m = hn::Set(d, about);
-  RowVec a = hn::Zero(d), b = hn::Zero(d);
-  size_t i = 0;
-  for (; i + 2 * lanes <= n; i += 2 * lanes) {
-    const RowVec u = hn::Sub(hn::LoadU(d, x + i), m), v = hn::Sub(hn::LoadU(d, x + i + lanes), m);
-    a = hn::MulAdd(u, u, a);
-    b = hn::MulAdd(v, v, b);
+  double sum = 0;
+  for (size_t begin = 0, i = 0; begin < n; begin += kSteps * lanes) {
+    const size_t end = n - begin < kSteps * lanes ? n : begin + kSteps * lanes;
+    RowVec a = hn::Zero(d), b = hn::Zero(d);
+    for (i = begin; i + 2 * lanes <= end; i += 2 * lanes) {
+      const RowVec u = hn::Sub(hn::LoadU(d, x + i), m), v = hn::Sub(hn::LoadU(d, x + i + lanes), m);
+      a = hn::MulAdd(u, u, a);
+      b = hn::MulAdd(v, v, b);
+    }
+    sum += hn::GetLane(hn::SumOfLanes(d, hn::Add(a, b)));
+    for (; i < end; ++i) sum += (x[i] - about) * (x[i] - about);
   }
-  float sum = hn::GetLane(hn::SumOfLanes(d, hn::Add(a, b)));
-  for (; i < n; ++i) sum += (x[i] - about) * (x[i] - about);
   return sum;
+}
+
+void affine(const float* x, float* y, size_t n, float mean, float factor, float shift) {
+  const RowTag d;
+  const RowVec m = hn::Set(d, mean), f = hn::Set(d, factor), s = hn::Set(d, shift);
+  size_t i = 0;
+  for (; i + hn::Lanes(d) <= n; i += hn::Lanes(d)) hn::StoreU(hn::MulAdd(hn::Sub(hn::LoadU(d, x + i), m), f, s), d, y + i);
+  for (; i < n; ++i) y[i] = (x[i] - mean) * factor + shift;
+}
+
+// Of columns: whole vectors, then one of what is left.
+#define PF_COLUMNS(...)                                                    \
+  const RowTag d;                                                          \
+  const size_t lanes = hn::Lanes(d);                                       \
+  auto step = __VA_ARGS__;                                                 \
+  size_t i = 0;                                                            \
+  for (; i + lanes <= n; i += lanes) step(i, [&](const float* p) { return hn::LoadU(d, p); }, [&](RowVec v, float* p) { hn::StoreU(v, d, p); }); \
+  if (i < n) step(i, [&](const float* p) { return load_tail(d, p, n - i, 0.0f); }, [&](RowVec v, float* p) { store_tail(d, v, p, n - i); });
+
+void column_max(float* top, const float* x, size_t n) {
+  PF_COLUMNS([&](size_t at, auto load, auto store) {
+    const RowVec t = load(top + at), v = load(x + at);
+    store(hn::IfThenElse(hn::Or(hn::Gt(v, t), hn::IsNaN(v)), v, t), top + at);
+  })
+}
+void column_exp(float* x, const float* top, float* sum, size_t n, bool keep) {
+  PF_COLUMNS([&](size_t at, auto load, auto store) {
+    const RowVec e = fast_exp(d, hn::Sub(load(x + at), load(top + at)));
+    if (keep) store(e, x + at);
+    store(hn::Add(load(sum + at), e), sum + at);
+  })
+}
+void column_scale(float* x, const float* factor, size_t n) {
+  PF_COLUMNS([&](size_t at, auto load, auto store) { store(hn::Mul(load(x + at), load(factor + at)), x + at); })
+}
+void column_shift(float* x, const float* shift, size_t n) {
+  PF_COLUMNS([&](size_t at, auto load, auto store) { store(hn::Sub(load(x + at), load(shift + at)), x + at); })
 }
 
 void normalise(const float* x, float* y, size_t n, float mean, float factor, const float* weight, const float* bias) {
@@ -125,16 +196,18 @@ void normalise(const float* x, float* y, size_t n, float mean, float factor, con
 }
 
 void layer_norm(const float* x, float* y, size_t n, const float* weight, const float* bias, float eps) {
-  const float count = static_cast<float>(n), mean = sum_row(x, n) / count;
-  normalise(x, y, n, mean, 1 / std::sqrt(squares(x, n, mean) / count + eps), weight, bias);
+  const auto count = static_cast<double>(n);
+  const float mean = static_cast<float>(sum_row(x, n) / count);
+  normalise(x, y, n, mean, 1 / std::sqrt(static_cast<float>(squares(x, n, mean) / count) + eps), weight, bias);
 }
 
 void rms_norm(const float* x, float* y, size_t n, const float* weight, float eps) {
-  normalise(x, y, n, 0, 1 / std::sqrt(squares(x, n, 0) / static_cast<float>(n) + eps), weight, nullptr);
+  normalise(x, y, n, 0, 1 / std::sqrt(static_cast<float>(squares(x, n, 0) / static_cast<double>(n)) + eps), weight, nullptr);
 }
 
 const rows::Functions* get_rows() {
-  static constexpr rows::Functions kFunctions = {exp_row, scale_row, layer_norm, rms_norm, sum_row};
+  static constexpr rows::Functions kFunctions = {exp_row,    scale_row, layer_norm, rms_norm,   log_sum_exp,  affine,
+                                                sum_row, squares,   column_max, column_exp, column_scale, column_shift};
   return &kFunctions;
 }
 

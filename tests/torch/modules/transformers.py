@@ -223,3 +223,19 @@ def relative_positions():
             return F.scaled_dot_product_attention(q, k, k, attn_mask=bias)
 
     return Case(Relative(), [randoms((1, 2, 6, 4), (1, 2, 9, 4))])
+
+
+@case
+def attention_by_hand():
+    """softmax(q k^T / sqrt(d)) v in its own words, with and without a mask that hides a row wholly."""
+
+    class ByHand(nn.Module):
+        def forward(self, x, mask):
+            q, k, v = x.view(2, 7, 3, 3, 4).permute(2, 0, 3, 1, 4)
+            scores = q @ k.transpose(-1, -2) / 4**0.5
+            weights = torch.softmax(scores + mask, -1)
+            return torch.softmax(scores, -1) @ v, weights @ v, weights
+
+    mask = torch.zeros(7, 7).masked_fill(torch.ones(7, 7).triu(1).bool(), float("-inf"))
+    mask[3] = float("-inf")
+    return Case(ByHand(), [(torch.randn(2, 7, 36), mask)])

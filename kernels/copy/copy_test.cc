@@ -1,0 +1,63 @@
+// The kernels that copy against the references.
+#include "kernels/kernel_case.h"
+
+namespace portfire::copy {
+namespace {
+
+
+const Layout kLayouts[] = {Layout::contiguous, Layout::transposed, Layout::gaps, Layout::expanded};
+const DType kWidths[] = {DType::u8, DType::bf16, DType::f32, DType::i64, DType::c128};
+
+TEST(Copy, EveryLayoutAndWidth) {
+  for (const std::vector<int64_t>& shape : {std::vector<int64_t>{}, {0, 3}, {1}, {7}, {16, 16}, {33, 70}, {64, 32}, {3, 5, 40}, {130, 3}, {2, 300, 300}})
+    for (Layout layout : kLayouts)
+      for (DType t : kWidths) {
+        KernelCase("aten::clone").tensor(t, shape, layout).none().expect_kernel_matches(0);
+        if (shape.empty()) continue;
+        const auto last = static_cast<int64_t>(shape.size()) - 1;
+        KernelCase("aten::flip").tensor(t, shape, layout).ints({last}).expect_kernel_matches(0);
+        KernelCase("aten::flip").tensor(t, shape, layout).ints({0}).expect_kernel_matches(0);
+        KernelCase("aten::roll").tensor(t, shape, layout).ints({5, -2}).ints({last, 0}).expect_kernel_matches(0);
+      }
+}
+
+TEST(Copy, Permutations) {
+  const std::vector<int64_t> orders[] = {{0, 1, 2, 3}, {3, 2, 1, 0}, {0, 2, 1, 3}, {0, 3, 1, 2}, {1, 0, 3, 2}, {2, 3, 0, 1}};
+  for (const auto& order : orders)
+    for (DType t : kWidths) {
+      KernelCase("aten::permute_copy").tensor(t, {3, 18, 5, 20}).ints(order).expect_kernel_matches(0);
+      KernelCase("aten::permute_copy").tensor(t, {2, 3, 17, 16}, Layout::transposed).ints(order).expect_kernel_matches(0);
+    }
+}
+
+TEST(Copy, Several) {
+  for (DType t : kWidths)
+    for (int64_t dim : {0, 1, -1}) {
+      KernelCase("aten::cat").tensor(t, {3, 4, 5}).tensor(t, {3, 4, 5}, Layout::transposed).tensor(t, {0}).list(3).number(dim).expect_kernel_matches(0);
+      KernelCase("aten::stack").tensor(t, {3, 4, 5}).tensor(t, {3, 4, 5}, Layout::gaps).list(2).number(dim).expect_kernel_matches(0);
+      KernelCase("aten::slice_scatter").tensor(t, {6, 7}).tensor(t, {dim == 0 ? 2 : 6, dim == 0 ? 7 : 2}).number(dim).number(1).number(5).number(2).expect_kernel_matches(0);
+    }
+  EXPECT_FALSE(KernelCase("aten::cat").tensor(DType::f32, {3}).tensor(DType::i64, {3}).list(2).number(0).taken());
+}
+
+TEST(Copy, PadsAndRepeats) {
+  for (DType t : {DType::u8, DType::f32, DType::i64})
+    for (const std::vector<int64_t>& pad : {std::vector<int64_t>{}, {1, 2}, {0, 0, 3, 1}, {-1, 2}, {2, -3, -1, -2}, {-2, -2, 1, 1}, {-3, -2}, {1, 1, 0, 0, 2, 0}})
+      KernelCase("aten::constant_pad_nd").tensor(t, {3, 4, 5}).ints(pad).number(7).expect_kernel_matches(0);
+  for (const std::vector<int64_t>& repeats : {std::vector<int64_t>{1, 1}, {2, 3}, {4, 1, 2}, {0, 2}, {2, 1, 1, 3}})
+    KernelCase("aten::repeat").tensor(DType::f32, {5, 6}).ints(repeats).expect_kernel_matches(0);
+}
+
+TEST(Copy, BordersFromWithin) {
+  for (DType t : {DType::u8, DType::bf16, DType::f32, DType::i64, DType::c128})
+    for (const std::vector<int64_t>& pad : {std::vector<int64_t>{0, 0, 0, 0}, {1, 2, 3, 1}, {4, 0, 0, 2}, {-1, 2, 1, -2}, {-3, 1, -1, -1}, {3, -4, 2, 2}}) {
+      KernelCase("aten::reflection_pad2d").tensor(t, {2, 3, 4, 5}).ints(pad).expect_kernel_matches(0);
+      KernelCase("aten::replication_pad2d").tensor(t, {3, 4, 5}).ints(pad).expect_kernel_matches(0);
+      KernelCase("aten::_pad_circular").tensor(t, {2, 3, 4, 5}).ints(pad).expect_kernel_matches(0);
+    }
+  KernelCase("aten::replication_pad1d").tensor(DType::f32, {3, 5}).ints({20, 9}).expect_kernel_matches(0);
+  KernelCase("aten::reflection_pad2d").tensor(DType::f32, {16, 20, 60, 60}).ints({2, 2, 2, 2}).expect_kernel_matches(0);
+}
+
+}  // namespace
+}  // namespace portfire::copy
