@@ -1,5 +1,6 @@
 // Runs a harness once on each file given, or on each file of a folder given: what was found once stays fixed.
-// --random=N runs it on N seeded random inputs too, for harnesses that need no seeds.
+// --mutants=N, before the files: and on N mutants of each, by the harness's own mutator with seeds 1 to N.
+// --random=N runs it on N seeded random inputs, for harnesses that need no files.
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -11,9 +12,11 @@
 #include "core/file_map.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
+extern "C" [[gnu::weak]] size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t room, unsigned seed);
 
 int main(int argc, char** argv) {
   size_t runs = 0;
+  unsigned mutants = 0;
   // A copy on the heap of just that size: the sanitizer sees the first byte read past its end.
   auto run = [&](const void* data, size_t size) {
     const std::unique_ptr<uint8_t[]> copy(new uint8_t[size]);
@@ -28,7 +31,13 @@ int main(int argc, char** argv) {
       exit(2);
     }
     fprintf(stderr, "%s\n", path.c_str());  // the last line before a crash says which
-    run(file->bytes().data(), file->bytes().size());
+    const size_t size = file->bytes().size();
+    run(file->bytes().data(), size);
+    std::vector<uint8_t> bytes(size * 2 + 64);
+    for (unsigned seed = 1; seed <= mutants && LLVMFuzzerCustomMutator; ++seed) {
+      std::memcpy(bytes.data(), file->bytes().data(), size);
+      run(bytes.data(), LLVMFuzzerCustomMutator(bytes.data(), size, bytes.size(), seed));
+    }
   };
   auto replay_random = [&](int count) {
     std::mt19937 random(1);
@@ -39,8 +48,12 @@ int main(int argc, char** argv) {
       run(bytes.data(), bytes.size());
     }
   };
-  constexpr std::string_view kRandom = "--random=";
+  constexpr std::string_view kRandom = "--random=", kMutants = "--mutants=";
   for (int i = 1; i < argc; ++i) {
+    if (std::string_view(argv[i]).starts_with(kMutants)) {
+      mutants = static_cast<unsigned>(atoi(argv[i] + kMutants.size()));
+      continue;
+    }
     if (std::string_view(argv[i]).starts_with(kRandom)) {
       replay_random(atoi(argv[i] + kRandom.size()));
       continue;

@@ -1,0 +1,10 @@
+# Compiles every archive of a folder: cmake -DPORTFIRE=binary -DCORPUS=folder -DOUT=folder -P compile_corpus.cmake
+file(GLOB archives ${CORPUS}/*.pt2)
+file(MAKE_DIRECTORY ${OUT})
+foreach(archive ${archives})
+  get_filename_component(name ${archive} NAME_WE)
+  execute_process(COMMAND ${PORTFIRE} compile ${archive} -o ${OUT}/${name}.pte RESULT_VARIABLE code)
+  if(NOT code EQUAL 0)
+    message(FATAL_ERROR "${archive}: exit code ${code}")
+  endif()
+endforeach()
