@@ -4,7 +4,6 @@ find_package(Python3 REQUIRED COMPONENTS Interpreter)
 
 file(GLOB_RECURSE test_sources CONFIGURE_DEPENDS
   core/*_test.cc format/*_test.cc ops/*_test.cc kernels/*_test.cc runtime/*_test.cc compiler/*_test.cc cli/*_test.cc tests/*_test.cc)
-list(FILTER test_sources EXCLUDE REGEX "no_heap_test")  # a program of its own: it replaces malloc
 add_executable(portfire_tests tests/main/gtest_main.cc ${test_sources})
 target_compile_definitions(portfire_tests PRIVATE PORTFIRE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
 target_link_libraries(portfire_tests PRIVATE portfire_cli GTest::gtest GTest::gmock)
