@@ -7,7 +7,7 @@
 
 namespace portfire {
 
-// Holds kernels to an instruction set and those below it: "avx512" ("avx3"), "avx2", "sse4", "sse2", "neon",
+// Holds kernels to an instruction set and those below it: "avx512" ("avx3"), "avx2", "sse4", "scalar", "neon",
 // "sve", ... as far as this build and machine have them. To be called before anything is loaded; kernels
 // that were chosen stay. Code::bad_argument where there is none of that name.
 Error limit_isa(std::string_view name);

@@ -227,21 +227,18 @@ HWY_NOINLINE void row_vectors(const Row& r) {
 
 void run_row(const Row& row) {
   const size_t lanes = hn::Lanes(TileTag());
-  for (size_t column = 0; column < row.n;) {
-    // Whole panels, up to 8 vectors.
-    const size_t panels = (row.n - column + kPanel - 1) / kPanel, of_panel = kPanel / lanes;
-    const size_t take = HWY_MAX(HWY_MIN(panels, 8 / of_panel), 1);
-    const size_t columns = HWY_MIN(take * kPanel, row.n - column);
-    Row part{columns, row.k, row.a, row.b + column * row.k, row.c + column, row.epilogue};
+  // Up to 8 vectors: whole panels, or a part of one where vectors are narrow.
+  for (size_t column = 0; column < row.n; column += 8 * lanes) {
+    const size_t columns = HWY_MIN(8 * lanes, row.n - column);
+    Row part{columns, row.k, row.a, row.b + column / kPanel * kPanel * row.k + column % kPanel, row.c + column, row.epilogue};
     if (part.epilogue.bias) part.epilogue.bias += column;
     if (part.epilogue.residual) part.epilogue.residual += column;
-    switch (take * of_panel) {
-      case 2: row_vectors<2>(part); break;
-      case 4: row_vectors<4>(part); break;
-      case 6: row_vectors<6>(part); break;
+    switch ((columns + 2 * lanes - 1) / (2 * lanes)) {
+      case 1: row_vectors<2>(part); break;
+      case 2: row_vectors<4>(part); break;
+      case 3: row_vectors<6>(part); break;
       default: row_vectors<8>(part); break;
     }
-    column += columns;
   }
   if (needs_finish(row.epilogue))
     finish({1, row.n, row.k, 1, nullptr, nullptr, row.c, row.n, row.epilogue});
