@@ -1,7 +1,8 @@
 #include "kernels/reduce/walk.h"
 
-#include <algorithm>
 #include <cstdlib>
+
+#include "kernels/insertion_sort.h"
 
 namespace portfire::reduce {
 
@@ -49,7 +50,7 @@ Walk::Walk(const TensorView& x, const bool* mask, const TensorView& out, bool ke
     if (!mask[d]) ++next;
     if (x.size(d) != 1) order[dims++] = d;
   }
-  std::stable_sort(order, order + dims, [&](int a, int b) { return std::abs(x.strides[a]) > std::abs(x.strides[b]); });
+  insertion_sort(order, dims, [&](int a, int b) { return std::abs(x.strides[a]) > std::abs(x.strides[b]); });
   for (int k = 0; k < dims; ++k) {
     const int d = order[k];
     mask[d] ? reduced.push(x.size(d), x.strides[d], 0) : kept.push(x.size(d), x.strides[d], out.strides[out_dim[d]]);
