@@ -87,10 +87,14 @@ int main(int argc, char** argv) {
     fmt::print(stderr, "portfire: arguments: {} (--help lists them)\n", e.what());
     return 2;
   }
-  if (*c) return compile(cc, *environment);
-  if (*p) return pass(pc);
-  if (*i) return inspect(inspected);
-  if (*ops) return operators(core_file);
-  if (*r) return run(ro, *environment);
-  return bench(bo);
+  try {
+    if (*c) return compile(cc, *environment);
+    if (*p) return pass(pc);
+    if (*i) return inspect(inspected);
+    if (*ops) return operators(core_file);
+    if (*r) return run(ro, *environment);
+    return bench(bo);
+  } catch (const std::exception& e) {  // what a standard container throws on nonsense in a file
+    return report(portfire::Error::make(portfire::Code::bad_file, "%s: inconsistent file (%s)", argv[1], e.what()));
+  }
 }

@@ -48,7 +48,7 @@ add_dependencies(portfire_format portfire_format_header)
 # Decompositions: many small functions that run once for each node. Built for compile time.
 add_library(portfire_ops_host OBJECT ${ops_host_sources})
 target_include_directories(portfire_ops_host PRIVATE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/include)
-target_compile_options(portfire_ops_host PRIVATE -O1 -fwrapv -Wno-maybe-uninitialized)
+target_compile_options(portfire_ops_host PRIVATE -O1 -fwrapv $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
 target_precompile_headers(portfire_ops_host PRIVATE compiler/ir/builder.h)
 
 portfire_module(compiler compiler/*/*.cc)

@@ -28,13 +28,13 @@ endif()
 foreach(script ${cli_tests})
   get_filename_component(name ${script} NAME_WE)
   add_test(NAME cli_${name} COMMAND Python3::Interpreter ${script})
-  set_tests_properties(cli_${name} PROPERTIES ENVIRONMENT "PORTFIRE_BINARY=$<TARGET_FILE:portfire>;PORTFIRE_PEAK=$<TARGET_FILE:portfire_peak>;PYTHONDONTWRITEBYTECODE=1")
+  set_tests_properties(cli_${name} PROPERTIES ENVIRONMENT "PORTFIRE_BINARY=$<TARGET_FILE:portfire>;PORTFIRE_PEAK=$<TARGET_FILE:portfire_peak>;PYTHONDONTWRITEBYTECODE=1;PORTFIRE_SANITIZED=$<BOOL:${PORTFIRE_SANITIZE}>")
 endforeach()
 
 add_executable(portfire_peak tests/cli/peak.cc)
 
 if(NOT PORTFIRE_SANITIZE)  # sanitizers bring their own malloc
-  add_executable(portfire_no_heap_test tests/no_heap_test.cc)
+  add_executable(portfire_no_heap_test tests/main/no_heap_main.cc)
   target_compile_definitions(portfire_no_heap_test PRIVATE PORTFIRE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   target_link_libraries(portfire_no_heap_test PRIVATE portfire_cli)
   add_test(NAME no_heap COMMAND portfire_no_heap_test)

@@ -21,7 +21,7 @@ class Method {
     // difference (runtime/check_reference.h). Slow, and takes memory from the system in each call.
     bool check_reference = false;
     // Limits for programs of unknown origin; beyond them are Code::out_of_memory and Code::failed.
-    size_t max_arena_bytes = SIZE_MAX;     // of all tensor memory, scratch included
+    size_t max_arena_bytes = SIZE_MAX;       // of all tensor memory, scratch included
     uint64_t max_instructions = UINT64_MAX;  // of one call of `execute`: a loop need not end
   };
 

@@ -1,6 +1,8 @@
 #include "compiler/import/pt2.h"
 
 #include <algorithm>
+#include <exception>
+#include <new>
 #include <set>
 
 #include "compiler/import/archive.h"
@@ -195,6 +197,10 @@ Result<T> with_program(std::shared_ptr<const Archive> archive, F use) {
     return Error::make(r.code, "%s: %s", path, r.text.c_str());
   } catch (const simdjson::simdjson_error& e) {
     return Error::make(Code::bad_file, "%s: models/model.json: %s", path, e.what());
+  } catch (const std::bad_alloc&) {
+    return Error::make(Code::out_of_memory, "%s: no memory to read it", path);
+  } catch (const std::exception& e) {  // what a standard container throws on nonsense
+    return Error::make(Code::bad_file, "%s: inconsistent program (%s)", path, e.what());
   }
 }
 

@@ -32,10 +32,9 @@ TensorView view(const Payload& p, const std::byte* data) {
 void check(const std::string& name, const Payload& p) {
   if (p.sizes.size() != p.strides.size() || p.sizes.size() > kMaxRank)
     throw Refusal{Code::bad_file, "\"" + name + "\" has impossible sizes or strides"};
-  int64_t numel = 1;
-  for (int64_t s : p.sizes)
-    if (s < 0 || !checked_multiply(numel, s, &numel) || numel > (int64_t{1} << 40))
-      throw Refusal{Code::bad_file, "\"" + name + "\" has impossible sizes"};
+  int64_t bytes;
+  if (!checked_bytes(p.dtype, view(p, nullptr).shape, &bytes) || bytes > (int64_t{1} << 44))
+    throw Refusal{Code::bad_file, "\"" + name + "\" has impossible sizes"};
 }
 
 // Every element must lie inside the entry.

@@ -191,6 +191,16 @@ Result<std::vector<Type>> infer(const Graph& graph, const OpInfo& op, std::span<
         for (int k = 1; k < kAssignments; ++k) d.at[k] = bound * (k - 1) / (kAssignments + 1);
         t.strides.clear();
       }
+  // Bounds that data decides are sampled far outside of most tensors. A slice between such may be of any
+  // size, though every sample of it is empty.
+  if (assignments > 1 && op.name == "aten::slice.Tensor") {
+    const std::vector<Dim>& whole = graph.type(args[0].ref()->id).sizes;
+    for (size_t d = 0; d < whole.size(); ++d) {
+      Dim& size = types[0].sizes[d];
+      if (size != Dim(0) || whole[d] == Dim(0)) continue;
+      for (int k = 0; k < kAssignments; ++k) size.at[k] = k == 0 ? whole[d].upper() : whole[d].upper() * (k - 1) / (kAssignments + 1);
+    }
+  }
   bool unbounded = false;
   for (const Arg& a : args) for_each_ref(a, [&](ValueId id) { unbounded |= graph.type(id).unbounded; });
   if (unbounded)

@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "kernels/insertion_sort.h"
+#include "core/insertion_sort.h"
 #include "ops/rows.h"
 
 namespace portfire::copy {
@@ -26,7 +26,7 @@ struct Walk {
     int count = 0;
     for (int d = 0; d < to.rank(); ++d)
       if (to.size(d) != 1) dims[count++] = {to.size(d), to.strides[d], from.strides[d]};
-    insertion_sort(dims, count, [](const Dim& a, const Dim& b) { return std::abs(a.to) > std::abs(b.to); });
+    insertion_sort(dims, dims + count, [](const Dim& a, const Dim& b) { return std::abs(a.to) > std::abs(b.to); });
     for (int d = 0; d < count; ++d) {
       if (rank > 0 && outer[rank - 1].to == dims[d].to * dims[d].size && outer[rank - 1].from == dims[d].from * dims[d].size)
         outer[rank - 1] = {outer[rank - 1].size * dims[d].size, dims[d].to, dims[d].from};

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "kernels/insertion_sort.h"
+#include "core/insertion_sort.h"
 
 namespace portfire::pointwise {
 namespace {
@@ -24,7 +24,7 @@ Tiling::Tiling(std::span<TensorView* const> inputs, const TensorView& result) {
   int order[kMaxRank], dims = 0;
   for (int d = 0; d < result.rank(); ++d)
     if (result.size(d) != 1) order[dims++] = d;
-  insertion_sort(order, dims, [&](int a, int b) { return result.strides[a] > result.strides[b]; });
+  insertion_sort(order, order + dims, [&](int a, int b) { return result.strides[a] > result.strides[b]; });
   for (int k = 0; k < dims; ++k) {
     const int d = order[k];
     bool joins = rank > 0;

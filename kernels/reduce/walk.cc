@@ -1,8 +1,9 @@
 #include "kernels/reduce/walk.h"
 
+#include <algorithm>
 #include <cstdlib>
 
-#include "kernels/insertion_sort.h"
+#include "core/insertion_sort.h"
 
 namespace portfire::reduce {
 
@@ -50,7 +51,7 @@ Walk::Walk(const TensorView& x, const bool* mask, const TensorView& out, bool ke
     if (!mask[d]) ++next;
     if (x.size(d) != 1) order[dims++] = d;
   }
-  insertion_sort(order, dims, [&](int a, int b) { return std::abs(x.strides[a]) > std::abs(x.strides[b]); });
+  insertion_sort(order, order + dims, [&](int a, int b) { return std::abs(x.strides[a]) > std::abs(x.strides[b]); });
   for (int k = 0; k < dims; ++k) {
     const int d = order[k];
     mask[d] ? reduced.push(x.size(d), x.strides[d], 0) : kept.push(x.size(d), x.strides[d], out.strides[out_dim[d]]);
