@@ -57,7 +57,8 @@ TEST(Pointwise, Functions) {
 
 TEST(Pointwise, EveryClass) {
   for (DType t : {DType::f64, DType::i64, DType::i32, DType::i16, DType::i8, DType::u8, DType::boolean}) {
-    const std::string dtype = "." + std::string(name_of(t));
+    std::string dtype = ".";
+    dtype += name_of(t);
     for (const char* name : {"abs", "neg", "square", "relu", "sign", "logical_not"})
       KernelCase("portfire::pointwise").tensor(t, {1100}).list(1).text(std::string(name) + dtype + " 0").expect_kernel_matches(1e-12);
     for (const char* name : {"add", "sub", "mul", "maximum", "minimum", "eq", "ne", "lt", "le", "gt", "ge", "logical_and", "logical_or", "logical_xor"})
