@@ -43,7 +43,7 @@ template <class T>
 // Two totals become one. Integers wrap.
 template <class T>
 [[gnu::always_inline]] constexpr T join(Fold fold, T a, T b) {
-  using U = std::conditional_t<std::is_integral_v<T>, std::make_unsigned<T>, std::type_identity<T>>::type;
+  using U = typename std::conditional_t<std::is_integral_v<T>, std::make_unsigned<T>, std::type_identity<T>>::type;
   switch (fold) {
     case Fold::product: return static_cast<T>(static_cast<U>(a) * static_cast<U>(b));
     case Fold::maximum: return (b > a) | (b != b) ? b : a;
