@@ -183,6 +183,7 @@ Error R2c::infer(const Args& a, std::span<TensorSpec> outs) {
     return Error::make(Code::bad_argument, "%s (expected f32 or f64)", TypeText(x).c_str());
   outs[0] = {complex_of(x.dtype), x.shape};
   const int last = dims[a.ints(1).size() - 1];
+  if (x.size(last) < 1) return Error::make(Code::bad_argument, "nothing to transform along dim %d of %s", last, TypeText(x).c_str());
   if (a.boolean(3)) outs[0].shape.sizes[last] = x.size(last) / 2 + 1;
   return check(a, 0, false);
 }

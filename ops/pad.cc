@@ -63,8 +63,9 @@ Error infer_pad(const Args& a, Mode mode, std::span<TensorSpec> outs) {
   PF_TRY(padded_shape(x, pad, &outs[0].shape));
   for (int d = 0; d < x.rank(); ++d) {
     const int64_t b = before(pad, x.rank(), d), e = after(pad, x.rank(), d), n = x.size(d);
-    // The farthest that a border may reach.
-    const int64_t most = mode == Mode::reflect ? n - 1 : mode == Mode::circular ? n : INT64_MAX;
+    // The farthest that a border may reach: around the circle there is only what cropping leaves.
+    const int64_t left = n + (b < 0 ? b : 0) + (e < 0 ? e : 0);
+    const int64_t most = mode == Mode::reflect ? n - 1 : mode == Mode::circular ? left : INT64_MAX;
     if ((b > 0 || e > 0) && (n == 0 || b > most || e > most))
       return Error::make(Code::bad_argument, "padding %lld, %lld at dim %d of %s (expected at most %lld)",
                          static_cast<long long>(b), static_cast<long long>(e), d, TypeText(x).c_str(),

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <string>
+#include <tuple>
+#include <utility>
 
 #include "ops/op.h"
 
@@ -37,12 +39,21 @@ std::vector<T> run_layer(G& g, Cell cell, T x, T h, T c, const Weights<T>& w, T 
                reverse);
 }
 
+// The hidden state and the cell's of an LSTM.
+template <class G>
+auto two_states(G& g) {
+  const auto hx = g.tensors("hx");
+  if (hx.size() != 2) g.reject("hx holds " + std::to_string(hx.size()) + " tensors (expected 2)");
+  return std::pair(hx[0], hx[1]);
+}
+
 // x [T,B,I] or packed [rows,I]. Gives the output, then h (and c) of all layers.
 template <class G, class T>
 std::vector<T> run_network(G& g, Cell cell, T x, T hx, T cx, T batch_sizes) {
   const auto params = g.tensors("params");
   const bool biases = g.boolean("has_biases");
   const int64_t layers = g.known_integer("num_layers"), ways = g.boolean("bidirectional") ? 2 : 1;
+  if (layers < 1 || layers > static_cast<int64_t>(params.size())) g.reject(std::to_string(layers) + " layers");
   const size_t each = params.size() / static_cast<size_t>(layers * ways), plain = biases ? 4 : 2;
   if (params.size() % static_cast<size_t>(layers * ways) || each < plain || each > plain + 1)
     g.reject(std::to_string(params.size()) + " weights for " + std::to_string(layers) + " layers");
@@ -75,8 +86,7 @@ void decompose_padded(G& g, Cell cell) {
   auto x = g.tensor("input");
   decltype(x) h, c, no_sizes;
   if (cell == Cell::lstm) {
-    h = g.tensors("hx")[0];
-    c = g.tensors("hx")[1];
+    std::tie(h, c) = two_states(g);
   } else {
     h = g.tensor("hx");
   }
@@ -91,8 +101,7 @@ template <class G>
 void decompose_packed(G& g, Cell cell) {
   decltype(g.tensor("data")) h, c;
   if (cell == Cell::lstm) {
-    h = g.tensors("hx")[0];
-    c = g.tensors("hx")[1];
+    std::tie(h, c) = two_states(g);
   } else {
     h = g.tensor("hx");
   }
@@ -146,8 +155,7 @@ void decompose_cell(G& g, Cell cell) {
   auto x = g.tensor("input");
   decltype(x) h, c, none;
   if (cell == Cell::lstm) {
-    h = g.tensors("hx")[0];
-    c = g.tensors("hx")[1];
+    std::tie(h, c) = two_states(g);
   } else {
     h = g.tensor("hx");
   }

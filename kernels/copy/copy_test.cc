@@ -53,7 +53,8 @@ TEST(Copy, BordersFromWithin) {
     for (const std::vector<int64_t>& pad : {std::vector<int64_t>{0, 0, 0, 0}, {1, 2, 3, 1}, {4, 0, 0, 2}, {-1, 2, 1, -2}, {-3, 1, -1, -1}, {3, -4, 2, 2}}) {
       KernelCase("aten::reflection_pad2d").tensor(t, {2, 3, 4, 5}).ints(pad).expect_kernel_matches(0);
       KernelCase("aten::replication_pad2d").tensor(t, {3, 4, 5}).ints(pad).expect_kernel_matches(0);
-      KernelCase("aten::_pad_circular").tensor(t, {2, 3, 4, 5}).ints(pad).expect_kernel_matches(0);
+      // A border wider than what cropping leaves has nothing to go around to.
+      if (pad != std::vector<int64_t>{3, -4, 2, 2}) KernelCase("aten::_pad_circular").tensor(t, {2, 3, 4, 5}).ints(pad).expect_kernel_matches(0);
     }
   KernelCase("aten::replication_pad1d").tensor(DType::f32, {3, 5}).ints({20, 9}).expect_kernel_matches(0);
   KernelCase("aten::reflection_pad2d").tensor(DType::f32, {16, 20, 60, 60}).ints({2, 2, 2, 2}).expect_kernel_matches(0);
