@@ -274,6 +274,11 @@ Error write_segment(const Sink& sink, const Segment& s) {
 }  // namespace
 
 Error write_pte(const std::vector<EmitMethod>& methods, const Sink& sink) {
+  for (const EmitMethod& m : methods)
+    for (const ir::Symbol& symbol : m.program.symbols)
+      if (symbol.name.empty() || symbol.lower > symbol.upper)
+        return Error::make(Code::bad_file, "%s: symbol \"%s\" (expected a name and a range, got %lld to %lld)", m.program.name.c_str(),
+                           symbol.name.c_str(), static_cast<long long>(symbol.lower), static_cast<long long>(symbol.upper));
   fb::FlatBufferBuilder out(1 << 20);
   Segment constants, state, interface;
   std::vector<fb::Offset<pte::ExecutionPlan>> plans;

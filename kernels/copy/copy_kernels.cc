@@ -1,4 +1,6 @@
 // Operators that move elements unchanged: each is a few copies between views.
+#include <algorithm>
+
 #include "kernels/copy/strided.h"
 #include "kernels/kernel.h"
 #include "ops/creation.h"
@@ -147,7 +149,8 @@ Error run_pad(const void*, const Operands& o, const KernelContext& context) {
     const size_t i = static_cast<size_t>(to.rank() - 1 - d) * 2;
     const int64_t before = i < pad.size() ? pad[i] : 0, after = i < pad.size() ? pad[i + 1] : 0;
     const int64_t first = before < 0 ? -before : 0, end = from.size(d) + (after < 0 ? after : 0);
-    const int64_t count = end > first ? end - first : 0, at = first + before;
+    const int64_t count = end > first ? end - first : 0;
+    const int64_t at = std::min(first + before, to.size(d) - count);  // cropping may take what padding added
     fill(ops::sliced(to, d, 0, at), &bytes, context.pool);
     fill(ops::sliced(to, d, at + count, to.size(d) - at - count), &bytes, context.pool);
     from = ops::sliced(from, d, first, count);

@@ -42,7 +42,7 @@ TEST(Copy, Several) {
 
 TEST(Copy, PadsAndRepeats) {
   for (DType t : {DType::u8, DType::f32, DType::i64})
-    for (const std::vector<int64_t>& pad : {std::vector<int64_t>{}, {1, 2}, {0, 0, 3, 1}, {-1, 2}, {2, -3, -1, -2}, {-2, -2, 1, 1}, {-3, -2}, {1, 1, 0, 0, 2, 0}})
+    for (const std::vector<int64_t>& pad : {std::vector<int64_t>{}, {1, 2}, {0, 0, 3, 1}, {-1, 2}, {2, -3, -1, -2}, {-2, -2, 1, 1}, {-3, -2}, {7, -9}, {-9, 7}, {1, 1, 0, 0, 2, 0}})
       KernelCase("aten::constant_pad_nd").tensor(t, {3, 4, 5}).ints(pad).number(7).expect_kernel_matches(0);
   for (const std::vector<int64_t>& repeats : {std::vector<int64_t>{1, 1}, {2, 3}, {4, 1, 2}, {0, 2}, {2, 1, 1, 3}})
     KernelCase("aten::repeat").tensor(DType::f32, {5, 6}).ints(repeats).expect_kernel_matches(0);
