@@ -17,8 +17,7 @@ foreach(source ${harnesses})
   target_link_libraries(${name} PRIVATE portfire_fuzz_support)
 endforeach()
 
-# The seeds and seeded mutants of them, and all that was ever found, must pass. Not yet here: random calls of operators
-# (op_fuzz --random=20000), which still find references that write past their scratch memory (upsampling).
+# The seeds and seeded mutants of them, random calls of operators, and all that was ever found, must pass.
 if(PORTFIRE_TESTS AND NOT PORTFIRE_FUZZ)
   add_test(NAME compile_corpus COMMAND ${CMAKE_COMMAND} -DPORTFIRE=$<TARGET_FILE:portfire> -DCORPUS=${PROJECT_SOURCE_DIR}/tests/corpus
            -DOUT=${PROJECT_BINARY_DIR}/corpus -P ${PROJECT_SOURCE_DIR}/cmake/compile_corpus.cmake)
@@ -32,6 +31,8 @@ if(PORTFIRE_TESTS AND NOT PORTFIRE_FUZZ)
     endif()
     if(harness MATCHES "pt2|pte")
       list(PREPEND inputs --mutants=40)
+    elseif(harness STREQUAL op)
+      list(APPEND inputs --random=400000)
     endif()
     if(IS_DIRECTORY ${PROJECT_SOURCE_DIR}/tests/crashers/${harness})
       list(APPEND inputs ${PROJECT_SOURCE_DIR}/tests/crashers/${harness})

@@ -93,6 +93,16 @@ TEST(Hostile, GradientThatNoPoolingGave) {
   EXPECT_EQ(adaptive({2, 2}, {3, 4, 4}), Code::bad_argument);
 }
 
+TEST(Hostile, GradientThatNoResamplingGave) {
+  auto nearest = [](std::initializer_list<int64_t> gradient, std::initializer_list<int64_t> input) {
+    return Call("aten::upsample_nearest1d_backward").tensor(DType::f32, gradient).ints({4}).ints(input).none().infer();
+  };
+  EXPECT_EQ(nearest({1, 2, 4}, {1, 2, 2}), Code::ok);
+  EXPECT_EQ(nearest({1, 2, 5}, {1, 2, 2}), Code::bad_argument);
+  EXPECT_EQ(nearest({1, 2, 4}, {1, 3, 2}), Code::bad_argument);
+  EXPECT_EQ(nearest({1, 2, 4}, {1, 2, 0}), Code::bad_argument);
+}
+
 TEST(Hostile, PowersEnd) {
   auto power = [](int64_t x, int64_t y) { return Call("executorch_prim::pow.Scalar").number(x).number(y).evaluate().integer; };
   EXPECT_EQ(power(1, INT64_MAX), 1);

@@ -20,6 +20,10 @@ int64_t after(std::span<const int64_t> pad, int rank, int d) {
 Error padded_shape(const TensorView& x, std::span<const int64_t> pad, Shape* out) {
   if (pad.size() % 2 || static_cast<int>(pad.size()) > 2 * x.rank())
     return Error::make(Code::bad_argument, "%zu paddings of %s", pad.size(), TypeText(x).c_str());
+  constexpr int64_t kMost = INT64_MAX / 4;  // no sum of two and a size wraps
+  for (int64_t p : pad)
+    if (p > kMost || p < -kMost)
+      return Error::make(Code::bad_argument, "padding %lld of %s", static_cast<long long>(p), TypeText(x).c_str());
   *out = x.shape;
   for (int d = 0; d < x.rank(); ++d) {
     const int64_t n = x.size(d) + before(pad, x.rank(), d) + after(pad, x.rank(), d);

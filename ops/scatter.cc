@@ -20,6 +20,7 @@ Error infer_scatter(const Args& a, const TensorView* src, std::span<TensorSpec> 
     if (d < x.rank() && d != dim) fits &= index.size(d) <= x.size(d);
     if (src && d < src->rank()) fits &= index.size(d) <= src->size(d);
   }
+  if (src && src->numel() == 0 && index.numel() > 0) fits = false;  // rank 0 meets rank 1
   if (src && src->dtype != x.dtype)
     return Error::make(Code::bad_argument, "src is %s (expected %s)", name_of(src->dtype), name_of(x.dtype));
   if (!fits)

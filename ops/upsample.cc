@@ -87,9 +87,9 @@ double cubic(double x, double a) {  // Keys, 1981
   return 0;
 }
 
-// Truncated; a factor may lead anywhere, but what lies further outside is all the same.
+// Truncated; a factor may lead anywhere, NaN included, but what lies further outside is all the same.
 int64_t whole(double at, int64_t in) {
-  return static_cast<int64_t>(std::clamp(at, -8.0, static_cast<double>(in) + 8));
+  return at > -8 ? static_cast<int64_t>(std::min(at, static_cast<double>(in) + 8)) : -8;
 }
 
 int64_t nearest(Filter f, const Axis& axis, int64_t o) {
@@ -97,7 +97,7 @@ int64_t nearest(Filter f, const Axis& axis, int64_t o) {
   // In f32 as PyTorch: ties fall one way or the other by it.
   const float at = (static_cast<float>(o) + (f == Filter::nearest ? 0.0f : 0.5f)) *
                    static_cast<float>(axis.step);
-  return std::min(whole(std::floor(at), axis.in), axis.in - 1);
+  return std::clamp<int64_t>(whole(std::floor(at), axis.in), 0, axis.in - 1);
 }
 
 void fill_antialiased(Filter f, const Axis& axis, int64_t o, int64_t* index, double* weight) {
@@ -226,6 +226,8 @@ Plan plan_of_gradient(const Args& a, Filter f, int spatial) {
                  a.ints(1).data(), 3);
 }
 
+bool no_planes(const TensorView& t) { return t.size(0) == 0 || t.size(1) == 0; }
+
 Error check(const TensorView& t, int spatial, std::span<const int64_t> sizes) {
   if (t.rank() != spatial + 2 || static_cast<int>(sizes.size()) != spatial || is_complex(t.dtype))
     return Error::make(Code::bad_argument, "input %s (expected rank %d) to %zu sizes",
@@ -255,23 +257,34 @@ Error infer_gradient(const Args& a, int spatial, std::span<TensorSpec> outs) {
   if (static_cast<int>(in.size()) != spatial + 2)
     return Error::make(Code::bad_argument, "input_size of %zu items (expected %d)", in.size(),
                        spatial + 2);
-  outs[0] = {a.tensor(0).dtype, {}};
+  const TensorView& grad = a.tensor(0);
+  for (size_t d = 0; d < in.size(); ++d) {
+    const int64_t grads = grad.size(static_cast<int>(d)), expected = d < 2 ? in[d] : a.ints(1)[d - 2];
+    if (in[d] < (d < 2 ? 0 : 1) || grads != expected)
+      return Error::make(Code::bad_argument, "gradient %s of an input of size %lld in dimension %zu",
+                         TypeText(grad).c_str(), static_cast<long long>(in[d]), d);
+  }
+  outs[0] = {grad.dtype, {}};
   for (int64_t s : in) outs[0].shape.push(s);
   return {};
 }
 
+// Where there are no planes, nothing is computed: sizes of planes may then be any, products of them overflow.
 size_t resample_scratch(const Args& a, Filter f, int spatial) {
+  if (no_planes(a.tensor(0))) return 0;
   const Plan p = plan_of_input(a, f, spatial);
   const bool bytes = a.tensor(0).dtype == DType::u8 && aligns(f);
   return p.bytes() + (bytes ? static_cast<size_t>(p.axes[1].in * p.axes[2].out) : 0);
 }
 size_t gradient_scratch(const Args& a, Filter f, int spatial) {
+  if (no_planes(a.tensor(0))) return 0;
   const Plan p = plan_of_gradient(a, f, spatial);
   return p.bytes() +
          sizeof(double) * static_cast<size_t>(p.axes[0].in * p.axes[1].in * p.axes[2].in);
 }
 
 Error run_resample(const Args& a, Filter f, int spatial, std::span<TensorView> outs) {
+  if (no_planes(a.tensor(0))) return {};
   const TensorView x = as_volume(a.tensor(0), spatial), y = as_volume(outs[0], spatial);
   Plan p = plan_of_input(a, f, spatial);
   std::byte* const rest = prepare(p, f, x.dtype, a.context().scratch.data());
@@ -305,6 +318,7 @@ Error run_resample(const Args& a, Filter f, int spatial, std::span<TensorView> o
 }
 
 Error run_gradient(const Args& a, Filter f, int spatial, std::span<TensorView> outs) {
+  if (no_planes(a.tensor(0))) return {};
   const TensorView grad = as_volume(a.tensor(0), spatial), to = as_volume(outs[0], spatial);
   Plan p = plan_of_gradient(a, f, spatial);
   double* const sum =

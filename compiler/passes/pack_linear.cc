@@ -30,14 +30,12 @@ bool match(const Graph& g, const Uses& uses, const Node& n, Call* out) {
   if (linear) out->bias = n.args[2];
   if (addmm) {
     auto one = [](const Arg& a) { return (a.integer() && *a.integer() == 1) || (a.real() && *a.real() == 1); };
-    const Type& bias = g.type(n.args[0].ref()->id);
-    if (!one(n.args[3]) || !one(n.args[4]) || bias.rank() != 1 || bias.dtype != DType::f32) return false;
-    if (bias.sizes[0] != ir::Dim(out->w.n)) return false;
+    if (!one(n.args[3]) || !one(n.args[4])) return false;
     out->bias = n.args[0];
   }
   if (out->bias.ref()) {
     const Type& bias = g.type(out->bias.ref()->id);
-    if (bias.dtype != DType::f32 || bias.rank() != 1 || !bias.is_contiguous()) return false;
+    if (bias.dtype != DType::f32 || bias.rank() != 1 || bias.sizes[0] != ir::Dim(out->w.n) || !bias.is_contiguous()) return false;
   }
   return true;
 }

@@ -15,6 +15,11 @@ namespace portfire {
 
 inline constexpr int kMaxRank = 12;
 
+// Sizes of untrusted programs may have any product: it wraps, and is checked where memory is at stake.
+constexpr int64_t wrapping_multiply(int64_t a, int64_t b) {
+  return static_cast<int64_t>(static_cast<uint64_t>(a) * static_cast<uint64_t>(b));
+}
+
 struct Shape {
   int rank = 0;
   int64_t sizes[kMaxRank] = {};
@@ -22,7 +27,7 @@ struct Shape {
   std::span<const int64_t> dims() const { return {sizes, static_cast<size_t>(rank)}; }
   int64_t numel() const {
     int64_t n = 1;
-    for (int64_t s : dims()) n *= s;
+    for (int64_t s : dims()) n = wrapping_multiply(n, s);
     return n;
   }
   void push(int64_t size) { sizes[rank++] = size; }  // the caller checks rank < kMaxRank
@@ -70,7 +75,7 @@ struct TensorView {
     int64_t stride = 1;
     for (int d = rank() - 1; d >= 0; --d) {
       strides[d] = stride;
-      stride *= size(d) > 0 ? size(d) : 1;
+      if (size(d) > 0) stride = wrapping_multiply(stride, size(d));
     }
   }
   // Dimensions of size 1 may have any stride.
@@ -79,7 +84,7 @@ struct TensorView {
     for (int d = rank() - 1; d >= 0; --d) {
       if (size(d) == 0) return true;
       if (size(d) != 1 && strides[d] != stride) return false;
-      stride *= size(d);
+      stride = wrapping_multiply(stride, size(d));
     }
     return true;
   }

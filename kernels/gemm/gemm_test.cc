@@ -72,6 +72,7 @@ TEST(Gemm, ProductsOfRunTimeWeights) {
       KernelCase("aten::addmm").tensor({n}).tensor({m, 9}).tensor({9, n}).real(0.5).real(2).expect_kernel_matches();
       KernelCase("aten::addmm").tensor({m, n}).tensor({m, 9}).tensor({9, n}).number(1).number(1).expect_kernel_matches();
     }
+  EXPECT_FALSE(KernelCase("aten::linear").tensor({4, 9}).tensor({3, 9}).tensor({1}).taken()) << "a bias that repeats";
   KernelCase("aten::mm").tensor({40, 9}, {1, 40}).tensor({9, 33}).expect_kernel_matches();
 }
 

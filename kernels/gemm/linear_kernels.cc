@@ -140,7 +140,7 @@ bool prepare_linear_unpacked(const Operands& o, void* state, size_t* scratch) {
   const TensorView &x = o.in(0), &w = o.in(1);
   auto* p = new (state) ProductPlan();
   if (!all_f32(o, 0, 3) || w.rank() != 2 || x.rank() < 1 || !as_rows(x, &p->m, &p->lda) || w.size(1) == 0) return false;
-  if (const TensorView* b = o.optional(2); b && (b->rank() != 1 || !b->is_contiguous())) return false;
+  if (const TensorView* b = o.optional(2); b && (b->rank() != 1 || b->size(0) != w.size(0) || !b->is_contiguous())) return false;
   p->n = w.size(0);
   p->k = w.size(1);
   p->b_row = w.strides[1];
