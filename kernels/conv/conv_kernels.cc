@@ -78,7 +78,7 @@ class Pixel {
   int64_t n_, oh_, ow_;
 };
 
-// rows[(block * taps + tap) * kRows + i] for the pixels [first, first + count).
+// rows[tap * count + i] for the pixels [first, first + count).
 void point_rows(const Plan& p, const TensorView& x, int64_t first, int64_t count, const float* zeros, const float** rows) {
   if (p.dense) {
     const float* from = x.as<float>() + first * x.size(3);
@@ -87,11 +87,11 @@ void point_rows(const Plan& p, const TensorView& x, int64_t first, int64_t count
   }
   Pixel pixel(p, first);
   for (int64_t i = 0; i < count; ++i, pixel.next()) {
-    const float** to = rows + i / static_cast<int64_t>(kRows) * p.taps * static_cast<int64_t>(kRows) + i % static_cast<int64_t>(kRows);
+    const float** to = rows + i;
     const float* image = x.as<float>() + pixel.image() * x.strides[0];
     for (int64_t kh = 0; kh < p.w.kernel[0]; ++kh) {
       const int64_t h = pixel.top() + kh * p.w.dilation[0];
-      for (int64_t kw = 0; kw < p.w.kernel[1]; ++kw, to += kRows) {
+      for (int64_t kw = 0; kw < p.w.kernel[1]; ++kw, to += count) {
         const int64_t v = pixel.left() + kw * p.w.dilation[1];
         const bool inside = h >= 0 && h < x.size(1) && v >= 0 && v < x.size(2);
         *to = inside ? image + h * x.strides[1] + v * x.strides[2] : zeros;
@@ -149,7 +149,6 @@ void interleave(const TensorView& x, float* to, ThreadPool* pool) {
 }
 
 void run_chunk(const Plan& p, const Operands& o, const TensorView& x, int64_t first, int64_t count, int64_t p0, int64_t p1, std::byte* memory) {
-  static const gemm::TileFn tile = gemm::tile_fn();
   const int64_t taps = p.direct ? p.taps : 1, k = p.direct ? x.size(3) : p.k;
   auto** rows = reinterpret_cast<const float**>(memory);
   auto* data = reinterpret_cast<float*>(memory + static_cast<size_t>(taps * kChunk) * sizeof(float*));
@@ -161,17 +160,11 @@ void run_chunk(const Plan& p, const Operands& o, const TensorView& x, int64_t fi
   }
   const float* bias = o.optional(2) ? o.optional(2)->as<float>() : nullptr;
   const float* residual = o.optional(3) ? o.optional(3)->as<float>() : nullptr;
-  for (int64_t panel = p0; panel < p1; ++panel) {
-    const int64_t column = panel * static_cast<int64_t>(kPanel);
-    for (int64_t i = 0; i < count; i += static_cast<int64_t>(kRows)) {
-      const int64_t at = (first + i) * p.channels + column;
-      gemm::Tile t{static_cast<size_t>(std::min<int64_t>(kRows, count - i)), static_cast<size_t>(std::min<int64_t>(kPanel, p.channels - column)),
-                   static_cast<size_t>(k), static_cast<size_t>(taps), rows + i * taps, o.in(1).as<float>() + column * p.k,
-                   o.out(0).as<float>() + at, static_cast<size_t>(p.channels), {}};
-      t.epilogue = {bias ? bias + column : nullptr, residual ? residual + at : nullptr, p.activation, p.low, p.high};
-      tile(t);
-    }
-  }
+  const int64_t at = first * p.channels;
+  gemm::run(gemm::Product{static_cast<size_t>(count), static_cast<size_t>(p.channels), static_cast<size_t>(k), static_cast<size_t>(taps), rows,
+                          o.in(1).as<float>(), o.out(0).as<float>() + at, static_cast<size_t>(p.channels),
+                          {bias, residual ? residual + at : nullptr, p.activation, p.low, p.high}},
+            static_cast<size_t>(p0), static_cast<size_t>(p1));
 }
 
 Error run(const void* state, const Operands& o, const KernelContext& context) {

@@ -58,24 +58,99 @@ void run_row(const Gemm& g, size_t m, size_t p0, size_t p1) {
 
 }  // namespace
 
+namespace {
+
+// Elements of k at a time, panels that share a block of A, rows of A at a time.
+constexpr size_t kDepth = 384, kGroup = 8, kChunk = 16 * kRows;
+
+// Elements [skip, skip + k) of taps [tap, tap + taps).
+struct Depth {
+  size_t tap, taps, skip, k;
+  bool first, last;
+};
+// The blocks of a product's depth: whole taps together, or even parts of one.
+class Depths {
+ public:
+  explicit Depths(const Product& p) : p_(p) {
+    const size_t parts = (p.k + kDepth - 1) / kDepth;
+    k_ = parts > 1 ? (p.k + parts - 1) / parts : p.k;
+    const size_t together = std::max<size_t>(1, kDepth / std::max<size_t>(1, p.k)), blocks = (p.taps + together - 1) / together;
+    taps_ = parts > 1 ? 1 : (p.taps + blocks - 1) / std::max<size_t>(1, blocks);
+  }
+  template <class F>
+  void each(F f) const {
+    for (size_t tap = 0; tap < p_.taps; tap += taps_) {
+      size_t skip = 0;
+      do {
+        const size_t k = std::min(k_, p_.k - skip), taps = std::min(taps_, p_.taps - tap);
+        f(Depth{tap, taps, skip, k, tap + skip == 0, tap + taps == p_.taps && skip + k == p_.k});
+        skip += k;
+      } while (skip < p_.k);
+    }
+  }
+
+ private:
+  const Product& p_;
+  size_t k_, taps_;
+};
+
+}  // namespace
+
+void run(const Product& p, size_t p0, size_t p1) {
+  static const TileFn tile = tile_fn();
+  static const TileShape shape = tile_shape();
+  const Depths depths(p);
+  const size_t end = std::min(p.n, p1 * kPanel), length = p.k * p.taps;
+  const size_t tiles = (p.m + shape.rows - 1) / shape.rows;  // of about the same height: a low one is a slow one
+  for (size_t begin = p0 * kPanel; begin < end; begin += kGroup * kPanel) {
+    const size_t group_end = std::min(end, begin + kGroup * kPanel);
+    depths.each([&](const Depth& d) {
+      auto at = [&](size_t column) {
+        return p.packed + column / kPanel * kPanel * length + (d.tap * p.k + d.skip) * kPanel + column % kPanel;
+      };
+      for (size_t column = begin; column < group_end; column += shape.columns) {
+        // What comes next is fetched meanwhile, a part of it by each tile.
+        const float* const next = column + shape.columns < group_end ? at(column + shape.columns)
+                                  : d.last ? p.packed + group_end * length : at(begin) + d.k * d.taps * kPanel;
+        const size_t step = (kPanel * sizeof(float) + tiles - 1) / tiles;
+        Tile t{};
+        t.n = std::min(shape.columns, p.n - column);
+        t.k = d.k;
+        t.taps = d.taps;
+        t.row_step = p.m;
+        t.skip = d.skip;
+        t.b = at(column);
+        t.ldc = p.ldc;
+        t.first = d.first;
+        t.last = d.last;
+        t.epilogue = p.epilogue;
+        if (t.epilogue.bias) t.epilogue.bias += column;
+        t.ahead_step = step;
+        for (size_t i = 0; i < tiles; ++i) {
+          const size_t row = p.m * i / tiles;
+          t.m = p.m * (i + 1) / tiles - row;
+          t.rows = p.rows + d.tap * p.m + row;
+          t.c = p.c + row * p.ldc + column;
+          t.epilogue.residual = p.epilogue.residual ? p.epilogue.residual + row * p.ldc + column : nullptr;
+          t.ahead = reinterpret_cast<const std::byte*>(next) + i * d.k * d.taps * step;
+          tile(t);
+        }
+      }
+    });
+  }
+}
+
 void run(const Gemm& g, size_t m0, size_t m1, size_t p0, size_t p1) {
   if (p0 >= p1) return;
   if (m1 - m0 == 1) return run_row(g, m0, p0, p1);
-  static const TileFn tile = tile_fn();
-  const float* rows[kRows];
-  // Panels outermost: a panel (k x 32) stays in L1 or L2 while all rows pass over it.
-  for (size_t p = p0; p < p1; ++p) {
-    const size_t column = p * kPanel;
+  const float* rows[kChunk];
+  for (size_t m = m0; m < m1; m += kChunk) {
+    const size_t count = std::min(kChunk, m1 - m);
+    for (size_t i = 0; i < count; ++i) rows[i] = g.a + static_cast<int64_t>(m + i) * g.lda;
+    const int64_t at = static_cast<int64_t>(m) * g.ldc;
     Epilogue e = g.epilogue;
-    if (e.bias) e.bias += column;
-    for (size_t m = m0; m < m1; m += kRows) {
-      const size_t count = std::min(kRows, m1 - m);
-      for (size_t i = 0; i < count; ++i) rows[i] = g.a + static_cast<int64_t>(m + i) * g.lda;
-      Epilogue here = e;
-      if (here.residual) here.residual += static_cast<int64_t>(m) * g.ldc + static_cast<int64_t>(column);
-      tile({count, std::min(kPanel, g.n - column), g.k, 1, rows, g.packed + column * g.k,
-            g.c + static_cast<int64_t>(m) * g.ldc + static_cast<int64_t>(column), static_cast<size_t>(g.ldc), here});
-    }
+    if (e.residual) e.residual += at;
+    run(Product{count, g.n, g.k, 1, rows, g.packed, g.c + at, static_cast<size_t>(g.ldc), e}, p0, p1);
   }
 }
 

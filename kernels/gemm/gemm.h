@@ -4,9 +4,10 @@
 // packed[(n / kPanel) * K * kPanel + k * kPanel + n % kPanel]. One layout serves every ISA: wider
 // vectors take more of a panel's row at once.
 //
-// The micro-kernel keeps a tile of kRows x 2 vectors in registers and reads A by row pointers, several
-// lists of them for convolutions (one list for each kernel tap), so A is never copied. With AVX-512,
-// 12 x 2 accumulators, 2 vectors of B and a broadcast use 27 of 32 registers.
+// The micro-kernel keeps a tile of C in registers and reads A by row pointers, several lists of them for
+// convolutions (one list for each kernel tap), so A is never copied. With AVX-512, 12 x 2 vectors of C, 2 of B
+// and a broadcast use 27 of 32 registers; with 16 registers it is 6 x 2. Longer sums are cut into blocks of k,
+// so that the block of a panel stays in L1 and that of A in L2 while they are used; in between C holds the sums.
 #pragma once
 
 #include <cstddef>
@@ -34,18 +35,26 @@ struct Epilogue {
   float low = 0, high = 0;       // clamp
 };
 
-// One tile: rows[t * kRows + i] is row i (of `m` <= kRows) for tap t, `k` long. `b` is the panel's
-// first element: taps * k rows of kPanel. Writes m x n (n <= kPanel) to c; bias and residual of the
-// epilogue belong to this tile's first column.
+// One tile of C, or one block of k of it: rows[t * row_step + i] is row i (of `m`, at most shape().rows) for
+// tap t, of which k elements after the first `skip` are read. `b`: the first of taps * k rows, kPanel
+// apart. Writes m x n (n <= shape().columns) to c. bias and residual of the epilogue belong to the tile's
+// first column and row. With each of the k the memory at `ahead` is fetched, which moves by ahead_step bytes.
 struct Tile {
   size_t m, n, k, taps;
   const float* const* rows;
+  size_t row_step, skip;
   const float* b;
   float* c;
   size_t ldc;
+  bool first, last;  // of the blocks of k: starts from bias and residual, not from c; ends with the activation
   Epilogue epilogue;
+  const std::byte* ahead;
+  size_t ahead_step;
 };
 using TileFn = void (*)(const Tile&);
+struct TileShape {
+  size_t rows, columns;  // kPanel is a multiple of columns
+};
 // One row of C, n columns of any number of panels: several panels at once, or the additions to one
 // panel's two vectors would wait for each other.
 struct Row {
@@ -58,11 +67,25 @@ struct Row {
 using RowFn = void (*)(const Row&);
 // For this machine.
 TileFn tile_fn();
+TileShape tile_shape();
 RowFn row_fn();
 
 inline size_t packed_size(size_t k, size_t n) { return (n + kPanel - 1) / kPanel * kPanel * k; }
 // B with element (k, n) at b[k * row_stride + n * column_stride].
 void pack(const float* b, int64_t row_stride, int64_t column_stride, size_t k, size_t n, float* packed);
+
+// C (m x n) = the sum over taps of A_t B_t, + epilogue. Row i of A_t begins at
+// rows[t * m + i], k long; B_0, B_1, ... stand below each other in `packed`.
+struct Product {
+  size_t m, n, k, taps;
+  const float* const* rows;
+  const float* packed;
+  float* c;
+  size_t ldc;
+  Epilogue epilogue;  // of the first row and column
+};
+// Panels [p0, p1) of it.
+void run(const Product& product, size_t p0, size_t p1);
 
 // C = A B + epilogue for rows [m0, m1) and panels [p0, p1). A is m x k with unit inner stride.
 struct Gemm {

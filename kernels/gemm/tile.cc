@@ -79,31 +79,33 @@ HWY_NOINLINE void finish(const Tile& t) {
   }
 }
 
-// One vector of sums, all of it or its first `count`, to column `column` of a row: bias and residual, bounds,
-// store. `place`: of the row in C, for the residual.
-HWY_INLINE void store_sums(TileVec sums, const Epilogue& e, const Bounds& bounds, size_t place, size_t column, size_t count, float* row) {
+// A vector at p, or its first `count` elements: what is beyond stays untouched.
+HWY_INLINE TileVec load_some(const float* p, size_t count) {
   const TileTag d;
-  const TileVec low = hn::Set(d, bounds.low), high = hn::Set(d, bounds.high);
-  if (count >= hn::Lanes(d)) {
-    if (e.bias) sums = hn::Add(sums, hn::LoadU(d, e.bias + column));
-    if (e.residual) sums = hn::Add(sums, hn::LoadU(d, e.residual + place + column));
-    return hn::StoreU(hn::Min(high, hn::Max(low, sums)), d, row + column);
-  }
+  if (count >= hn::Lanes(d)) return hn::LoadU(d, p);
 #if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2  // better targets have lower numbers
-  const auto some = hn::FirstN(d, count);
-  if (e.bias) sums = hn::Add(sums, hn::MaskedLoad(some, d, e.bias + column));
-  if (e.residual) sums = hn::Add(sums, hn::MaskedLoad(some, d, e.residual + place + column));
-  hn::BlendedStore(hn::Min(high, hn::Max(low, sums)), some, d, row + column);
+  return hn::MaskedLoad(hn::FirstN(d, count), d, p);
 #else  // masked accesses touch whole, aligned vectors here
-  HWY_ALIGN float bias[16] = {}, residual[16] = {}, out[16];
-  for (size_t j = 0; j < count; ++j) {
-    if (e.bias) bias[j] = e.bias[column + j];
-    if (e.residual) residual[j] = e.residual[place + column + j];
-  }
-  sums = hn::Add(sums, hn::Add(hn::Load(d, bias), hn::Load(d, residual)));
-  hn::Store(hn::Min(high, hn::Max(low, sums)), d, out);
-  for (size_t j = 0; j < count; ++j) row[column + j] = out[j];
+  HWY_ALIGN float some[16] = {};
+  for (size_t j = 0; j < count; ++j) some[j] = p[j];
+  return hn::Load(d, some);
 #endif
+}
+HWY_INLINE void store_some(TileVec v, float* p, size_t count) {
+  const TileTag d;
+  if (count >= hn::Lanes(d)) return hn::StoreU(v, d, p);
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2
+  hn::BlendedStore(v, hn::FirstN(d, count), d, p);
+#else
+  HWY_ALIGN float some[16];
+  hn::Store(v, d, some);
+  for (size_t j = 0; j < count; ++j) p[j] = some[j];
+#endif
+}
+
+HWY_INLINE TileVec bounded(TileVec v, const Bounds& b) {
+  const TileTag d;
+  return hn::Min(hn::Set(d, b.high), hn::Max(hn::Set(d, b.low), v));
 }
 
 // relu, clamp and residuals are in the stores.
@@ -111,24 +113,38 @@ bool needs_finish(const Epilogue& e) {
   return e.activation != Activation::none && e.activation != Activation::relu && e.activation != Activation::clamp;
 }
 
-// Columns [column, column + kVectors lanes) of the tile, kVectors 1 or 2; those past the tile's last are
-// computed but not stored.
-template <size_t kM, size_t kVectors>
-HWY_NOINLINE void tile_columns(const Tile& t, size_t column) {
+// kVectors: 1 or 2. kWhole: both are full.
+template <size_t kM, size_t kVectors, bool kWhole>
+HWY_NOINLINE void tile_vectors(const Tile& t) {
   const TileTag d;
   const size_t lanes = hn::Lanes(d);
-#define PF_DECLARE(i) [[maybe_unused]] TileVec c##i##0 = hn::Zero(d), c##i##1 = hn::Zero(d);
-  PF_TILE_ROWS(PF_DECLARE)
-#undef PF_DECLARE
-  const float* HWY_RESTRICT b = t.b + column;
+  const Epilogue& e = t.epilogue;
+  const size_t count = kWhole ? 2 * lanes : t.n;
+  [[maybe_unused]] const size_t rest = count - lanes;  // of the second vector
+  // Sums start from bias and residual, or from what the blocks of k before left in C.
+  const float* const start = t.first ? e.residual : t.c;
+  const TileVec zero = hn::Zero(d);
+  const TileVec bias0 = t.first && e.bias ? load_some(e.bias, count) : zero;
+  [[maybe_unused]] const TileVec bias1 = kVectors > 1 && t.first && e.bias ? load_some(e.bias + lanes, rest) : zero;
+#define PF_START(i)                                                                                          \
+  [[maybe_unused]] TileVec c##i##0 = zero, c##i##1 = zero;                                                    \
+  if constexpr (kM > i) {                                                                                    \
+    c##i##0 = start ? hn::Add(bias0, load_some(start + i * t.ldc, count)) : bias0;                              \
+    if constexpr (kVectors > 1) c##i##1 = start ? hn::Add(bias1, load_some(start + i * t.ldc + lanes, rest)) : bias1; \
+  }
+  PF_TILE_ROWS(PF_START)
+#undef PF_START
+  const float* HWY_RESTRICT b = t.b;
+  const std::byte* ahead = t.ahead;
   for (size_t tap = 0; tap < t.taps; ++tap) {
-    const float* const* rows = t.rows + tap * kRows;
-#define PF_ROW(i) [[maybe_unused]] const float* HWY_RESTRICT a##i = rows[kM > i ? i : 0];
+    const float* const* rows = t.rows + tap * t.row_step;
+#define PF_ROW(i) [[maybe_unused]] const float* HWY_RESTRICT a##i = rows[kM > i ? i : 0] + t.skip;
     PF_TILE_ROWS(PF_ROW)
 #undef PF_ROW
-    for (size_t k = 0; k < t.k; ++k, b += kPanel) {
+    for (size_t k = 0; k < t.k; ++k, b += kPanel, ahead += t.ahead_step) {
       const TileVec b0 = hn::LoadU(d, b);
       [[maybe_unused]] const TileVec b1 = kVectors > 1 ? hn::LoadU(d, b + lanes) : b0;
+      __builtin_prefetch(ahead, 0, 2);  // into L2
 #define PF_STEP(i)                                                    \
   if constexpr (kM > i) {                                             \
     const TileVec a = hn::Set(d, a##i[k]);                             \
@@ -139,13 +155,20 @@ HWY_NOINLINE void tile_columns(const Tile& t, size_t column) {
 #undef PF_STEP
     }
   }
-  const Epilogue& e = t.epilogue;
-  const Bounds bounds(e);
-  const size_t left = t.n - column;
-#define PF_STORE(i)                                                                                          \
-  if constexpr (kM > i) {                                                                                    \
-    store_sums(c##i##0, e, bounds, i * t.ldc, column, left, t.c + i * t.ldc);                                 \
-    if constexpr (kVectors > 1) store_sums(c##i##1, e, bounds, i * t.ldc, column + lanes, left - lanes, t.c + i * t.ldc); \
+  if (t.last) {
+    const Bounds bounds(e);
+#define PF_BOUND(i)                                                       \
+  if constexpr (kM > i) {                                                 \
+    c##i##0 = bounded(c##i##0, bounds);                                    \
+    if constexpr (kVectors > 1) c##i##1 = bounded(c##i##1, bounds);        \
+  }
+    PF_TILE_ROWS(PF_BOUND)
+#undef PF_BOUND
+  }
+#define PF_STORE(i)                                                                         \
+  if constexpr (kM > i) {                                                                   \
+    store_some(c##i##0, t.c + i * t.ldc, count);                                               \
+    if constexpr (kVectors > 1) store_some(c##i##1, t.c + i * t.ldc + lanes, rest);          \
   }
   PF_TILE_ROWS(PF_STORE)
 #undef PF_STORE
@@ -154,35 +177,20 @@ HWY_NOINLINE void tile_columns(const Tile& t, size_t column) {
 template <size_t kM>
 void tile_rows(const Tile& t) {
   const size_t lanes = hn::Lanes(TileTag());
-  for (size_t column = 0; column < t.n; column += 2 * lanes)
-    t.n - column > lanes ? tile_columns<kM, 2>(t, column) : tile_columns<kM, 1>(t, column);
-  if (needs_finish(t.epilogue)) finish(t);
+  t.n == 2 * lanes ? tile_vectors<kM, 2, true>(t) : t.n > lanes ? tile_vectors<kM, 2, false>(t) : tile_vectors<kM, 1, false>(t);
+  if (t.last && needs_finish(t.epilogue)) finish(t);
 }
 
-// How many rows of 2 vectors fit into the registers.
-#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_SSE4
+// How many rows of 2 vectors fit into the registers: 16 on these, 32 on others.
+#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_SSE4 || HWY_TARGET == HWY_SSSE3
 constexpr size_t kFit = 6;
 #else
 constexpr size_t kFit = kRows;
 #endif
 
-void run_rows(const Tile& t);
+gemm::TileShape get_shape() { return {kFit, 2 * hn::Lanes(TileTag())}; }
 
-// The upper and the lower rows one after the other, where a whole tile does not fit.
-void run_halves(const Tile& t) {
-  Tile half = t;
-  half.m = kFit;
-  run_rows(half);
-  half.m = t.m - kFit;
-  half.rows += kFit;
-  half.c += kFit * t.ldc;
-  if (half.epilogue.residual) half.epilogue.residual += kFit * t.ldc;
-  run_rows(half);
-}
-
-void run_tile(const Tile& t) { t.m > kFit ? run_halves(t) : run_rows(t); }
-
-void run_rows(const Tile& t) {
+void run_tile(const Tile& t) {
   switch (t.m) {
     case 1: return tile_rows<1>(t);
     case 2: return tile_rows<2>(t);
@@ -190,12 +198,15 @@ void run_rows(const Tile& t) {
     case 4: return tile_rows<4>(t);
     case 5: return tile_rows<5>(t);
     case 6: return tile_rows<6>(t);
+#if HWY_TARGET != HWY_AVX2 && HWY_TARGET != HWY_SSE4 && HWY_TARGET != HWY_SSSE3
     case 7: return tile_rows<7>(t);
     case 8: return tile_rows<8>(t);
     case 9: return tile_rows<9>(t);
     case 10: return tile_rows<10>(t);
     case 11: return tile_rows<11>(t);
-    default: return tile_rows<12>(t);
+    case 12: return tile_rows<12>(t);
+#endif
+    default: return;
   }
 }
 
@@ -218,9 +229,16 @@ HWY_NOINLINE void row_vectors(const Row& r) {
     PF_ROW_VECTORS(PF_STEP)
 #undef PF_STEP
   }
-  const Bounds bounds(r.epilogue);
-#define PF_STORE(i) \
-  if constexpr (kVectors > i) if (i * lanes < r.n) store_sums(c##i, r.epilogue, bounds, 0, i * lanes, r.n - i * lanes, r.c);
+  const Epilogue& e = r.epilogue;
+  const Bounds bounds(e);
+#define PF_STORE(i)                                                                  \
+  if constexpr (kVectors > i)                                                        \
+    if (i * lanes < r.n) {                                                           \
+      const size_t count = r.n - i * lanes;                                          \
+      if (e.bias) c##i = hn::Add(c##i, load_some(e.bias + i * lanes, count));         \
+      if (e.residual) c##i = hn::Add(c##i, load_some(e.residual + i * lanes, count)); \
+      store_some(bounded(c##i, bounds), r.c + i * lanes, count);                      \
+    }
   PF_ROW_VECTORS(PF_STORE)
 #undef PF_STORE
 }
@@ -241,7 +259,7 @@ void run_row(const Row& row) {
     }
   }
   if (needs_finish(row.epilogue))
-    finish({1, row.n, row.k, 1, nullptr, nullptr, row.c, row.n, row.epilogue});
+    finish({1, row.n, row.k, 1, nullptr, 0, 0, nullptr, row.c, row.n, true, true, row.epilogue, nullptr, 0});
 }
 
 gemm::TileFn get_tile() { return &run_tile; }
@@ -253,9 +271,11 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace portfire {
 HWY_EXPORT(get_tile);
+HWY_EXPORT(get_shape);
 HWY_EXPORT(get_row);
 namespace gemm {
 TileFn tile_fn() { return HWY_DYNAMIC_DISPATCH(get_tile)(); }
+TileShape tile_shape() { return HWY_DYNAMIC_DISPATCH(get_shape)(); }
 RowFn row_fn() { return HWY_DYNAMIC_DISPATCH(get_row)(); }
 }  // namespace gemm
 }  // namespace portfire
