@@ -241,6 +241,16 @@ Error Method::execute() {
     if (inputs_[i].value->kind == Value::Kind::tensor && lacks_memory(*inputs_[i].value->tensor))
       return Error::make(Code::bad_argument, "input %zu \"%.*s\" is not set", i, static_cast<int>(inputs_[i].name.size()), inputs_[i].name.data());
   if (jumps_ || dynamic_) forget_moving_views();
+  PF_TRY(options_.hook.call ? run_code<true>() : run_code<false>());
+  for (size_t i = 0; i < outputs_.size(); ++i)
+    if (const Value& v = *outputs_[i]; v.kind == Value::Kind::tensor && lacks_memory(*v.tensor))
+      return Error::make(Code::bad_file, "%s: output %zu is not computed", plan_->name()->c_str(), i);
+  return {};
+}
+
+template <bool kHooked>
+Error Method::run_code() {
+  const Hook hook = options_.hook;
   uint64_t left = options_.max_instructions;
   for (size_t pc = 0; pc < code_.size();) {
     Instruction& in = code_[pc];
@@ -248,6 +258,7 @@ Error Method::execute() {
     if (left-- == 0)
       return located(Error::make(Code::failed, "the run is not done after %llu instructions",
                                  static_cast<unsigned long long>(options_.max_instructions)), in);
+    if constexpr (kHooked) hook.call(hook.context, in.index, false);
     if (in.kind == Instruction::Kind::jump_false) {
       const Value& condition = values_[in.a];
       bool yes = condition.kind == Value::Kind::boolean ? condition.boolean : condition.integer != 0;
@@ -257,13 +268,11 @@ Error Method::execute() {
         yes = ops::load_real(*condition.tensor, 0) != 0;
       }
       if (!yes) pc = in.b;
-      continue;
+    } else if (Error e = run(in)) {
+      return located(e, in);
     }
-    if (Error e = run(in)) return located(e, in);
+    if constexpr (kHooked) hook.call(hook.context, in.index, true);
   }
-  for (size_t i = 0; i < outputs_.size(); ++i)
-    if (const Value& v = *outputs_[i]; v.kind == Value::Kind::tensor && lacks_memory(*v.tensor))
-      return Error::make(Code::bad_file, "%s: output %zu is not computed", plan_->name()->c_str(), i);
   return {};
 }
 
@@ -352,22 +361,6 @@ Error Method::move(const Instruction& in) {
   }
   ++versions_[in.b];
   return {};
-}
-
-// "forward, instruction 12: aten::_softmax (model.py:41): ..."
-Error Method::located(const Error& e, const Instruction& in) const {
-  const pte::FrameList* frames = nullptr;
-  const auto* traces = plan_->chains()->Get(0)->stacktrace();
-  if (traces && in.index < traces->size()) frames = traces->Get(in.index);
-  const pte::Frame* frame = frames && frames->items() && frames->items()->size() ? frames->items()->Get(frames->items()->size() - 1) : nullptr;
-  char where[200];
-  const std::string_view name = in.op ? in.op->name() : std::string_view("control flow");
-  if (frame && frame->filename() && frame->filename()->size() > 0)
-    snprintf(where, sizeof where, "%s: %.*s (%s:%d)", plan_->name()->c_str(), static_cast<int>(name.size()), name.data(),
-             frame->filename()->c_str(), frame->lineno());
-  else
-    snprintf(where, sizeof where, "%s: instruction %u: %.*s", plan_->name()->c_str(), in.index, static_cast<int>(name.size()), name.data());
-  return e.at(where);
 }
 
 }  // namespace portfire
