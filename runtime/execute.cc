@@ -56,6 +56,16 @@ bool same_number(const Value& a, const Value& b) {
 
 bool lacks_memory(const TensorView& t) { return !t.data && t.numel() > 0; }
 
+// "input 0 "mask"", for messages.
+struct InputText {
+  char text[96];
+  InputText(size_t i, std::string_view name) {
+    snprintf(text, sizeof text, "input %zu%s%.*s%s", i, name.empty() ? "" : " \"", static_cast<int>(name.size()), name.data(),
+             name.empty() ? "" : "\"");
+  }
+  const char* c_str() const { return text; }
+};
+
 bool is_number(Value::Kind kind) {
   return kind == Value::Kind::integer || kind == Value::Kind::boolean || kind == Value::Kind::real;
 }
@@ -65,11 +75,9 @@ bool is_number(Value::Kind kind) {
 Error Method::set_input(size_t i, const TensorView& t) {
   Input& in = inputs_[i];
   const size_t v = index_of(in.value);
-  char where[96];
-  snprintf(where, sizeof where, "input %zu%s%.*s%s", i, in.name.empty() ? "" : " \"", static_cast<int>(in.name.size()),
-           in.name.data(), in.name.empty() ? "" : "\"");
+  const auto where = [&] { return InputText(i, in.name); };
   if (in.value->kind != Value::Kind::tensor) {
-    if (t.numel() != 1) return Error::make(Code::bad_argument, "%s: expected one number, got %s", where, TypeText(t).c_str());
+    if (t.numel() != 1) return Error::make(Code::bad_argument, "%s: expected one number, got %s", where().c_str(), TypeText(t).c_str());
     return set_input(i, in.value->kind == Value::Kind::real ? Value::of(ops::load_real(t, 0)) : Value::of(ops::load_int(t, 0)));
   }
   const pte::Tensor& file = *tensors_[v].file;
@@ -80,16 +88,16 @@ Error Method::set_input(size_t i, const TensorView& t) {
   for (int d = 0; fits && d < declared.rank; ++d)
     fits = in.dynamism == 0 ? t.size(d) == declared.sizes[d] : in.dynamism == 2 || t.size(d) <= declared.sizes[d];
   if (!fits)
-    return Error::make(Code::bad_argument, "%s: wrong type (expected %s%s, got %s)", where,
+    return Error::make(Code::bad_argument, "%s: wrong type (expected %s%s, got %s)", where().c_str(),
                        in.dynamism ? "at most " : "", TypeText(to.dtype, declared).c_str(), TypeText(t).c_str());
-  if (!t.is_contiguous()) return Error::make(Code::bad_argument, "%s: strides are not row-major (expected contiguous)", where);
+  if (!t.is_contiguous()) return Error::make(Code::bad_argument, "%s: strides are not row-major (expected contiguous)", where().c_str());
   if (reinterpret_cast<uintptr_t>(t.data) % std::min<size_t>(byte_size(t.dtype), 8) != 0)
-    return Error::make(Code::bad_argument, "%s: its data is not aligned to its elements", where);
+    return Error::make(Code::bad_argument, "%s: its data is not aligned to its elements", where().c_str());
   if (in.planned) {
     PF_TRY(resize(v, {t.dtype, t.shape}));
     for (int d = 0; d < to.rank(); ++d)
       if (to.size(d) > 1 && to.strides[d] != t.strides[d])
-        return Error::make(Code::unsupported, "%s: the program wants another dimension order", where);
+        return Error::make(Code::unsupported, "%s: the program wants another dimension order", where().c_str());
     if (bytes) std::memcpy(to.data, t.data, static_cast<size_t>(bytes));
     return {};
   }
