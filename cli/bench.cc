@@ -1,14 +1,12 @@
 #include <algorithm>
 #include <chrono>
-#include <random>
 
 #include <fmt/format.h>
 #include <sys/resource.h>
 
 #include "cli/commands.h"
-#include "cli/npy.h"
+#include "cli/inputs.h"
 #include "kernels/thread_pool.h"
-#include "ops/element.h"
 #include "runtime/method.h"
 
 namespace portfire::cli {
@@ -16,25 +14,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 double ms_since(Clock::time_point t) { return std::chrono::duration<double, std::milli>(Clock::now() - t).count(); }
-
-// Seeded random values: floats around 0, integers small enough to be indices, bools either way.
-Array random_input(const Value& type, uint32_t seed) {
-  if (type.kind != Value::Kind::tensor) {
-    Array a(DType::i64, Shape());
-    ops::store_int(a.view, 0, 1);
-    return a;
-  }
-  Array a(type.tensor->dtype, type.tensor->shape);
-  std::mt19937 generator(seed);
-  std::normal_distribution<double> normal;
-  for (int64_t i = 0; i < a.view.numel(); ++i) {
-    if (is_floating(a.view.dtype) || is_complex(a.view.dtype))
-      ops::store_real(a.view, i, normal(generator));
-    else
-      ops::store_int(a.view, i, generator() % 2);
-  }
-  return a;
-}
 
 }  // namespace
 
@@ -47,24 +26,10 @@ int bench(const BenchOptions& o) {
   if (!loaded.ok()) return report(loaded.error().at(o.model.c_str()));
   const double load_ms = ms_since(start);
   Method& m = **loaded;
-  if (!o.inputs.empty() && o.inputs.size() != m.input_count()) {
-    fmt::print(stderr, "portfire: bench: wrong number of inputs (expected {}, got {})\n", m.input_count(), o.inputs.size());
-    return 2;
-  }
-  std::vector<Array> inputs;
-  for (size_t i = 0; i < m.input_count(); ++i) {
-    if (o.inputs.empty()) {
-      inputs.push_back(random_input(m.input_type(i), static_cast<uint32_t>(i)));
-    } else {
-      Result<Array> a = read_npy(o.inputs[i]);
-      if (!a.ok()) return report(a.error());
-      inputs.push_back(*std::move(a));
-      const Value& want = m.input_type(i);
-      if (want.kind == Value::Kind::tensor && want.tensor->dtype == DType::bf16) inputs.back() = convert(inputs.back().view, DType::bf16);
-    }
-  }
+  const Result<std::vector<Array>> inputs = read_inputs(m, o.inputs);
+  if (!inputs.ok()) return report(inputs.error());
   auto call = [&]() -> Error {
-    for (size_t i = 0; i < inputs.size(); ++i) PF_TRY(m.set_input(i, inputs[i].view));
+    PF_TRY(set_inputs(m, *inputs));
     return m.execute();
   };
   const auto first = Clock::now();

@@ -50,4 +50,14 @@ struct BenchOptions {
 };
 int bench(const BenchOptions& options);
 
+struct ProfileOptions {
+  std::string model, method = "forward";
+  std::vector<std::string> inputs;
+  std::string trace;  // where to write Chrome's trace events; empty: nowhere
+  int threads = 0;
+  double seconds = 1;
+  bool json = false;
+};
+int profile(const ProfileOptions& options);
+
 }  // namespace portfire::cli

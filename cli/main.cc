@@ -80,6 +80,18 @@ int main(int argc, char** argv) {
   b->add_option("--seconds", bo.seconds, "how long to measure");
   b->add_flag("--json", bo.json, "print one JSON object");
 
+  ProfileOptions po;
+  CLI::App* f = app.add_subcommand("profile", "time each instruction of MODEL.pte, against what this machine can do");
+  f->add_option("model", po.model, "MODEL.pte")->required();
+  f->add_option("--method", po.method, "which method");
+  f->add_option("--input", po.inputs, "an input, in order; random ones where none is given")->allow_extra_args(false);
+  f->add_option("--threads", po.threads, "threads to use; 0: one for each core")->check(CLI::Range(0, 64));
+  f->add_option("--seconds", po.seconds, "how long to measure");
+  f->add_option("--trace", po.trace, "write each instruction of each run as trace events, for Perfetto");
+  f->add_flag("--json", po.json, "print one JSON object");
+  f->footer("roof: the time that an operator's arithmetic, or reading its operands from memory and writing its results, takes at\n"
+            "the rates measured just before, by its time. Operands that lie in caches are faster: it may pass 100%.");
+
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
@@ -93,6 +105,7 @@ int main(int argc, char** argv) {
     if (*i) return inspect(inspected);
     if (*ops) return operators(core_file);
     if (*r) return run(ro, *environment);
+    if (*f) return profile(po);
     return bench(bo);
   } catch (const std::exception& e) {  // what a standard container throws on nonsense in a file
     return report(portfire::Error::make(portfire::Code::bad_file, "%s: inconsistent file (%s)", argv[1], e.what()));

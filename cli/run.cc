@@ -3,6 +3,7 @@
 #include "cli/commands.h"
 #include "cli/compare.h"
 #include "cli/npy.h"
+#include "cli/recorder.h"
 #include "kernels/thread_pool.h"
 #include "ops/element.h"
 #include "runtime/method.h"
@@ -103,7 +104,12 @@ int run(const RunOptions& o, const Switches& environment) {
   Result<std::shared_ptr<const Program>> program = Program::open(o.model.c_str());
   if (!program.ok()) return report(program.error());
   ThreadPool pool(static_cast<size_t>(o.threads));
-  Result<std::unique_ptr<Method>> method = Method::load(*program, o.method, {&pool, environment.check_reference});
+  Recorder recorder;
+  Method::Options options;
+  options.pool = &pool;
+  options.check_reference = environment.check_reference;
+  if (!environment.trace.empty()) options.hook = recorder.hook();
+  Result<std::unique_ptr<Method>> method = Method::load(*program, o.method, options);
   if (!method.ok()) return report(method.error().at(o.model.c_str()));
   std::vector<Call> calls;
   for (const std::string& text : o.calls) {
@@ -113,10 +119,13 @@ int run(const RunOptions& o, const Switches& environment) {
   if (calls.empty()) calls.push_back({o.inputs, o.expects, o.outputs, !o.expects.empty()});
   int code = 0;
   for (const Call& c : calls) {
+    recorder.begin_run();
     const int one = run_call(**method, c, o.tolerance);
     if (one > 1) return one;
     code = std::max(code, one);
   }
+  if (!environment.trace.empty())
+    if (Error e = write_trace(environment.trace, **method, o.model + " " + o.method, recorder)) return report(e.at("PORTFIRE_TRACE"));
   return code;
 }
 

@@ -45,6 +45,7 @@ Result<Switches> switches() {
   PF_TRY(read_number("PORTFIRE_VERIFY", &s.verify));
   PF_TRY(read_number("PORTFIRE_CHECK_REFERENCE", &s.check_reference));
   s.dump = text("PORTFIRE_DUMP");
+  s.trace = text("PORTFIRE_TRACE");
   s.isa = text("PORTFIRE_ISA");
   s.disabled = list("PORTFIRE_DISABLE");
   for (const std::string& pass : s.disabled)

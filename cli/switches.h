@@ -15,6 +15,7 @@ struct Switches {
   // PORTFIRE_VERIFY: 1 checks what each pass gives.
   bool verify = passes::kVerifyByDefault;
   bool check_reference = false;       // PORTFIRE_CHECK_REFERENCE: 1 checks what each kernel gives
+  std::string trace;                  // PORTFIRE_TRACE: where `run` writes a trace, as profile --trace
   std::vector<std::string> disabled;  // PORTFIRE_DISABLE: passes to leave out
   std::string isa;                    // PORTFIRE_ISA: the best instruction set to use
 };

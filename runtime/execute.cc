@@ -56,6 +56,16 @@ bool same_number(const Value& a, const Value& b) {
 
 bool lacks_memory(const TensorView& t) { return !t.data && t.numel() > 0; }
 
+// "input 0 "mask"", for messages.
+struct InputText {
+  char text[96];
+  InputText(size_t i, std::string_view name) {
+    snprintf(text, sizeof text, "input %zu%s%.*s%s", i, name.empty() ? "" : " \"", static_cast<int>(name.size()), name.data(),
+             name.empty() ? "" : "\"");
+  }
+  const char* c_str() const { return text; }
+};
+
 bool is_number(Value::Kind kind) {
   return kind == Value::Kind::integer || kind == Value::Kind::boolean || kind == Value::Kind::real;
 }
@@ -65,11 +75,9 @@ bool is_number(Value::Kind kind) {
 Error Method::set_input(size_t i, const TensorView& t) {
   Input& in = inputs_[i];
   const size_t v = index_of(in.value);
-  char where[96];
-  snprintf(where, sizeof where, "input %zu%s%.*s%s", i, in.name.empty() ? "" : " \"", static_cast<int>(in.name.size()),
-           in.name.data(), in.name.empty() ? "" : "\"");
+  const auto where = [&] { return InputText(i, in.name); };
   if (in.value->kind != Value::Kind::tensor) {
-    if (t.numel() != 1) return Error::make(Code::bad_argument, "%s: expected one number, got %s", where, TypeText(t).c_str());
+    if (t.numel() != 1) return Error::make(Code::bad_argument, "%s: expected one number, got %s", where().c_str(), TypeText(t).c_str());
     return set_input(i, in.value->kind == Value::Kind::real ? Value::of(ops::load_real(t, 0)) : Value::of(ops::load_int(t, 0)));
   }
   const pte::Tensor& file = *tensors_[v].file;
@@ -80,16 +88,16 @@ Error Method::set_input(size_t i, const TensorView& t) {
   for (int d = 0; fits && d < declared.rank; ++d)
     fits = in.dynamism == 0 ? t.size(d) == declared.sizes[d] : in.dynamism == 2 || t.size(d) <= declared.sizes[d];
   if (!fits)
-    return Error::make(Code::bad_argument, "%s: wrong type (expected %s%s, got %s)", where,
+    return Error::make(Code::bad_argument, "%s: wrong type (expected %s%s, got %s)", where().c_str(),
                        in.dynamism ? "at most " : "", TypeText(to.dtype, declared).c_str(), TypeText(t).c_str());
-  if (!t.is_contiguous()) return Error::make(Code::bad_argument, "%s: strides are not row-major (expected contiguous)", where);
+  if (!t.is_contiguous()) return Error::make(Code::bad_argument, "%s: strides are not row-major (expected contiguous)", where().c_str());
   if (reinterpret_cast<uintptr_t>(t.data) % std::min<size_t>(byte_size(t.dtype), 8) != 0)
-    return Error::make(Code::bad_argument, "%s: its data is not aligned to its elements", where);
+    return Error::make(Code::bad_argument, "%s: its data is not aligned to its elements", where().c_str());
   if (in.planned) {
     PF_TRY(resize(v, {t.dtype, t.shape}));
     for (int d = 0; d < to.rank(); ++d)
       if (to.size(d) > 1 && to.strides[d] != t.strides[d])
-        return Error::make(Code::unsupported, "%s: the program wants another dimension order", where);
+        return Error::make(Code::unsupported, "%s: the program wants another dimension order", where().c_str());
     if (bytes) std::memcpy(to.data, t.data, static_cast<size_t>(bytes));
     return {};
   }
@@ -241,6 +249,16 @@ Error Method::execute() {
     if (inputs_[i].value->kind == Value::Kind::tensor && lacks_memory(*inputs_[i].value->tensor))
       return Error::make(Code::bad_argument, "input %zu \"%.*s\" is not set", i, static_cast<int>(inputs_[i].name.size()), inputs_[i].name.data());
   if (jumps_ || dynamic_) forget_moving_views();
+  PF_TRY(options_.hook.call ? run_code<true>() : run_code<false>());
+  for (size_t i = 0; i < outputs_.size(); ++i)
+    if (const Value& v = *outputs_[i]; v.kind == Value::Kind::tensor && lacks_memory(*v.tensor))
+      return Error::make(Code::bad_file, "%s: output %zu is not computed", plan_->name()->c_str(), i);
+  return {};
+}
+
+template <bool kHooked>
+Error Method::run_code() {
+  const Hook hook = options_.hook;
   uint64_t left = options_.max_instructions;
   for (size_t pc = 0; pc < code_.size();) {
     Instruction& in = code_[pc];
@@ -248,6 +266,7 @@ Error Method::execute() {
     if (left-- == 0)
       return located(Error::make(Code::failed, "the run is not done after %llu instructions",
                                  static_cast<unsigned long long>(options_.max_instructions)), in);
+    if constexpr (kHooked) hook.call(hook.context, in.index, false);
     if (in.kind == Instruction::Kind::jump_false) {
       const Value& condition = values_[in.a];
       bool yes = condition.kind == Value::Kind::boolean ? condition.boolean : condition.integer != 0;
@@ -257,13 +276,11 @@ Error Method::execute() {
         yes = ops::load_real(*condition.tensor, 0) != 0;
       }
       if (!yes) pc = in.b;
-      continue;
+    } else if (Error e = run(in)) {
+      return located(e, in);
     }
-    if (Error e = run(in)) return located(e, in);
+    if constexpr (kHooked) hook.call(hook.context, in.index, true);
   }
-  for (size_t i = 0; i < outputs_.size(); ++i)
-    if (const Value& v = *outputs_[i]; v.kind == Value::Kind::tensor && lacks_memory(*v.tensor))
-      return Error::make(Code::bad_file, "%s: output %zu is not computed", plan_->name()->c_str(), i);
   return {};
 }
 
@@ -352,22 +369,6 @@ Error Method::move(const Instruction& in) {
   }
   ++versions_[in.b];
   return {};
-}
-
-// "forward, instruction 12: aten::_softmax (model.py:41): ..."
-Error Method::located(const Error& e, const Instruction& in) const {
-  const pte::FrameList* frames = nullptr;
-  const auto* traces = plan_->chains()->Get(0)->stacktrace();
-  if (traces && in.index < traces->size()) frames = traces->Get(in.index);
-  const pte::Frame* frame = frames && frames->items() && frames->items()->size() ? frames->items()->Get(frames->items()->size() - 1) : nullptr;
-  char where[200];
-  const std::string_view name = in.op ? in.op->name() : std::string_view("control flow");
-  if (frame && frame->filename() && frame->filename()->size() > 0)
-    snprintf(where, sizeof where, "%s: %.*s (%s:%d)", plan_->name()->c_str(), static_cast<int>(name.size()), name.data(),
-             frame->filename()->c_str(), frame->lineno());
-  else
-    snprintf(where, sizeof where, "%s: instruction %u: %.*s", plan_->name()->c_str(), in.index, static_cast<int>(name.size()), name.data());
-  return e.at(where);
 }
 
 }  // namespace portfire

@@ -15,6 +15,12 @@ namespace portfire {
 
 class Method {
  public:
+  // Is told of each instruction that runs, on the thread that called `execute`: before it (`done` is false) and after it.
+  // An instruction that fails has no second call. Where `call` is null there is no cost.
+  struct Hook {
+    void (*call)(void* context, size_t instruction, bool done) = nullptr;
+    void* context = nullptr;
+  };
   struct Options {
     ThreadPool* pool = nullptr;  // null: run on the calling thread. Must outlive the method.
     // For development: each kernel's operator runs its reference too, and `execute` fails at the first
@@ -23,6 +29,7 @@ class Method {
     // Limits for programs of unknown origin; beyond them are Code::out_of_memory and Code::failed.
     size_t max_arena_bytes = SIZE_MAX;       // of all tensor memory, scratch included
     uint64_t max_instructions = UINT64_MAX;  // of one call of `execute`: a loop need not end
+    Hook hook;                               // for profiles (cli/profile.cc)
   };
 
   // Errors: Code::bad_file, Code::unsupported (an operator this build has not), Code::out_of_memory.
@@ -44,6 +51,20 @@ class Method {
   // Runs the method. Outputs stay valid until the next call of `execute` or `set_input`.
   Error execute();
   const Value& output(size_t i) const { return *outputs_[i]; }
+
+  // What runs, in the order of the program; a jump may leave instructions out, or repeat them. Of a program with dynamic
+  // sizes `by` and the shapes are those of the last run. Views of the method's own memory, good while it lives.
+  enum class RunBy : uint8_t { kernel, reference, view, number, control };
+  struct InstructionInfo {
+    std::string_view op;  // "aten::mm"; "move", "jump" or "free" where it is control
+    RunBy by;
+    std::span<const Value* const> args;
+    std::span<TensorView* const> outs;  // none of numbers
+    std::string_view file;              // the innermost line of Python that it came from; empty where the program does not say
+    int line = 0;
+  };
+  size_t instruction_count() const { return code_.size(); }
+  InstructionInfo instruction(size_t i) const;
 
   // Puts state back to its initial values.
   Error reset();
@@ -87,6 +108,8 @@ class Method {
   Error bind_condition(const Instruction& in);
   Error prepare(Instruction& in);
   Error resize(size_t value, const TensorSpec& spec);
+  template <bool kHooked>
+  Error run_code();
   Error run(Instruction& in);
   Error run_kernel(Instruction& in);
   Error run_checked(Instruction& in);
@@ -100,6 +123,7 @@ class Method {
   Error check_memory(const Instruction& in) const;
   void forget_moving_views();
   Error located(const Error& e, const Instruction& in) const;
+  const pte::Frame* frame_of(const Instruction& in) const;
   size_t threads() const { return options_.pool ? options_.pool->threads() : 1; }
   uint64_t versions_of(const Instruction& in) const;
   // Calls f(index) for the tensors of a list.

@@ -1,0 +1,144 @@
+#include "cli/cost.h"
+
+#include <algorithm>
+#include <string_view>
+
+namespace portfire::cli {
+namespace {
+
+using Info = Method::InstructionInfo;
+
+// Elements that lie apart in memory.
+double distinct(const TensorView& t) {
+  double n = 1;
+  for (int d = 0; d < t.rank(); ++d) n *= t.strides[d] == 0 && t.size(d) > 1 ? 1 : static_cast<double>(t.size(d));
+  return n;
+}
+double bytes_of(const TensorView& t) { return distinct(t) * static_cast<double>(byte_size(t.dtype)); }
+double elements(const TensorView& t) { return static_cast<double>(t.numel()); }
+double last(const TensorView& t, int from_end = 1) { return t.rank() >= from_end ? static_cast<double>(t.size(t.rank() - from_end)) : 1; }
+
+const TensorView& in(const Info& i, size_t k) { return *i.args[k]->tensor; }
+bool given(const Info& i, size_t k) { return i.args[k]->kind == Value::Kind::tensor; }
+double taps(const Value& kernel) {
+  double n = 1;
+  for (uint32_t k = 0; k < kernel.ints.count; ++k) n *= static_cast<double>(kernel.ints.data[k]);
+  return n;
+}
+
+// --- operations ---
+
+double linear(const Info& i) { return 2 * elements(*i.outs[0]) * last(in(i, 0)); }
+double added_product(const Info& i) { return (2 * last(in(i, 1)) + 2) * elements(*i.outs[0]); }
+double packed_conv2d(const Info& i) { return 2 * elements(*i.outs[0]) * taps(*i.args[5]) * last(in(i, 0)); }
+double depthwise_conv2d(const Info& i) { return 2 * elements(*i.outs[0]) * taps(*i.args[3]); }
+double max_pool2d(const Info& i) { return elements(*i.outs[0]) * taps(*i.args[1]); }
+
+// Each output takes the taps of one filter; transposed, each input gives to as many. Padding counts as if it were there.
+double convolution(const Info& i) {
+  const TensorView& w = in(i, 1);
+  const TensorView& walked = i.args[6]->boolean ? in(i, 0) : *i.outs[0];
+  return w.rank() == 0 || w.size(0) == 0 ? 0 : 2 * elements(walked) * elements(w) / static_cast<double>(w.size(0));
+}
+
+// Scores and their sum; what is above the diagonal of a causal mask is left out.
+double attention(const Info& i) {
+  const TensorView &q = in(i, 0), &k = in(i, 1), &v = in(i, 2);
+  const double rows = last(q, 2), columns = last(k, 2), width = last(v);
+  if (rows == 0 || width == 0) return 0;
+  double kept = rows * columns;
+  if (i.args[5]->boolean) {
+    const double full = std::max(0.0, rows - columns), stairs = rows - full;
+    kept = full * columns + stairs * (stairs + 1) / 2;
+  }
+  return 2 * elements(*i.outs[0]) / (rows * width) * kept * (last(q) + width);
+}
+
+// Every row of `gates` takes one product with the recurrent weights. w: the first of those.
+double recurrent(const Info& i, size_t w) {
+  const TensorView& gates = in(i, 0);
+  const double rows = elements(gates) / std::max(1.0, last(gates));
+  double weights = elements(in(i, w));
+  if (w == 3 && given(i, 4)) weights += elements(in(i, 4));
+  return 2 * rows * weights + 2 * elements(gates);
+}
+double lstm(const Info& i) { return recurrent(i, 3); }
+double gru_or_rnn(const Info& i) { return recurrent(i, 2); }
+
+double pointwise(const Info& i) {
+  const std::string_view program = i.args[1]->string;
+  return elements(*i.outs[0]) * static_cast<double>(1 + std::count(program.begin(), program.end(), ';'));
+}
+
+template <int kEach>
+double each_input(const Info& i) {
+  return kEach * elements(in(i, 0));
+}
+
+struct Row {
+  std::string_view op;  // with its overload, or without for all overloads
+  double (*flops)(const Info&);
+};
+constexpr Row kRows[] = {
+    {"portfire::packed_linear", linear},
+    {"aten::linear", linear},
+    {"aten::mm", linear},
+    {"aten::bmm", linear},
+    {"aten::addmm", added_product},
+    {"portfire::packed_conv2d", packed_conv2d},
+    {"portfire::depthwise_conv2d", depthwise_conv2d},
+    {"portfire::max_pool2d", max_pool2d},
+    {"aten::convolution", convolution},
+    {"aten::scaled_dot_product_attention", attention},
+    {"portfire::lstm_layer", lstm},
+    {"portfire::gru_layer", gru_or_rnn},
+    {"portfire::rnn_layer", gru_or_rnn},
+    {"portfire::pointwise", pointwise},
+    {"aten::sum", each_input<1>},
+    {"aten::mean", each_input<1>},
+    {"aten::prod", each_input<1>},
+    {"aten::amax", each_input<1>},
+    {"aten::amin", each_input<1>},
+    {"aten::cumsum", each_input<1>},
+    {"aten::var", each_input<3>},                // the mean, a difference, its square
+    {"aten::_softmax", each_input<4>},           // the largest, exp of a difference, their sum, a quotient
+    {"aten::_log_softmax", each_input<4>},
+    {"aten::layer_norm", each_input<6>},         // mean, difference, square; normalised, scaled, shifted
+    {"aten::native_layer_norm", each_input<6>},
+    {"aten::native_group_norm", each_input<6>},
+    {"aten::rms_norm", each_input<4>},
+};
+
+// Operators that read no more of their first argument than they give.
+constexpr std::string_view kPicks[] = {"aten::embedding",   "aten::index",     "aten::index_select", "aten::gather",
+                                       "aten::select_copy", "aten::slice_copy", "aten::take"};
+
+std::string_view base_of(std::string_view op) {
+  const size_t dot = op.find('.', op.find("::"));
+  return op.substr(0, dot);
+}
+
+double bytes_of_operands(const Info& i) {
+  double results = 0, sum = 0;
+  for (const TensorView* t : i.outs) results += bytes_of(*t);
+  const bool picks = std::find(std::begin(kPicks), std::end(kPicks), base_of(i.op)) != std::end(kPicks);
+  for (size_t k = 0; k < i.args.size(); ++k) {
+    const Value& v = *i.args[k];
+    if (v.kind == Value::Kind::tensor) sum += picks && k == 0 ? std::min(bytes_of(*v.tensor), results) : bytes_of(*v.tensor);
+    if (v.kind == Value::Kind::tensor_list)
+      for (const TensorView* t : v.tensors) sum += t ? bytes_of(*t) : 0;
+  }
+  return sum + results;
+}
+
+}  // namespace
+
+Cost cost_of(const Method::InstructionInfo& i) {
+  if (i.by != Method::RunBy::kernel && i.by != Method::RunBy::reference) return {};
+  Cost cost{0, bytes_of_operands(i)};
+  for (const Row& row : kRows)
+    if (row.op == i.op || row.op == base_of(i.op)) cost.flops = row.flops(i);
+  return cost;
+}
+
+}  // namespace portfire::cli
