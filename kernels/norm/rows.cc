@@ -28,12 +28,25 @@ HWY_INLINE void store_tail(RowTag d, RowVec v, float* x, size_t n) {
   for (size_t i = 0; i < n; ++i) x[i] = buffer[i];
 }
 
+// -inf where the mask is false.
+void drop(float* x, size_t n, const uint8_t* bools) {
+  const RowTag d;
+  const hn::Rebind<uint8_t, RowTag> bytes;
+  const hn::RebindToSigned<RowTag> di;
+  const RowVec dropped = hn::Set(d, -std::numeric_limits<float>::infinity());
+  size_t i = 0;
+  for (; i + hn::Lanes(d) <= n; i += hn::Lanes(d)) {
+    const auto keep = hn::Ne(hn::PromoteTo(di, hn::LoadU(bytes, bools + i)), hn::Zero(di));
+    hn::StoreU(hn::IfThenElse(hn::RebindMask(d, keep), hn::LoadU(d, x + i), dropped), d, x + i);
+  }
+  for (; i < n; ++i) x[i] = bools[i] ? x[i] : -std::numeric_limits<float>::infinity();
+}
+
 float exp_row(float* x, size_t n, float scale, const float* mask, const uint8_t* bools) {
   const RowTag d;
   const size_t lanes = hn::Lanes(d);
   constexpr float kDropped = -std::numeric_limits<float>::infinity();
-  if (bools)
-    for (size_t i = 0; i < n; ++i) x[i] = bools[i] ? x[i] : kDropped;
+  if (bools) drop(x, n, bools);
   const RowVec s = hn::Set(d, scale);
   RowVec most = hn::Set(d, kDropped);
   bool nan = false;
@@ -59,12 +72,12 @@ float exp_row(float* x, size_t n, float scale, const float* mask, const uint8_t*
   const RowVec t = hn::Set(d, top);
   RowVec sum = hn::Zero(d);
   for (i = 0; i + lanes <= n; i += lanes) {
-    const RowVec e = fast_exp(d, hn::Sub(hn::LoadU(d, x + i), t));
+    const RowVec e = fast_exp_negative(d, hn::Sub(hn::LoadU(d, x + i), t));
     hn::StoreU(e, d, x + i);
     sum = hn::Add(sum, e);
   }
   if (i < n) {
-    const RowVec e = fast_exp(d, hn::Sub(load_tail(d, x + i, n - i, kDropped), t));
+    const RowVec e = fast_exp_negative(d, hn::Sub(load_tail(d, x + i, n - i, kDropped), t));
     store_tail(d, e, x + i, n - i);
     sum = hn::Add(sum, e);  // entries past the end are exp(-inf) = 0
   }
@@ -100,8 +113,8 @@ float log_sum_exp(const float* x, size_t n) {
   if (nan || top == kLowest) return std::numeric_limits<float>::quiet_NaN();
   const RowVec t = hn::Set(d, top);
   RowVec sum = hn::Zero(d);
-  for (i = 0; i + lanes <= n; i += lanes) sum = hn::Add(sum, fast_exp(d, hn::Sub(hn::LoadU(d, x + i), t)));
-  if (i < n) sum = hn::Add(sum, fast_exp(d, hn::Sub(load_tail(d, x + i, n - i, kLowest), t)));
+  for (i = 0; i + lanes <= n; i += lanes) sum = hn::Add(sum, fast_exp_negative(d, hn::Sub(hn::LoadU(d, x + i), t)));
+  if (i < n) sum = hn::Add(sum, fast_exp_negative(d, hn::Sub(load_tail(d, x + i, n - i, kLowest), t)));
   return top + std::log(hn::GetLane(hn::SumOfLanes(d, sum)));
 }
 
@@ -169,7 +182,7 @@ void column_max(float* top, const float* x, size_t n) {
 }
 void column_exp(float* x, const float* top, float* sum, size_t n, bool keep) {
   PF_COLUMNS([&](size_t at, auto load, auto store) {
-    const RowVec e = fast_exp(d, hn::Sub(load(x + at), load(top + at)));
+    const RowVec e = fast_exp_negative(d, hn::Sub(load(x + at), load(top + at)));
     if (keep) store(e, x + at);
     store(hn::Add(load(sum + at), e), sum + at);
   })
