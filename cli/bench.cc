@@ -45,12 +45,12 @@ int bench(const BenchOptions& o) {
   std::sort(times.begin(), times.end());
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
-  const double median = times[times.size() / 2], rss = static_cast<double>(usage.ru_maxrss) / 1024,
+  const double median = times[times.size() / 2], p99 = times[times.size() * 99 / 100], rss = static_cast<double>(usage.ru_maxrss) / 1024,
                arena = static_cast<double>(m.arena_bytes()) / (1 << 20);
   if (o.json)
-    fmt::print("{{\"model\": \"{}\", \"method\": \"{}\", \"threads\": {}, \"runs\": {}, \"median_ms\": {:.6f}, \"best_ms\": {:.6f}, "
+    fmt::print("{{\"model\": \"{}\", \"method\": \"{}\", \"threads\": {}, \"runs\": {}, \"median_ms\": {:.6f}, \"best_ms\": {:.6f}, \"p99_ms\": {:.6f}, "
                "\"load_ms\": {:.4f}, \"first_ms\": {:.4f}, \"peak_rss_mib\": {:.2f}, \"arena_mib\": {:.3f}}}\n",
-               o.model, o.method, pool.threads(), times.size(), median, times[0], load_ms, first_ms, rss, arena);
+               o.model, o.method, pool.threads(), times.size(), median, times[0], p99, load_ms, first_ms, rss, arena);
   else
     fmt::print("{} {}: median {:.3f} ms, best {:.3f} ms of {} runs; load {:.2f} ms, first {:.2f} ms; peak memory {:.1f} MiB, arena {:.2f} MiB\n",
                o.model, o.method, median, times[0], times.size(), load_ms, first_ms, rss, arena);

@@ -2,12 +2,14 @@
 # Sources are globbed: a new file needs no edit here. `*_test.cc` and `*_fuzz.cc` are left out.
 
 find_package(Threads REQUIRED)
-find_package(fmt REQUIRED)
-find_package(simdjson REQUIRED)
-find_package(ZLIB REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(hwy REQUIRED IMPORTED_TARGET libhwy)
-pkg_check_modules(minizip REQUIRED IMPORTED_TARGET minizip)
+if(PORTFIRE_HOST)
+  find_package(fmt REQUIRED)
+  find_package(simdjson REQUIRED)
+  find_package(ZLIB REQUIRED)
+  pkg_check_modules(minizip REQUIRED IMPORTED_TARGET minizip)
+endif()
 
 function(portfire_module name)
   file(GLOB sources CONFIGURE_DEPENDS ${ARGN})
@@ -45,6 +47,18 @@ target_include_directories(portfire_format PUBLIC $<BUILD_INTERFACE:${PROJECT_BI
 target_link_libraries(portfire_format PUBLIC portfire_core)
 add_dependencies(portfire_format portfire_format_header)
 
+portfire_device_module(kernels kernels/*.cc kernels/*/*.cc)
+target_link_libraries(portfire_kernels PUBLIC portfire_ops PkgConfig::hwy Threads::Threads)
+# AVX3_DL of Highway 1.0.3 detects less than it enables; SSSE3 is nobody's machine any more.
+target_compile_definitions(portfire_kernels PRIVATE "HWY_DISABLED_TARGETS=(HWY_AVX3_DL|HWY_SSSE3)")
+
+portfire_device_module(runtime runtime/*.cc)
+target_link_libraries(portfire_runtime PUBLIC portfire_kernels portfire_format)
+
+if(NOT PORTFIRE_HOST)
+  return()
+endif()
+
 # Decompositions: many small functions that run once for each node. Built for compile time.
 add_library(portfire_ops_host OBJECT ${ops_host_sources})
 target_include_directories(portfire_ops_host PRIVATE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/include)
@@ -55,14 +69,6 @@ portfire_module(compiler compiler/*/*.cc)
 target_sources(portfire_compiler PRIVATE $<TARGET_OBJECTS:portfire_ops_host>)
 target_compile_options(portfire_compiler PRIVATE -fwrapv $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
 target_link_libraries(portfire_compiler PUBLIC portfire_ops portfire_format fmt::fmt simdjson::simdjson PkgConfig::minizip ZLIB::ZLIB)
-
-portfire_device_module(kernels kernels/*.cc kernels/*/*.cc)
-target_link_libraries(portfire_kernels PUBLIC portfire_ops PkgConfig::hwy Threads::Threads)
-# AVX3_DL of Highway 1.0.3 detects less than it enables; SSSE3 is nobody's machine any more.
-target_compile_definitions(portfire_kernels PRIVATE "HWY_DISABLED_TARGETS=(HWY_AVX3_DL|HWY_SSSE3)")
-
-portfire_device_module(runtime runtime/*.cc)
-target_link_libraries(portfire_runtime PUBLIC portfire_kernels portfire_format)
 
 # The commands, without `main`: tests and fuzzers use them too.
 portfire_module(cli cli/*.cc)

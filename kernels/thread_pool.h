@@ -1,9 +1,10 @@
-// A pool of threads that runs one parallel loop at a time. The caller works too. Idle threads sleep,
-// and a thread that the system keeps from running holds nobody up: only tasks that were begun are
-// waited for.
+// A pool of threads that runs one parallel loop at a time. The caller works too. Idle threads sleep, and
+// are woken where loops are long enough to be worth it. A thread that the system keeps from running holds
+// nobody up: only tasks that were begun are waited for.
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <thread>
@@ -35,8 +36,12 @@ class ThreadPool {
   }
 
  private:
+  using Clock = std::chrono::steady_clock;
   void work(size_t worker);
-  void drain(size_t worker);
+  bool step(size_t worker);
+  size_t work_off(Clock::time_point start);
+  void note_wait(Clock::duration waited, Clock::duration task);
+  void wake();
 
   std::vector<std::thread> workers_;
   std::atomic<bool> taken_{false};
@@ -44,9 +49,15 @@ class ThreadPool {
   Fn fn_ = nullptr;
   void* context_ = nullptr;
   size_t tasks_ = 0;
+  // The caller's, while it has taken the pool: what loops take that begin while threads sleep, lately; until when loops
+  // run on the caller alone, and for how long that was.
+  Clock::duration usual_ = std::chrono::milliseconds(1);
+  Clock::time_point alone_until_{};
+  Clock::duration retreat_{};
   alignas(64) std::atomic<uint32_t> unclaimed_{0};
   alignas(64) std::atomic<uint32_t> unfinished_{0};
   alignas(64) std::atomic<uint32_t> wakes_{0};  // sleepers wait for it to change
+  std::atomic<uint32_t> sleeping_{0};           // threads that wait for that, or are about to
   std::atomic<bool> stop_{false};
 };
 

@@ -42,6 +42,51 @@ TEST(ThreadPool, WakesFromSleep) {
   }
 }
 
+// Loops too short to wake anybody for run on the caller; longer ones that follow find help again.
+TEST(ThreadPool, ShortLoopsLetThreadsSleep) {
+  ThreadPool pool(2);
+  const std::thread::id me = std::this_thread::get_id();
+  const auto pause = [] { std::this_thread::sleep_for(std::chrono::milliseconds(2)); };
+  for (int i = 0; i < 20; ++i) {  // what loops usually take comes down to nothing
+    pause();
+    parallel(&pool, 2, [](size_t, size_t) {});
+  }
+  std::atomic<int> elsewhere = 0;
+  for (int i = 0; i < 20; ++i) {
+    pause();
+    parallel(&pool, 2, [&](size_t, size_t) { elsewhere += std::this_thread::get_id() != me; });
+  }
+  EXPECT_LT(elsewhere.load(), 10);  // none, but where the caller loses its core in the midst of a loop
+  std::atomic<int> helped = 0;
+  for (int i = 0; i < 50 && helped == 0; ++i)
+    parallel(&pool, 8, [&](size_t, size_t worker) {
+      helped += worker != 0;
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    });
+  EXPECT_GT(helped.load(), 0);
+}
+
+// A thread that keeps the caller waiting much longer than a task takes is left out for a while.
+TEST(ThreadPool, RetreatsFromAThreadThatLosesItsCore) {
+  ThreadPool pool(2);
+  bool retreated = false;
+  for (int i = 0; i < 20 && !retreated; ++i) {
+    std::atomic<int> lost = 0;
+    parallel(&pool, 16, [&](size_t, size_t worker) {
+      lost += worker != 0;
+      std::this_thread::sleep_for(std::chrono::milliseconds(worker != 0 ? 20 : 1));
+    });
+    if (lost == 0) continue;
+    std::atomic<int> elsewhere = 0;
+    parallel(&pool, 16, [&](size_t, size_t worker) {
+      elsewhere += worker != 0;
+      std::this_thread::sleep_for(std::chrono::microseconds(50));
+    });
+    retreated = elsewhere == 0;
+  }
+  EXPECT_TRUE(retreated);
+}
+
 TEST(ThreadPool, TwoCallersAtOnce) {
   ThreadPool pool(3);
   auto caller = [&](int* wrong) {
