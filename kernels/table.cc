@@ -63,6 +63,9 @@ namespace portfire {
   X(rows, kGroupNorm) \
   X(rows, kLayerNorm)      \
   X(rows, kRmsNorm)         \
+  X(fft, kC2c) \
+  X(fft, kR2c) \
+  X(fft, kC2r) \
   X(recurrent, kLstm)       \
   X(recurrent, kGru)        \
   X(recurrent, kRnn)
