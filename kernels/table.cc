@@ -49,6 +49,10 @@ namespace portfire {
   X(copy, kReplicationPad3d) \
   X(copy, kCircularPad) \
   X(gemm, kPackedLinear)   \
+  X(gemm, kWideLinear) \
+  X(gemm, kWideMm) \
+  X(gemm, kWideAddmm) \
+  X(gemm, kWideBmm) \
   X(gemm, kLinear)          \
   X(gemm, kMm)              \
   X(gemm, kAddmm)           \
