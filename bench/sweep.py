@@ -56,7 +56,8 @@ def measure(case, dtype, size, o):
     name = hashlib.sha1(f"{case.name} {NAMES[dtype]} {size}".encode()).hexdigest()[:12]
     archive, program = CACHE / f"{name}.pt2", CACHE / f"{name}.pte"
     if not archive.exists() or o.export:
-        torch.export.save(torch.export.export(module, inputs), archive)
+        torch.export.save(torch.export.export(module, inputs), CACHE / "new.pt2")
+        (CACHE / "new.pt2").rename(archive)
     output([o.binary, "compile", archive, "-o", program])
     answers = module(*inputs)
     answers = list(answers) if isinstance(answers, (tuple, list)) else [answers]

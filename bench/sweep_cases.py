@@ -145,7 +145,7 @@ add("argmax all", lambda a: torch.argmax(a), rows(250), ALL)
 add("argmax columns", lambda a: torch.argmax(a, 0), rows(250), ALL)
 add("max dim", lambda a: torch.max(a, -1).values, rows(250), ALL)
 add("min dim columns", lambda a: torch.min(a, 0).values, rows(250), ALL, MID)
-add("aminmax", lambda a: torch.aminmax(a, dim=-1), rows(250), ALL, MID)
+add("aminmax", lambda a: tuple(torch.aminmax(a, dim=-1)), rows(250), ALL, MID)
 add("prod rows", lambda a: torch.prod(a, -1), rows(50), ALL, MID)
 add("var rows", lambda a: torch.var(a, -1), rows(250), FLOATS)
 add("std all", lambda a: torch.std(a), rows(250), FLOATS, MID)
@@ -164,10 +164,10 @@ add("kthvalue", lambda a: torch.kthvalue(a, 20, -1).values, rows(250), ALL, MID)
 
 # --- order and scans ---
 
-add("sort rows", lambda a: torch.sort(a, -1, stable=True), rows(250), ALL)
-add("sort flat", lambda a: torch.sort(a, stable=True), flat, ALL, (SMALL, MIDDLE))
-add("sort columns", lambda a: torch.sort(a, 0, stable=True), rows(50), (F32, I64), MID)
-add("argsort rows", lambda a: torch.argsort(a, -1, stable=True, descending=True), rows(250), (F32, I64), MID)
+add("sort rows", lambda a: tuple(torch.sort(a, dim=-1, stable=True)), rows(250), ALL)
+add("sort flat", lambda a: tuple(torch.sort(a, dim=-1, stable=True)), flat, ALL, (SMALL, MIDDLE))
+add("sort columns", lambda a: tuple(torch.sort(a, dim=0, stable=True)), rows(50), (F32, I64), MID)
+add("argsort rows", lambda a: torch.argsort(a, dim=-1, stable=True, descending=True), rows(250), (F32, I64), MID)
 add("topk rows", lambda a: torch.topk(a, 10, -1).values, rows(250), ALL)
 add("topk flat", lambda a: torch.topk(a, 50, -1).values, flat, ALL)
 def near_one(t, n):
