@@ -61,6 +61,28 @@ namespace portfire {
   X(conv, kDepthwiseConv2d) \
   X(conv, kMaxPool2d)       \
   X(conv, kConvolution)     \
+  X(spatial, kMaxPool2d) \
+  X(spatial, kMaxPool3d) \
+  X(spatial, kMaxPool2dWithIndices) \
+  X(spatial, kMaxPool3dWithIndices) \
+  X(spatial, kAdaptiveMaxPool2d) \
+  X(spatial, kAdaptiveMaxPool3d) \
+  X(spatial, kAvgPool2d) \
+  X(spatial, kAvgPool3d) \
+  X(spatial, kAdaptiveAvgPool2d) \
+  X(spatial, kAdaptiveAvgPool3d) \
+  X(spatial, kNearest1d) \
+  X(spatial, kNearest2d) \
+  X(spatial, kNearest3d) \
+  X(spatial, kNearestExact1d) \
+  X(spatial, kNearestExact2d) \
+  X(spatial, kNearestExact3d) \
+  X(spatial, kLinear1d) \
+  X(spatial, kBilinear2d) \
+  X(spatial, kTrilinear3d) \
+  X(spatial, kBicubic2d) \
+  X(spatial, kBilinear2dAa) \
+  X(spatial, kBicubic2dAa) \
   X(attention, kAttention) \
   X(rows, kSoftmax) \
   X(rows, kLogSoftmax) \
