@@ -40,4 +40,9 @@ struct WideFunctions {
 template <class T>
 WideFunctions<T> wide_functions();
 
+// C (m x n) = A B, B packed in panels: element (k, n) at packed[(n / kWidth) * K * kWidth + k * kWidth + n % kWidth].
+// T: float, double, int32_t, int64_t.
+template <class T>
+void run_panels(const T* a, int64_t lda, int64_t m, int64_t k, const T* packed, int64_t n, T* c, int64_t ldc);
+
 }  // namespace portfire::gemm

@@ -31,7 +31,7 @@ struct Plan {
   Scalar alpha{Value::Kind::integer, 1, 0}, beta{Value::Kind::integer, 0, 0};
 };
 
-constexpr int64_t kRowsAtOnce = 48, kColumnsAtOnce = 1024, kDepth = 256;
+constexpr int64_t kRowsAtOnce = 48, kColumnsAtOnce = 1024;
 constexpr int64_t kVectorGrain = 1 << 16;
 
 template <class F>
@@ -152,21 +152,6 @@ void pack_item(const Plan& p, int64_t item, T* packed) {
     }
 }
 
-// Rows of A, at most kRowsAtOnce, times some panels.
-template <class T>
-void multiply(const Plan& p, const T* a, int64_t lda, int64_t rows, const T* packed, int64_t columns, T* c, int64_t ldc) {
-  if constexpr (std::is_same_v<T, float>) {
-    const Gemm g{static_cast<size_t>(columns), static_cast<size_t>(p.k), a, lda, packed, c, ldc, {}};
-    run(g, 0, static_cast<size_t>(rows), 0, (static_cast<size_t>(columns) + kPanel - 1) / kPanel);
-  } else {
-    const auto tile = wide_functions<T>().tile;
-    for (int64_t k = 0; k < p.k; k += kDepth)
-      for (int64_t j = 0; j < columns; j += kWidth<T>)
-        for (int64_t i = 0; i < rows; i += kTileRows)
-          tile({std::min(kTileRows, rows - i), std::min(kDepth, p.k - k), a + i * lda + k, lda, packed + j * p.k + k * kWidth<T>, c + i * ldc + j, ldc, k > 0});
-  }
-}
-
 template <class T>
 void run_rows(const Plan& p, int64_t item, int64_t first, int64_t rows, const T* packed, T* buffer) {
   Reader<T> reader(p.a.tensor->dtype);
@@ -182,7 +167,7 @@ void run_rows(const Plan& p, int64_t item, int64_t first, int64_t rows, const T*
   T* c = buffer + kRowsAtOnce * p.k;
   for (int64_t j = 0; j < p.n; j += wide) {
     const int64_t columns = std::min(wide, p.n - j);
-    multiply(p, a, lda, rows, packed + j * p.k, columns, c, wide);
+    run_panels(a, lda, rows, p.k, packed + j * p.k, columns, c, wide);
     for (int64_t i = 0; i < rows; ++i) writer.put(item, first + i, j, c + i * wide, columns);
   }
 }
