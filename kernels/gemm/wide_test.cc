@@ -55,5 +55,16 @@ TEST(WideProducts, BatchesAndSums) {
   });
 }
 
+// Rows without one stride.
+TEST(WideProducts, LinearOfTransposedRows) {
+  for (int64_t n : {31, 40})
+    for (int64_t rows : {1, 5}) {
+      KernelCase k("portfire::packed_linear");
+      k.tensor({rows, 3, 17}, {17, rows * 17, 1}).tensor({(n + 31) / 32, 17, 32}).tensor({n}).none().number(n).text("relu").expect_kernel_matches();
+    }
+  KernelCase k("portfire::packed_linear");
+  k.tensor({3, 17}, {1, 3}).tensor({1, 17, 32}).none().none().number(9).text("").expect_kernel_matches();
+}
+
 }  // namespace
 }  // namespace portfire::gemm
