@@ -89,6 +89,11 @@ namespace portfire {
   X(rows, kGroupNorm) \
   X(rows, kLayerNorm)      \
   X(rows, kRmsNorm)         \
+  X(wide_rows, kSoftmax) \
+  X(wide_rows, kLogSoftmax) \
+  X(wide_rows, kLayerNorm) \
+  X(wide_rows, kRmsNorm) \
+  X(wide_rows, kGroupNorm) \
   X(fft, kC2c) \
   X(fft, kR2c) \
   X(fft, kC2r) \
