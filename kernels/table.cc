@@ -34,7 +34,12 @@ namespace portfire {
   X(reduce, kAny) \
   X(reduce, kAll) \
   X(reduce, kVar) \
+  X(reduce, kCumsum) \
+  X(reduce, kCumprod) \
+  X(reduce, kCummax) \
+  X(reduce, kCummin) \
   X(index, kIndexTensor) \
+  X(index, kEmbeddingBag) \
   X(index, kGather) \
   X(index, kIndexSelect) \
   X(index, kEmbedding) \
