@@ -88,6 +88,8 @@ namespace portfire {
   X(spatial, kBicubic2d) \
   X(spatial, kBilinear2dAa) \
   X(spatial, kBicubic2dAa) \
+  X(spatial, kGridSampler2d) \
+  X(spatial, kGridSampler3d) \
   X(attention, kAttention) \
   X(rows, kSoftmax) \
   X(rows, kLogSoftmax) \
@@ -99,6 +101,8 @@ namespace portfire {
   X(wide_rows, kLayerNorm) \
   X(wide_rows, kRmsNorm) \
   X(wide_rows, kGroupNorm) \
+  X(gemm, kCdist) \
+  X(gemm, kPdist) \
   X(fft, kC2c) \
   X(fft, kR2c) \
   X(fft, kC2r) \

@@ -90,5 +90,22 @@ TEST(Resampling, Weighted) {
   EXPECT_FALSE(KernelCase("aten::upsample_bilinear2d").tensor(DType::u8, {1, 1, 4, 4}).ints({8, 8}).flag(false).none().none().taken()) << "bytes are rounded in between";
 }
 
+TEST(GridSampler, ModesAndPaddings) {
+  for (DType t : {DType::f32, DType::f64})
+    for (Layout layout : kLayouts)
+      for (int64_t mode : {0, 1, 2})
+        for (int64_t padding : {0, 1, 2})
+          for (bool aligned : {false, true}) {
+            const double tolerance = t == DType::f64 ? 1e-12 : 4e-6;
+            KernelCase("aten::grid_sampler_2d").tensor(t, {2, 3, 7, 9}, layout).tensor(t, {2, 10, 13, 2}, layout).number(mode).number(padding).flag(aligned).expect_kernel_matches(tolerance);
+            if (mode < 2)
+              KernelCase("aten::grid_sampler_3d").tensor(t, {2, 3, 4, 5, 6}, layout).tensor(t, {2, 3, 5, 7, 3}, layout).number(mode).number(padding).flag(aligned).expect_kernel_matches(tolerance);
+          }
+  const double inf = std::numeric_limits<double>::infinity(), nan = std::numeric_limits<double>::quiet_NaN();
+  for (int64_t mode : {0, 1, 2})
+    for (int64_t padding : {0, 1, 2})
+      KernelCase("aten::grid_sampler_2d").tensor(DType::f32, {1, 2, 4, 5}).reals(DType::f32, {1, 1, 4, 2}, {inf, 0, nan, 0, -inf, nan, 1e30, -1e30}).number(mode).number(padding).flag(false).expect_kernel_matches(1e-6);
+}
+
 }  // namespace
 }  // namespace portfire::spatial
