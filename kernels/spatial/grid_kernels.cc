@@ -19,6 +19,8 @@ struct Points {
   T weight[kPoints][kTaps];
   int count[kPoints];
   int64_t to[kPoints];
+  // Points that lie inside with all their taps, then the others: loops over the former do not branch.
+  int order[kPoints], whole = 0;
 };
 
 // The inputs of one point that lie inside.
@@ -43,16 +45,26 @@ void locate(const Rule& rule, const TensorView& x, const TensorView& grid, int64
 }
 
 template <class T>
-void sample(const Points<T>& p, int64_t points, const T* x, T* y) {
-  for (int64_t i = 0; i < points; ++i) {
-    const int64_t* offset = p.offset[i];
-    const T* weight = p.weight[i];
-    if (p.count[i] == 4) {
-      y[p.to[i]] = weight[0] * x[offset[0]] + weight[1] * x[offset[1]] + (weight[2] * x[offset[2]] + weight[3] * x[offset[3]]);
-      continue;
+void put_in_order(Points<T>* p, int64_t points, int taps) {
+  int others = static_cast<int>(points);
+  p->whole = 0;
+  for (int i = 0; i < points; ++i) (p->count[i] == taps ? p->order[p->whole++] : p->order[--others]) = i;
+}
+
+template <class T>
+void sample(const Points<T>& p, int64_t points, int taps, const T* x, T* y) {
+  if (taps == 1)
+    for (int k = 0; k < p.whole; ++k) y[p.to[p.order[k]]] = p.weight[p.order[k]][0] * x[p.offset[p.order[k]][0]];
+  else if (taps == 4)
+    for (int k = 0; k < p.whole; ++k) {
+      const int64_t* offset = p.offset[p.order[k]];
+      const T* weight = p.weight[p.order[k]];
+      y[p.to[p.order[k]]] = weight[0] * x[offset[0]] + weight[1] * x[offset[1]] + (weight[2] * x[offset[2]] + weight[3] * x[offset[3]]);
     }
+  for (int64_t k = taps == 1 || taps == 4 ? p.whole : 0; k < points; ++k) {
+    const int i = p.order[k];
     T sum = 0;
-    for (int t = 0; t < p.count[i]; ++t) sum += weight[t] * x[offset[t]];
+    for (int t = 0; t < p.count[i]; ++t) sum += p.weight[i][t] * x[p.offset[i][t]];
     y[p.to[i]] = sum;
   }
 }
@@ -63,6 +75,9 @@ void run_as(const Operands& o, int spatial, ThreadPool* pool) {
   const auto rule = ops::grid_sampler::rule_of(Args(o.args), spatial, [](double v) { return static_cast<double>(static_cast<T>(v)); });
   int64_t each = 1;  // points of an item
   for (int d = 0; d < spatial; ++d) each *= grid.size(1 + d);
+  using ops::grid_sampler::kCubic;
+  using ops::grid_sampler::kNearest;
+  const int taps = rule.mode == kNearest ? 1 : rule.mode == kCubic ? 16 : 1 << spatial;
   const int64_t blocks = (each + kPoints - 1) / kPoints;
   parallel(pool, static_cast<size_t>(x.size(0) * blocks), [&](size_t task, size_t) {
     const int64_t n = static_cast<int64_t>(task) / blocks, first = static_cast<int64_t>(task) % blocks * kPoints, count = std::min(kPoints, each - first);
@@ -76,8 +91,9 @@ void run_as(const Operands& o, int spatial, ThreadPool* pool) {
       }
       locate(rule, x, grid, from, spatial, i, &p);
     }
+    put_in_order(&p, count, taps);
     for (int64_t c = 0; c < x.size(1); ++c)
-      sample(p, count, x.as<const T>() + n * x.strides[0] + c * x.strides[1], y.as<T>() + n * y.strides[0] + c * y.strides[1]);
+      sample(p, count, taps, x.as<const T>() + n * x.strides[0] + c * x.strides[1], y.as<T>() + n * y.strides[0] + c * y.strides[1]);
   });
 }
 
