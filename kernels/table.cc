@@ -6,6 +6,10 @@ namespace portfire {
 // X(namespace, constant), the preferred one for an operator first
 #define PF_KERNELS(X)      \
   X(pointwise, kPointwise) \
+  X(pointwise, kComplexMul) \
+  X(pointwise, kComplexAdd) \
+  X(pointwise, kComplexSub) \
+  X(pointwise, kComplexAbs) \
   X(copy, kClone) \
   X(copy, kToCopy) \
   X(copy, kFlip) \
@@ -40,6 +44,8 @@ namespace portfire {
   X(reduce, kCummin) \
   X(index, kIndexTensor) \
   X(index, kEmbeddingBag) \
+  X(index, kSort) \
+  X(index, kSortStable) \
   X(index, kGather) \
   X(index, kIndexSelect) \
   X(index, kEmbedding) \
