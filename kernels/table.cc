@@ -6,6 +6,10 @@ namespace portfire {
 // X(namespace, constant), the preferred one for an operator first
 #define PF_KERNELS(X)      \
   X(pointwise, kPointwise) \
+  X(pointwise, kComplexMul) \
+  X(pointwise, kComplexAdd) \
+  X(pointwise, kComplexSub) \
+  X(pointwise, kComplexAbs) \
   X(copy, kClone) \
   X(copy, kToCopy) \
   X(copy, kFlip) \
@@ -34,7 +38,14 @@ namespace portfire {
   X(reduce, kAny) \
   X(reduce, kAll) \
   X(reduce, kVar) \
+  X(reduce, kCumsum) \
+  X(reduce, kCumprod) \
+  X(reduce, kCummax) \
+  X(reduce, kCummin) \
   X(index, kIndexTensor) \
+  X(index, kEmbeddingBag) \
+  X(index, kSort) \
+  X(index, kSortStable) \
   X(index, kGather) \
   X(index, kIndexSelect) \
   X(index, kEmbedding) \
@@ -49,6 +60,10 @@ namespace portfire {
   X(copy, kReplicationPad3d) \
   X(copy, kCircularPad) \
   X(gemm, kPackedLinear)   \
+  X(gemm, kWideLinear) \
+  X(gemm, kWideMm) \
+  X(gemm, kWideAddmm) \
+  X(gemm, kWideBmm) \
   X(gemm, kLinear)          \
   X(gemm, kMm)              \
   X(gemm, kAddmm)           \
@@ -57,12 +72,46 @@ namespace portfire {
   X(conv, kDepthwiseConv2d) \
   X(conv, kMaxPool2d)       \
   X(conv, kConvolution)     \
+  X(spatial, kMaxPool2d) \
+  X(spatial, kMaxPool3d) \
+  X(spatial, kMaxPool2dWithIndices) \
+  X(spatial, kMaxPool3dWithIndices) \
+  X(spatial, kAdaptiveMaxPool2d) \
+  X(spatial, kAdaptiveMaxPool3d) \
+  X(spatial, kAvgPool2d) \
+  X(spatial, kAvgPool3d) \
+  X(spatial, kAdaptiveAvgPool2d) \
+  X(spatial, kAdaptiveAvgPool3d) \
+  X(spatial, kNearest1d) \
+  X(spatial, kNearest2d) \
+  X(spatial, kNearest3d) \
+  X(spatial, kNearestExact1d) \
+  X(spatial, kNearestExact2d) \
+  X(spatial, kNearestExact3d) \
+  X(spatial, kLinear1d) \
+  X(spatial, kBilinear2d) \
+  X(spatial, kTrilinear3d) \
+  X(spatial, kBicubic2d) \
+  X(spatial, kBilinear2dAa) \
+  X(spatial, kBicubic2dAa) \
+  X(spatial, kGridSampler2d) \
+  X(spatial, kGridSampler3d) \
   X(attention, kAttention) \
   X(rows, kSoftmax) \
   X(rows, kLogSoftmax) \
   X(rows, kGroupNorm) \
   X(rows, kLayerNorm)      \
   X(rows, kRmsNorm)         \
+  X(wide_rows, kSoftmax) \
+  X(wide_rows, kLogSoftmax) \
+  X(wide_rows, kLayerNorm) \
+  X(wide_rows, kRmsNorm) \
+  X(wide_rows, kGroupNorm) \
+  X(gemm, kCdist) \
+  X(gemm, kPdist) \
+  X(fft, kC2c) \
+  X(fft, kR2c) \
+  X(fft, kC2r) \
   X(recurrent, kLstm)       \
   X(recurrent, kGru)        \
   X(recurrent, kRnn)

@@ -68,7 +68,9 @@ struct Attention {
   static size_t scratch(const Args& a);
   template <class G>
   static bool whole(G& g) {
-    return g.real("dropout_p") == 0;
+    // The kernel is one of f32; other types are better off with products of theirs.
+    const auto q = g.tensor("query");
+    return g.real("dropout_p") == 0 && (q.dtype() == DType::f32 || (g.none("scale") && !g.size(q, -1).known()));
   }
   template <class G>
   static void decompose(G& g) {

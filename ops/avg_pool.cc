@@ -6,29 +6,18 @@
 #include "ops/spatial.h"
 
 namespace portfire::ops::avg_pool {
-namespace {
+int64_t Pool::extent(int d, int64_t at, const Range& covered) const {
+  if (!include_pad) return covered.end - covered.begin;
+  const int64_t begin = at * window.stride[d] - window.padding[d];
+  return std::min(begin + window.kernel[d], in[d] + window.padding[d]) - begin;
+}
+int64_t Pool::divide_by(const int64_t* at, const Range* covered) const {
+  if (divisor) return divisor;
+  int64_t n = 1;
+  for (int d = 0; d < kVolumeDims; ++d) n *= extent(d, at[d], covered[d]);
+  return n;
+}
 
-// The window, its divisor's rule, and the input that it moves over, of avg_poolNd or its gradient.
-struct Pool {
-  Window window;
-  bool include_pad = true;
-  int64_t divisor = 0;  // 0: that of the window
-  int64_t in[kVolumeDims];
-
-  // Of the outputs at d, h, w, given what they cover.
-  int64_t divide_by(const int64_t* at, const Range* covered) const {
-    if (divisor) return divisor;
-    int64_t n = 1;
-    for (int d = 0; d < kVolumeDims; ++d) {
-      const int64_t begin = at[d] * window.stride[d] - window.padding[d];
-      const int64_t padded_end = std::min(begin + window.kernel[d], in[d] + window.padding[d]);
-      n *= include_pad ? padded_end - begin : covered[d].end - covered[d].begin;
-    }
-    return n;
-  }
-};
-
-// `first`: the argument that holds kernel_size.
 Error read(const Args& a, const TensorView& x, int first, int spatial, Pool* p) {
   Window& w = p->window;
   w.spatial = spatial;
@@ -46,6 +35,8 @@ Error read(const Args& a, const TensorView& x, int first, int spatial, Pool* p) 
   for (int d = 0; d < kVolumeDims; ++d) p->in[d] = v.size(2 + d);
   return {};
 }
+
+namespace {
 
 Error check_input(const TensorView& x, int spatial) {
   if ((x.rank() != spatial + 1 && x.rank() != spatial + 2) || is_complex(x.dtype))

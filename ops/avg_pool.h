@@ -7,6 +7,21 @@
 
 namespace portfire::ops::avg_pool {
 
+// The window, its divisor's rule, and the input that it moves over, of avg_poolNd or its gradient.
+struct Pool {
+  Window window;
+  bool include_pad = true;
+  int64_t divisor = 0;  // 0: that of the window
+  int64_t in[kVolumeDims];
+
+  // Of the outputs at d, h, w, given what they cover.
+  int64_t divide_by(const int64_t* at, const Range* covered) const;
+  // That of one dimension, where there is no divisor.
+  int64_t extent(int d, int64_t at, const Range& covered) const;
+};
+// `first`: the argument that holds kernel_size.
+Error read(const Args& a, const TensorView& x, int first, int spatial, Pool* p);
+
 Error infer_pool(const Args& a, int spatial, std::span<TensorSpec> outs);
 Error run_pool(const Args& a, int spatial, std::span<TensorView> outs);
 Error infer_adaptive(const Args& a, int spatial, std::span<TensorSpec> outs);

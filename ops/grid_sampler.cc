@@ -1,90 +1,10 @@
 #include "ops/grid_sampler.h"
 
-#include <algorithm>
-#include <cmath>
-#include <limits>
-
+#include "ops/grid_points.h"
 #include "ops/reader.h"
 #include "ops/spatial.h"
 
 namespace portfire::ops::grid_sampler {
-namespace {
-
-enum Mode { kLinear, kNearest, kCubic };
-enum Padding { kZeros, kBorder, kReflection };
-
-// Places are computed as PyTorch does, rounded to the grid's dtype at each step: that decides where
-// nearest falls between two pixels, and in half types moves the weights visibly.
-struct Rule {
-  Mode mode;
-  Padding padding;
-  bool aligned, flat;  // flat: two dimensions
-  DType dtype;
-  double round(double v) const { return round_to(dtype, v); }
-};
-
-double unnormalised(double x, int64_t size, const Rule& r) {
-  const double n = static_cast<double>(size);
-  x = r.round(x + 1);
-  if (r.aligned && r.flat) return r.round(x * r.round((n - 1) / 2));
-  if (r.aligned) return r.round(r.round(x / 2) * (n - 1));
-  if (r.flat) return r.round(r.round(x * r.round(n / 2)) - 0.5);
-  return r.round(r.round(r.round(x * n) - 1) / 2);
-}
-
-double reflected(double x, int64_t size, const Rule& r) {
-  // Mirrors stand at the centres (aligned) or outer edges of the first and last pixel.
-  const double low = r.aligned ? 0 : -0.5, span = static_cast<double>(r.aligned ? size - 1 : size);
-  if (span <= 0) return 0;
-  x = r.round(std::fabs(r.round(x - low)));
-  const double part = r.round(std::fmod(x, span)), flips = std::floor(r.round(x / span));
-  return r.round((std::fmod(flips, 2) == 0 ? part : r.round(span - part)) + low);
-}
-
-double padded(double x, int64_t size, const Rule& r) {
-  if (r.padding == kReflection) x = reflected(x, size, r);
-  if (r.padding != kZeros) x = x == x ? std::clamp(x, 0.0, static_cast<double>(size - 1)) : 0.0;
-  // What no index can be lies outside.
-  return x > -1e9 && x < 1e9 ? x : -100;
-}
-
-// Along one dimension, input index[t] counts with weight[t].
-struct Taps {
-  int64_t index[4];
-  double weight[4];
-  int count;
-};
-
-double cubic(double x) {  // Keys, 1981, a = -3/4
-  x = std::fabs(x);
-  if (x <= 1) return (1.25 * x - 2.25) * x * x + 1;
-  return -0.75 * (((x - 5) * x + 8) * x - 4);
-}
-
-Taps taps_of(double x, int64_t size, const Rule& r) {
-  Taps taps{};
-  x = unnormalised(x, size, r);
-  // A place that is not finite gives NaN, but for nearest and what padding brings back.
-  if (!std::isfinite(x) && (r.mode == kCubic || (r.mode == kLinear && r.padding == kZeros)))
-    return {{0}, {std::numeric_limits<double>::quiet_NaN()}, 1};
-  if (r.mode == kCubic) {  // taps are padded one by one
-    const double floor = std::floor(x), part = r.round(x - floor);
-    taps.count = 4;
-    for (int t = 0; t < 4; ++t) {
-      taps.weight[t] = r.round(cubic(part + 1 - t));
-      taps.index[t] = static_cast<int64_t>(padded(floor - 1 + t, size, r));
-    }
-    return taps;
-  }
-  x = padded(x, size, r);
-  if (r.mode == kNearest) return {{static_cast<int64_t>(std::nearbyint(x))}, {1}, 1};
-  const double floor = std::floor(x), part = r.round(x - floor);
-  return {
-      {static_cast<int64_t>(floor), static_cast<int64_t>(floor) + 1}, {r.round(1 - part), part}, 2};
-}
-
-}  // namespace
-
 Error infer_sampler(const Args& a, int spatial, std::span<TensorSpec> outs) {
   const TensorView &x = a.tensor(0), &grid = a.tensor(1);
   const int64_t mode = a.integer(2), padding = a.integer(3);
@@ -107,8 +27,7 @@ Error infer_sampler(const Args& a, int spatial, std::span<TensorSpec> outs) {
 
 Error run_sampler(const Args& a, int spatial, std::span<TensorView> outs) {
   const TensorView &grid = a.tensor(1), x = as_volume(a.tensor(0), spatial), &y = outs[0];
-  const Rule rule{static_cast<Mode>(a.integer(2)), static_cast<Padding>(a.integer(3)),
-                  a.boolean(4), spatial == 2, grid.dtype};
+  const auto rule = rule_of(a, spatial, [t = grid.dtype](double v) { return round_to(t, v); });
   // f32 and f64 sum wide; half types as PyTorch, rounded at each step.
   const bool half = byte_size(x.dtype) == 2;
   Shape points = grid.shape;  // N and where the samples go

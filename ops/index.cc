@@ -1,7 +1,9 @@
 #include "ops/index.h"
 
+#include "ops/cells.h"
 #include "ops/index_reader.h"
 #include "ops/rows.h"
+#include "ops/strips.h"
 
 namespace portfire::ops::index {
 namespace {
@@ -130,15 +132,16 @@ Error IndexPut::reference(const Args& a, std::span<TensorView> outs) {
         for (int64_t j = 0; j < n; ++j) to[i + j * si] = from[o + j * so];
       });
     });
-  return each_row(p, x, values, [&](int64_t i, int64_t si, int64_t o, int64_t so, int64_t n) {
-    for (int64_t j = 0; j < n; ++j, i += si, o += so) {
-      if (is_complex(x.dtype))
-        store_complex(x, i, load_complex(x, i) + load_complex(values, o));
-      else if (is_floating(x.dtype))
-        store_real(x, i, load_real(x, i) + load_real(values, o));
-      else
-        store_int(x, i, static_cast<int64_t>(static_cast<uint64_t>(load_int(x, i)) + static_cast<uint64_t>(load_int(values, o))));
-    }
+  if (is_complex(x.dtype))
+    return each_row(p, x, values, [&](int64_t i, int64_t si, int64_t o, int64_t so, int64_t n) {
+      for (int64_t j = 0; j < n; ++j, i += si, o += so) store_complex(x, i, load_complex(x, i) + load_complex(values, o));
+    });
+  return with_cells(x.dtype, [&](auto type) {
+    using Cell = typename decltype(type)::type;
+    const Cell to(x), from(values);
+    return each_row(p, x, values, [&](int64_t i, int64_t si, int64_t o, int64_t so, int64_t n) {
+      for (int64_t j = 0; j < n; ++j, i += si, o += so) to.set(i, wrapping_add(to.get(i), from.get(o)));
+    });
   });
 }
 

@@ -69,16 +69,6 @@ void pool(const TensorView& input, int spatial, std::span<TensorView> outs, Rang
   });
 }
 
-Error read_window(const Args& a, int spatial, Window* w) {
-  w->spatial = spatial;
-  w->ceil_mode = a.boolean(5);
-  const auto stride = a.ints(2).empty() ? a.ints(1) : a.ints(2);
-  PF_TRY(volume_ints("kernel_size", a.ints(1), spatial, 1, 1, w->kernel));
-  PF_TRY(volume_ints("stride", stride, spatial, 1, 1, w->stride));
-  PF_TRY(volume_ints("padding", a.ints(3), spatial, 0, 0, w->padding));
-  return volume_ints("dilation", a.ints(4), spatial, 1, 1, w->dilation);
-}
-
 // int((o + u) * alpha) - int(u * alpha) in the input's precision, as PyTorch rounds.
 template <class T>
 int64_t fractional_start(double u, int64_t o, int64_t in, int64_t outs, int64_t kernel) {
@@ -91,6 +81,16 @@ int64_t fractional_start(double u, int64_t o, int64_t in, int64_t outs, int64_t 
 }
 
 }  // namespace
+
+Error read_window(const Args& a, int spatial, Window* w) {
+  w->spatial = spatial;
+  w->ceil_mode = a.boolean(5);
+  const auto stride = a.ints(2).empty() ? a.ints(1) : a.ints(2);
+  PF_TRY(volume_ints("kernel_size", a.ints(1), spatial, 1, 1, w->kernel));
+  PF_TRY(volume_ints("stride", stride, spatial, 1, 1, w->stride));
+  PF_TRY(volume_ints("padding", a.ints(3), spatial, 0, 0, w->padding));
+  return volume_ints("dilation", a.ints(4), spatial, 1, 1, w->dilation);
+}
 
 Error infer_pool(const Args& a, int spatial, std::span<TensorSpec> outs) {
   const TensorView& x = a.tensor(0);

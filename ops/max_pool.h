@@ -3,6 +3,7 @@
 #pragma once
 
 #include "ops/op.h"
+#include "ops/spatial.h"
 
 namespace portfire::ops::max_pool {
 
@@ -11,6 +12,8 @@ Error infer_pool(const Args& a, int spatial, std::span<TensorSpec> outs);
 Error run_pool(const Args& a, int spatial, std::span<TensorView> outs);
 Error infer_adaptive(const Args& a, int spatial, std::span<TensorSpec> outs);
 Error run_adaptive(const Args& a, int spatial, std::span<TensorView> outs);
+// The window of max_poolNd, for its kernels too.
+Error read_window(const Args& a, int spatial, Window* w);
 Error infer_fractional(const Args& a, int spatial, std::span<TensorSpec> outs);
 Error run_fractional(const Args& a, int spatial, std::span<TensorView> outs);
 

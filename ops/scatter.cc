@@ -1,8 +1,10 @@
 #include "ops/scatter.h"
 
+#include "ops/cells.h"
 #include "ops/creation.h"
 #include "ops/index_reader.h"
 #include "ops/rows.h"
+#include "ops/strips.h"
 
 namespace portfire::ops::scatter {
 namespace {
@@ -72,31 +74,25 @@ Error parse(std::string_view name, Reduce* out) {
   return {};
 }
 
-template <class T>
-T combine(Reduce how, T x, T y) {
-  switch (how) {
-    case Reduce::prod: return x * y;
-    case Reduce::amax: return x != x ? x : y != y ? y : x > y ? x : y;
-    case Reduce::amin: return x != x ? x : y != y ? y : x < y ? x : y;
-    default: return x + y;
-  }
-}
-uint64_t bits(int64_t v) { return static_cast<uint64_t>(v); }
-
-// to[i] = combine(to[i], from[j])
-void combine_at(Reduce how, const TensorView& to, int64_t i, const TensorView& from, int64_t j) {
-  if (to.dtype == DType::f32) {
-    auto& y = to.as<float>()[i];
-    y = combine(how, y, from.as<float>()[j]);
-  } else if (is_complex(to.dtype)) {
-    store_complex(to, i, load_complex(to, i) + load_complex(from, j));
-  } else if (is_floating(to.dtype)) {
-    store_real(to, i, combine(how, load_real(to, i), load_real(from, j)));
-  } else {
-    const int64_t x = load_int(to, i), y = load_int(from, j);
-    const bool wraps = how == Reduce::sum || how == Reduce::mean || how == Reduce::prod;  // unsigned: no overflow
-    store_int(to, i, wraps ? static_cast<int64_t>(combine(how, bits(x), bits(y))) : combine(how, x, y));
-  }
+// Calls f(combine_at), where combine_at(i, j) makes to[i] = combine(to[i], from[j]).
+template <class F>
+Error with_combination(Reduce how, const TensorView& to, const TensorView& from, F f) {
+  if (is_complex(to.dtype))
+    return f([&](int64_t i, int64_t j) { store_complex(to, i, load_complex(to, i) + load_complex(from, j)); });
+  return with_cells(to.dtype, [&](auto type) {
+    using Cell = typename decltype(type)::type;
+    using Wide = typename Cell::Wide;
+    const Cell y(to), x(from);
+    return f([=](int64_t i, int64_t j) {
+      const Wide a = y.get(i), b = x.get(j);
+      switch (how) {
+        case Reduce::prod: return y.set(i, wrapping_multiply(a, b));
+        case Reduce::amax: return y.set(i, a != a ? a : b != b ? b : a > b ? a : b);
+        case Reduce::amin: return y.set(i, a != a ? a : b != b ? b : a < b ? a : b);
+        default: return y.set(i, wrapping_add(a, b));
+      }
+    });
+  });
 }
 
 }  // namespace
@@ -131,7 +127,7 @@ Error ScatterValue::reference(const Args& a, std::span<TensorView> outs) {
 Error ScatterAdd::reference(const Args& a, std::span<TensorView> outs) {
   const TensorView &out = outs[0], &src = a.tensor(3);
   copy_view(out, a.tensor(0));
-  return each(a, out, &src, [&](int64_t i, int64_t j) { combine_at(Reduce::sum, out, i, src, j); });
+  return with_combination(Reduce::sum, out, src, [&](auto combine_at) { return each(a, out, &src, combine_at); });
 }
 
 Error ScatterReduce::infer(const Args& a, std::span<TensorSpec> outs) {
@@ -153,7 +149,7 @@ Error ScatterReduce::reference(const Args& a, std::span<TensorView> outs) {
   PF_TRY(parse(a.string(4), &how));
   copy_view(out, a.tensor(0));
   if (how != Reduce::mean && include_self)
-    return each(a, out, &src, [&](int64_t i, int64_t j) { combine_at(how, out, i, src, j); });
+    return with_combination(how, out, src, [&](auto combine_at) { return each(a, out, &src, combine_at); });
   TensorView counts;
   counts.data = a.context().scratch.data();
   counts.dtype = DType::i64;
@@ -161,23 +157,29 @@ Error ScatterReduce::reference(const Args& a, std::span<TensorView> outs) {
   counts.set_contiguous();
   fill_view(counts, int64_t{include_self});
   int64_t* count = counts.as<int64_t>();
-  PF_TRY(each(a, out, &src, counts, [&](int64_t i, int64_t j, int64_t c) {
-    if (count[c]++ == 0)
-      copy_element(out, i, src, j);
-    else
-      combine_at(how, out, i, src, j);
+  PF_TRY(with_combination(how, out, src, [&](auto combine_at) {
+    return each(a, out, &src, counts, [&](int64_t i, int64_t j, int64_t c) {
+      if (count[c]++ == 0)
+        copy_element(out, i, src, j);
+      else
+        combine_at(i, j);
+    });
   }));
   if (how != Reduce::mean) return {};
-  for (Index at(out.shape); at.valid(); at.next()) {
-    const int64_t i = at.offset(out), n = count[at.offset(counts)];
-    if (n < 2) continue;
-    if (is_floating(out.dtype)) {
-      store_real(out, i, load_real(out, i) / static_cast<double>(n));
-    } else {
-      const int64_t v = load_int(out, i), q = v / n;
-      store_int(out, i, q - (v % n != 0 && v < 0));
-    }
-  }
+  with_cells(out.dtype, [&](auto type) {
+    using Cell = typename decltype(type)::type;
+    const Cell y(out);
+    for (Rows r(out.shape, {out.strides, counts.strides}); r.valid(); r.next())
+      for (int64_t k = 0; k < r.length(); ++k) {
+        const int64_t i = r.offset(0) + k * r.step(0), n = count[r.offset(1) + k * r.step(1)];
+        if (n < 2) continue;
+        const auto v = y.get(i);
+        if constexpr (std::is_same_v<typename Cell::Wide, double>)
+          y.set(i, v / static_cast<double>(n));
+        else
+          y.set(i, v / n - (v % n != 0 && v < 0));
+      }
+  });
   return {};
 }
 

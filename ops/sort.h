@@ -72,7 +72,7 @@ PF_COMPOSITE(Argsort, "aten::argsort(Tensor self, int dim=-1, bool descending=Fa
 }
 PF_COMPOSITE(ArgsortStable,
              "aten::argsort.stable(Tensor self, *, bool stable, int dim=-1, bool descending=False) -> Tensor") {
-  g.result(g.all("aten::sort", g.tensor("self"), g.arg("dim"), g.arg("descending"))[1]);
+  g.result(g.all("aten::sort.stable", g.tensor("self"), g.arg("stable"), g.arg("dim"), g.arg("descending"))[1]);
 }
 PF_COMPOSITE(Msort, "aten::msort(Tensor self) -> Tensor") { g.result(g("aten::sort", g.tensor("self"), 0)); }
 

@@ -15,26 +15,6 @@ bool is_antialiased(Filter f) { return f == Filter::linear_aa || f == Filter::cu
 // How far the kernel reaches to each side.
 double reach(Filter f) { return f == Filter::cubic || f == Filter::cubic_aa ? 2 : 1; }
 
-// One dimension: output o is the sum of weight[o * taps + t] * input[index[o * taps + t]].
-struct Axis {
-  int64_t in = 1, out = 1, taps = 1;
-  double step = 1;  // inputs for each output
-  bool aligned = false;
-  bool kept = false;  // sizes are equal and it passes as it is, whatever the scale factor
-  int64_t* index = nullptr;
-  double* weight = nullptr;
-};
-
-struct Plan {
-  Axis axes[kVolumeDims];
-  size_t bytes() const {
-    size_t n = 0;
-    for (const Axis& a : axes)
-      n += static_cast<size_t>(a.out * a.taps) * (sizeof(int64_t) + sizeof(double));
-    return n;
-  }
-};
-
 // Rounding as PyTorch: steps are f32 unless the data is f64.
 double rounded(DType dtype, double v) { return dtype == DType::f64 ? v : static_cast<float>(v); }
 
@@ -149,17 +129,6 @@ void fill(Filter f, DType dtype, Axis& axis) {
   }
 }
 
-// Lays the tables out in `memory` and fills them; gives what lies behind them.
-std::byte* prepare(Plan& p, Filter f, DType dtype, std::byte* memory) {
-  for (Axis& axis : p.axes) {
-    axis.weight = reinterpret_cast<double*>(memory);
-    axis.index = reinterpret_cast<int64_t*>(axis.weight + axis.out * axis.taps);
-    memory = reinterpret_cast<std::byte*>(axis.index + axis.out * axis.taps);
-    fill(f, dtype, axis);
-  }
-  return memory;
-}
-
 // Images of bytes go through one dimension after the other, rounded and clamped in between, with
 // weights in fixed point: as many fractional bits as keep them below 2^15. Weights that meet in one
 // input at a border have been summed before. Gives the number of bits.
@@ -217,10 +186,6 @@ void taps(const Plan& p, int64_t d, int64_t h, int64_t w, F f) {
     }
 }
 
-Plan plan_of_input(const Args& a, Filter f, int spatial) {
-  const TensorView& x = a.tensor(0);
-  return plan_of(a, f, spatial, false, x.dtype, x.shape.sizes + 2, a.ints(1).data(), 2);
-}
 Plan plan_of_gradient(const Args& a, Filter f, int spatial) {
   return plan_of(a, f, spatial, true, a.tensor(0).dtype, a.ints(2).data() + 2,
                  a.ints(1).data(), 3);
@@ -242,6 +207,21 @@ Error check(const TensorView& t, int spatial, std::span<const int64_t> sizes) {
 }
 
 }  // namespace
+
+Plan plan_of_input(const Args& a, Filter f, int spatial) {
+  const TensorView& x = a.tensor(0);
+  return plan_of(a, f, spatial, false, x.dtype, x.shape.sizes + 2, a.ints(1).data(), 2);
+}
+
+std::byte* fill_tables(Plan& p, Filter f, DType dtype, std::byte* memory) {
+  for (Axis& axis : p.axes) {
+    axis.weight = reinterpret_cast<double*>(memory);
+    axis.index = reinterpret_cast<int64_t*>(axis.weight + axis.out * axis.taps);
+    memory = reinterpret_cast<std::byte*>(axis.index + axis.out * axis.taps);
+    fill(f, dtype, axis);
+  }
+  return memory;
+}
 
 Error infer_resample(const Args& a, int spatial, std::span<TensorSpec> outs) {
   const TensorView& x = a.tensor(0);
@@ -287,7 +267,7 @@ Error run_resample(const Args& a, Filter f, int spatial, std::span<TensorView> o
   if (no_planes(a.tensor(0))) return {};
   const TensorView x = as_volume(a.tensor(0), spatial), y = as_volume(outs[0], spatial);
   Plan p = plan_of_input(a, f, spatial);
-  std::byte* const rest = prepare(p, f, x.dtype, a.context().scratch.data());
+  std::byte* const rest = fill_tables(p, f, x.dtype, a.context().scratch.data());
   if (x.dtype == DType::u8 && aligns(f)) {
     run_bytes(p, x, y, reinterpret_cast<uint8_t*>(rest));
     return {};
@@ -322,7 +302,7 @@ Error run_gradient(const Args& a, Filter f, int spatial, std::span<TensorView> o
   const TensorView grad = as_volume(a.tensor(0), spatial), to = as_volume(outs[0], spatial);
   Plan p = plan_of_gradient(a, f, spatial);
   double* const sum =
-      reinterpret_cast<double*>(prepare(p, f, grad.dtype, a.context().scratch.data()));
+      reinterpret_cast<double*>(fill_tables(p, f, grad.dtype, a.context().scratch.data()));
   const int64_t area = to.size(2) * to.size(3) * to.size(4);
   for (int64_t plane = 0; plane < to.size(0) * to.size(1); ++plane) {
     std::fill_n(sum, area, 0.0);

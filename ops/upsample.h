@@ -10,10 +10,32 @@
 #pragma once
 
 #include "ops/op.h"
+#include "ops/spatial.h"
 
 namespace portfire::ops::upsample {
 
 enum class Filter : uint8_t { nearest, nearest_exact, linear, cubic, linear_aa, cubic_aa };
+
+// One dimension: output o is the sum of weight[o * taps + t] * input[index[o * taps + t]].
+struct Axis {
+  int64_t in = 1, out = 1, taps = 1;
+  double step = 1;  // inputs for each output
+  bool aligned = false;
+  bool kept = false;  // sizes are equal and it passes as it is, whatever the scale factor
+  int64_t* index = nullptr;
+  double* weight = nullptr;
+};
+struct Plan {
+  Axis axes[kVolumeDims];
+  size_t bytes() const {
+    size_t n = 0;
+    for (const Axis& a : axes) n += static_cast<size_t>(a.out * a.taps) * (sizeof(int64_t) + sizeof(double));
+    return n;
+  }
+};
+Plan plan_of_input(const Args& a, Filter f, int spatial);
+// Lays the tables out in `memory` and fills them; gives what lies behind them.
+std::byte* fill_tables(Plan& p, Filter f, DType dtype, std::byte* memory);
 
 Error infer_resample(const Args& a, int spatial, std::span<TensorSpec> outs);
 Error infer_gradient(const Args& a, int spatial, std::span<TensorSpec> outs);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "kernels/copy/strided.h"
 #include "kernels/gemm/gemm.h"
 #include "kernels/kernel.h"
 
@@ -30,13 +31,21 @@ bool as_rows(const TensorView& t, int64_t* rows, int64_t* stride) {
 
 struct LinearPlan {
   int64_t m, lda;
+  bool copies;  // the rows of x have no one stride: they are copied
   Activation activation;
 };
 
-bool prepare_linear(const Operands& o, void* state, size_t*) {
+bool prepare_linear(const Operands& o, void* state, size_t* scratch) {
   auto* p = new (state) LinearPlan;
+  const TensorView& x = o.in(0);
   int64_t rows, stride;
-  if (!as_rows(o.in(0), &p->m, &p->lda) || !as_rows(o.out(0), &rows, &stride)) return false;
+  if (x.rank() < 1 || !as_rows(o.out(0), &rows, &stride)) return false;
+  p->copies = !as_rows(x, &p->m, &p->lda);
+  if (p->copies) {
+    p->lda = x.size(x.rank() - 1);
+    p->m = rows;
+    *scratch = static_cast<size_t>(x.numel()) * sizeof(float);
+  }
   if (rows > 1 && stride != o.out(0).size(o.out(0).rank() - 1)) return false;
   if (const TensorView* r = o.optional(3); r && !r->is_contiguous()) return false;
   return parse_activation(o.args[5]->string, &p->activation) && p->activation != Activation::clamp;
@@ -47,6 +56,13 @@ Error run_linear(const void* state, const Operands& o, const KernelContext& cont
   const TensorView &x = o.in(0), &out = o.out(0);
   Gemm g{static_cast<size_t>(out.size(out.rank() - 1)), static_cast<size_t>(x.size(x.rank() - 1)), x.as<float>(), p.lda,
          o.in(1).as<float>(), out.as<float>(), out.size(out.rank() - 1), {}};
+  if (p.copies) {
+    TensorView copy = x;
+    copy.data = context.scratch.data();
+    copy.set_contiguous();
+    copy::copy(copy, x, context.pool);
+    g.a = copy.as<float>();
+  }
   if (const TensorView* b = o.optional(2)) g.epilogue.bias = b->as<float>();
   if (const TensorView* r = o.optional(3)) g.epilogue.residual = r->as<float>();
   g.epilogue.activation = p.activation;

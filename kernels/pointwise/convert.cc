@@ -134,6 +134,8 @@ constexpr auto store_f16_by_vectors = store_f16;
 #define PF_NARROW(name, Strip, expression)         \
   void narrow_##name(void* strip, size_t n) {      \
     Strip* p = static_cast<Strip*>(strip);         \
+    n = pointwise::padded(n);                      \
+    PF_PLAIN_LOOP                                  \
     for (size_t i = 0; i < n; ++i) {               \
       const Strip v = p[i];                        \
       p[i] = expression;                           \
@@ -174,6 +176,17 @@ PF_NARROW(i16, int32_t, static_cast<int16_t>(v))
 PF_CLASSES(X)
 #undef X
 
+#if HWY_TARGET <= HWY_AVX2 && HWY_ARCH_X86
+void narrow_f16_by_vectors(void* strip, size_t n) {
+  const hn::CappedTag<float, 16> d;
+  const hn::Rebind<hwy::float16_t, decltype(d)> half;
+  auto* p = static_cast<float*>(strip);
+  for (size_t i = 0; i < pointwise::padded(n); i += hn::Lanes(d)) hn::StoreU(hn::PromoteTo(d, hn::DemoteTo(half, hn::LoadU(d, p + i))), d, p + i);
+}
+#else
+constexpr auto narrow_f16_by_vectors = narrow_f16;
+#endif
+
 pointwise::LoadFn find_load(DType t) {
   if (t == DType::f16) return load_f16_by_vectors;
 #define X(name, ...) \
@@ -191,7 +204,7 @@ pointwise::StoreFn find_store(DType t) {
   return nullptr;
 }
 pointwise::NarrowFn find_narrow(DType t) {
-  return t == DType::f16 ? &narrow_f16 : t == DType::bf16 ? &narrow_bf16 : t == DType::i16 ? &narrow_i16 : nullptr;
+  return t == DType::f16 ? narrow_f16_by_vectors : t == DType::bf16 ? &narrow_bf16 : t == DType::i16 ? &narrow_i16 : nullptr;
 }
 pointwise::ConvertFn find_convert(pointwise::Class from, DType to) {
 #define X(name, ...)                                  \

@@ -32,7 +32,10 @@ namespace portfire::HWY_NAMESPACE {
   X(bitwise_and, x & y, __VA_ARGS__)     \
   X(bitwise_or, x | y, __VA_ARGS__)      \
   X(bitwise_xor, x ^ y, __VA_ARGS__)     \
-  X(bitwise_not, ~x, __VA_ARGS__)
+  X(bitwise_not, ~x, __VA_ARGS__)       \
+  X(sign, (x > 0) - !((x > 0) | (x == 0)), __VA_ARGS__) \
+  X(sgn, (x > 0) - !((x > 0) | (x == 0)), __VA_ARGS__)  \
+  X(bitwise_left_shift, static_cast<U>(y) < 8 * sizeof(T) ? static_cast<U>(static_cast<U>(x) << (static_cast<U>(y) % (8 * sizeof(T)))) : U(0), __VA_ARGS__)
 // What a choice between operands passes on is NaN where one of them is.
 #define PF_F64_ONLY(X, ...)                                        \
   X(neg, -x, __VA_ARGS__)                                          \

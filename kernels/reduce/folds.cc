@@ -87,13 +87,18 @@ HWY_INLINE reduce::Wide<T> total_of(FoldTag<T> d, FoldVec<T> t, reduce::Fold fol
 namespace f32 { PF_FLOAT_FOLDS(PF_FOLD, float) }
 namespace f64 { PF_FLOAT_FOLDS(PF_FOLD, double) }
 namespace i64 { PF_INTEGER_FOLDS(PF_FOLD, int64_t) PF_FOLD(sum, int64_t, hn::Add(t, v)) }
+namespace i32 { PF_INTEGER_FOLDS(PF_FOLD, int32_t) }
 namespace u8 { PF_INTEGER_FOLDS(PF_FOLD, uint8_t) }
 
-// Products are rare, and of integers no instruction.
+// Products are rare, and of integers no instruction. Eight of them: one would wait for each factor.
 #define PF_PRODUCT(T)                                                               \
   reduce::Wide<T> row_product(const T* x, size_t n, T) {                            \
-    T total = 1;                                                                    \
-    for (size_t i = 0; i < n; ++i) total = reduce::join(reduce::Fold::product, total, x[i]); \
+    T each[8] = {1, 1, 1, 1, 1, 1, 1, 1}, total = 1;                                \
+    size_t i = 0;                                                                   \
+    for (; i + 8 <= n; i += 8)                                                      \
+      for (size_t k = 0; k < 8; ++k) each[k] = reduce::join(reduce::Fold::product, each[k], x[i + k]); \
+    for (; i < n; ++i) total = reduce::join(reduce::Fold::product, total, x[i]);    \
+    for (size_t k = 0; k < 8; ++k) total = reduce::join(reduce::Fold::product, total, each[k]); \
     return total;                                                                   \
   }                                                                                 \
   void column_product(T* totals, const T* x, size_t n, const T*) {                  \
@@ -125,6 +130,12 @@ reduce::Functions<int64_t> find(reduce::Fold fold) {
   return {};
 }
 }  // namespace i64
+namespace i32 {
+reduce::Functions<int32_t> find(reduce::Fold fold) {
+  PF_INTEGER_FOLDS(PF_FIND, int32_t)
+  return {};
+}
+}  // namespace i32
 namespace u8 {
 reduce::Functions<uint8_t> find(reduce::Fold fold) {
   PF_INTEGER_FOLDS(PF_FIND, uint8_t)
@@ -135,6 +146,7 @@ reduce::Functions<uint8_t> find(reduce::Fold fold) {
 reduce::Functions<float> find_f32(reduce::Fold f) { return f32::find(f); }
 reduce::Functions<double> find_f64(reduce::Fold f) { return f64::find(f); }
 reduce::Functions<int64_t> find_i64(reduce::Fold f) { return i64::find(f); }
+reduce::Functions<int32_t> find_i32(reduce::Fold f) { return i32::find(f); }
 reduce::Functions<uint8_t> find_u8(reduce::Fold f) { return u8::find(f); }
 
 }  // namespace portfire::HWY_NAMESPACE
@@ -145,6 +157,7 @@ namespace portfire {
 HWY_EXPORT(find_f32);
 HWY_EXPORT(find_f64);
 HWY_EXPORT(find_i64);
+HWY_EXPORT(find_i32);
 HWY_EXPORT(find_u8);
 namespace reduce {
 template <>
@@ -153,6 +166,8 @@ template <>
 Functions<double> functions(Fold f) { return HWY_DYNAMIC_DISPATCH(find_f64)(f); }
 template <>
 Functions<int64_t> functions(Fold f) { return HWY_DYNAMIC_DISPATCH(find_i64)(f); }
+template <>
+Functions<int32_t> functions(Fold f) { return HWY_DYNAMIC_DISPATCH(find_i32)(f); }
 template <>
 Functions<uint8_t> functions(Fold f) { return HWY_DYNAMIC_DISPATCH(find_u8)(f); }
 }  // namespace reduce

@@ -16,7 +16,7 @@ enum class Fold : uint8_t { sum, squares, product, maximum, minimum };
 template <class T>
 using Wide = std::conditional_t<std::is_floating_point_v<T>, double, int64_t>;
 
-// T: float, double, int64_t, uint8_t (which has only maximum and minimum).
+// T: float, double, int64_t, and int32_t and uint8_t, which have only maximum and minimum.
 template <class T>
 struct Functions {
   // Of at most a few thousand elements: float sums are made in float.

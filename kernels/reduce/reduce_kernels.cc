@@ -1,6 +1,6 @@
 // Sums, means, products, extremes, any, all and variances over any dimensions: in f32 (f16 and bf16
-// widened; products and variances in f64), f64, i64 (narrower integers widened) and, for any and all,
-// bytes. Floats are summed in f32 over a few elements a lane, beyond that in f64; a result depends on the
+// widened; products and variances in f64), f64, i64 (narrower integers widened), extremes also in
+// i32 and bytes, any and all in bytes. Floats are summed in f32 over a few elements a lane, beyond that in f64; a result depends on the
 // shapes and the instruction set, not on threads.
 #include <algorithm>
 
@@ -182,6 +182,7 @@ Error run(const void* state, const Operands& o, const KernelContext& context) {
     case Class::f32: run_in<float>(p, o, context); break;
     case Class::f64: run_in<double>(p, o, context); break;
     case Class::i64: run_in<int64_t>(p, o, context); break;
+    case Class::i32: run_in<int32_t>(p, o, context); break;
     default: run_in<uint8_t>(p, o, context);
   }
   return {};
@@ -198,11 +199,13 @@ bool prepare_fold(const Operands& o, Fold fold, Finish finish, DType computed, s
   p->finish = finish;
   p->c = pointwise::class_of(computed);
   if (finish != Finish::truth) {
-    if (p->c == Class::i32 || p->c == Class::i8 || p->c == Class::u8) p->c = Class::i64;
+    const bool extreme = fold == Fold::maximum || fold == Fold::minimum;
+    if (p->c == Class::i8 && extreme) p->c = Class::i32;
+    if ((p->c == Class::i32 || p->c == Class::i8 || p->c == Class::u8) && !extreme) p->c = Class::i64;
     // What f32 would overflow or cancel.
     if (p->c == Class::f32 && (fold == Fold::product || fold == Fold::squares)) p->c = Class::f64;
   }
-  const DType folded = p->c == Class::f32 ? DType::f32 : p->c == Class::f64 ? DType::f64 : p->c == Class::i64 ? DType::i64 : DType::boolean;
+  const DType folded = p->c == Class::f32 ? DType::f32 : p->c == Class::f64 ? DType::f64 : p->c == Class::i64 ? DType::i64 : p->c == Class::i32 ? DType::i32 : finish == Finish::truth ? DType::boolean : DType::u8;
   const Class loaded = pointwise::class_of(x.dtype);
   p->load = pointwise::load_fn(x.dtype);
   p->convert = loaded != p->c || (folded == DType::boolean && x.dtype != DType::boolean) ? pointwise::convert_fn(loaded, folded) : nullptr;

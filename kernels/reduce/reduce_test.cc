@@ -39,7 +39,7 @@ TEST(Reduce, LongRows) {
 }
 
 TEST(Reduce, Extremes) {
-  for (DType t : {DType::f32, DType::f64, DType::i64, DType::u8, DType::i8, DType::bf16})
+  for (DType t : {DType::f32, DType::f64, DType::i64, DType::i32, DType::i16, DType::u8, DType::i8, DType::boolean, DType::bf16})
     each_shape([&](const Shape& s, Layout layout, bool keepdim) {
       if (std::count(s.sizes.begin(), s.sizes.end(), 0)) return;
       KernelCase("aten::amax").tensor(t, s.sizes, layout).ints(s.dims).flag(keepdim).expect_kernel_matches(0);

@@ -1,0 +1,36 @@
+// Convolutions of other types than f32 against the reference.
+#include "kernels/kernel_case.h"
+
+namespace portfire::conv {
+namespace {
+
+using List = std::vector<int64_t>;
+
+TEST(GeneralConvolution, EveryFloatingType) {
+  for (DType t : {DType::f64, DType::f16, DType::bf16})
+    for (Layout layout : {Layout::contiguous, Layout::transposed, Layout::gaps})
+      for (int64_t groups : {1, 2})
+        for (bool transposed : {false, true})
+          for (bool biased : {false, true})
+            for (size_t spatial : {1u, 2u, 3u}) {
+              List x{2, 4}, w{transposed ? 4 : 6, transposed ? 6 / groups : 4 / groups};
+              for (size_t d = 0; d < spatial; ++d) {
+                x.push_back(static_cast<int64_t>(7 + d));
+                w.push_back(static_cast<int64_t>(3 - d % 2));
+              }
+              if (transposed && layout != Layout::contiguous) continue;  // the reference takes these
+              KernelCase k("aten::convolution");
+              k.tensor(t, x, layout).tensor(t, w);
+              biased ? k.tensor(t, {6}) : k.none();
+              k.ints(List(spatial, 2)).ints(List(spatial, 1)).ints(List(spatial, 1)).flag(transposed).ints(List(spatial, transposed)).number(groups);
+              k.expect_kernel_matches(t == DType::f64 ? 1e-13 : t == DType::f16 ? 2e-3 : 1e-2);
+            }
+}
+
+TEST(GeneralConvolution, ManyPixels) {
+  KernelCase("aten::convolution").tensor(DType::f64, {1, 3, 20, 40}).tensor(DType::f64, {50, 3, 3, 3}).none().ints({1, 1}).ints({1, 1}).ints({1, 1}).flag(false).ints({0, 0})
+      .number(1).expect_kernel_matches(1e-13);
+}
+
+}  // namespace
+}  // namespace portfire::conv

@@ -1,0 +1,69 @@
+// Steps computed in vectors of f64 against the table's formulas.
+#include "kernels/kernel_case.h"
+
+namespace portfire::pointwise {
+namespace {
+
+constexpr double kInf = std::numeric_limits<double>::infinity(), kNan = std::numeric_limits<double>::quiet_NaN();
+const std::vector<double> kHard = {0.0,  -0.0, 1.0,  -1.0,  0.5,  -0.5,  0.999, -0.9999999, 1.5,   2.5,  -2.5,  3.0, -3.0, 1e-3,  -1e-3, 1e-30, 1e-41,  -1e-41, 20.0,
+                                   -20.0, 27.0, -27.0, 90.0, -90.0, 104.0, 720.0, -720.0,    1e5,   -1e5, 3e38,  -3e38, kInf, -kInf, kNan,  0.1,  1e-310, 4.503599627370497e15};
+
+double each_tolerance(DType t) { return t == DType::f64 ? 4e-13 : 2e-6; }
+
+TEST(DoubleMath, Unaries) {
+  for (DType t : {DType::f64, DType::f32})
+    for (const char* name : {"abs", "neg", "sign", "square", "relu", "ceil", "floor", "trunc", "round", "frac", "reciprocal", "sqrt", "rsqrt", "exp", "exp2", "expm1",
+                             "log", "log2", "log10", "log1p", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh",
+                             "erf", "erfc", "erfinv", "sigmoid", "silu", "gelu", "gelu_tanh"}) {
+      const std::string step = std::string(name) + (t == DType::f64 ? ".f64 0" : ".f32 0");
+      KernelCase("portfire::pointwise").tensor(t, {3000}).list(1).text(step).expect_kernel_matches(t == DType::f64 ? 1e-13 : 1e-6);
+      const bool differs = std::string_view(name).starts_with("gelu");  // its tail is a difference of neighbours of 1
+      for (double x : kHard) KernelCase("portfire::pointwise").reals(t, {1}, {x}).list(1).text(step).expect_kernel_matches(differs ? 1e-4 : each_tolerance(t));
+    }
+}
+
+TEST(DoubleMath, InverseOfErf) {
+  std::vector<double> x;
+  for (double off = 0.5; off > 1e-15; off *= 0.7) x.insert(x.end(), {1 - off, off - 1, off, -off});
+  // Near 0 the reference, which works on the complement, has less digits.
+  for (double v : x)
+    for (DType t : {DType::f64, DType::f32}) KernelCase("portfire::pointwise").reals(t, {1}, {v}).list(1).text(t == DType::f64 ? "erfinv.f64 0" : "erfinv.f32 0").expect_kernel_matches(std::fmax(each_tolerance(t), 1e-15 / std::fabs(v)));
+}
+
+TEST(DoubleMath, Binaries) {
+  for (DType t : {DType::f64, DType::f32, DType::bf16})
+    for (const char* name : {"div_trunc", "div_floor", "fmod", "remainder", "hypot", "atan2", "copysign", "div"}) {
+      const std::string step = std::string(name) + '.' + name_of(t) + " 0 1";
+      KernelCase("portfire::pointwise").tensor(t, {3000}).tensor(t, {3000}).list(2).text(step).expect_kernel_matches(t == DType::f64 ? 1e-13 : t == DType::f32 ? 1e-6 : 0.008);
+      if (t == DType::bf16) continue;
+      for (double x : kHard)
+        for (double y : kHard) KernelCase("portfire::pointwise").reals(t, {1}, {x}).reals(t, {1}, {y}).list(2).text(step).expect_kernel_matches(each_tolerance(t));
+    }
+}
+
+// Quotients that are whole, and nearly.
+TEST(DoubleMath, RestsAreExact) {
+  std::mt19937 random(3);
+  for (DType t : {DType::f64, DType::f32})
+    for (const char* name : {"div_floor", "fmod", "remainder"}) {
+      std::vector<double> x, y;
+      for (int i = 0; i < 2000; ++i) {
+        const double b = (static_cast<double>(random() % 2000) - 1000.5) / 7;
+        const double a = b * (static_cast<double>(random() % 20000) - 10000);
+        y.push_back(t == DType::f32 ? static_cast<float>(b) : b);
+        x.push_back(random() % 2 ? a : std::nextafter(a, 0));
+      }
+      KernelCase("portfire::pointwise").reals(t, {2000}, x).reals(t, {2000}, y).list(2).text(std::string(name) + (t == DType::f64 ? ".f64 0 1" : ".f32 0 1")).expect_kernel_matches(0);
+    }
+}
+
+TEST(DoubleMath, ShiftsAndSignsOfIntegers) {
+  for (DType t : {DType::i64, DType::i32, DType::i16, DType::i8, DType::u8}) {
+    const std::string dtype = name_of(t);
+    KernelCase("portfire::pointwise").tensor(t, {1100}).list(1).text("sign." + dtype + " 0").expect_kernel_matches(0);
+    KernelCase("portfire::pointwise").tensor(t, {1100}).tensor(t, {1100}).list(2).text("bitwise_left_shift." + dtype + " 0 1").expect_kernel_matches(0);
+  }
+}
+
+}  // namespace
+}  // namespace portfire::pointwise
