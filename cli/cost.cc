@@ -31,6 +31,12 @@ double taps(const Value& kernel) {
 double linear(const Info& i) { return 2 * elements(*i.outs[0]) * last(in(i, 0)); }
 double added_product(const Info& i) { return (2 * last(in(i, 1)) + 2) * elements(*i.outs[0]); }
 double packed_conv2d(const Info& i) { return 2 * elements(*i.outs[0]) * taps(*i.args[5]) * last(in(i, 0)); }
+// Products of the transformed tiles, fewer than the convolution's own.
+double winograd_conv2d(const Info& i) {
+  const TensorView& out = *i.outs[0];
+  const int64_t m = i.args[5]->integer, tiles = out.size(0) * ((out.size(1) + m - 1) / m) * ((out.size(2) + m - 1) / m);
+  return 2 * static_cast<double>(tiles * (m + 2) * (m + 2)) * static_cast<double>(out.size(3)) * last(in(i, 0));
+}
 double depthwise_conv2d(const Info& i) { return 2 * elements(*i.outs[0]) * taps(*i.args[3]); }
 double max_pool2d(const Info& i) { return elements(*i.outs[0]) * taps(*i.args[1]); }
 
@@ -86,6 +92,7 @@ constexpr Row kRows[] = {
     {"aten::bmm", linear},
     {"aten::addmm", added_product},
     {"portfire::packed_conv2d", packed_conv2d},
+    {"portfire::winograd_conv2d", winograd_conv2d},
     {"portfire::depthwise_conv2d", depthwise_conv2d},
     {"portfire::max_pool2d", max_pool2d},
     {"aten::convolution", convolution},

@@ -9,6 +9,7 @@
 #include "compiler/passes/match.h"
 #include "compiler/passes/passes.h"
 #include "compiler/passes/rewrite.h"
+#include "compiler/passes/winograd.h"
 
 namespace portfire::passes {
 namespace {
@@ -187,8 +188,17 @@ class Packer {
     const float* scale = c.scale ? factor(*c.scale, out) : nullptr;
     const bool depthwise = *n.args[8].integer() != 1;
     const int64_t taps = kh * kw, k = taps * in;
+    const Type& result = g_.type(n.outs[0]);
+    int64_t pixels[3];  // images, height, width, at the most
+    for (size_t i = 0; i < 3; ++i) pixels[i] = result.sizes[i ? i + 1 : 0].at[0];
+    const auto all = [](std::initializer_list<int64_t> list, int64_t value) { return std::all_of(list.begin(), list.end(), [=](int64_t v) { return v == value; }); };
+    const bool fits = !depthwise && all({kh, kw}, 3) && all({stride[0], stride[1], dilation[0], dilation[1]}, 1) &&
+                      *std::max_element(padding, padding + 4) <= 2 && (c.activation.empty() || c.activation == "relu" || c.activation == "clamp");
+    const int64_t tile = fits ? winograd_tile(pixels[0], pixels[1], pixels[2], in, out) : 0;
     Tensor packed;
-    if (depthwise) {
+    if (tile) {
+      packed = pack_winograd(b, w, scale, out, in, static_cast<int>(tile));
+    } else if (depthwise) {
       std::vector<float> data(static_cast<size_t>(taps * out));
       for (int64_t o = 0; o < out; ++o)
         for (int64_t t = 0; t < taps; ++t) data[static_cast<size_t>(t * out + o)] = w[o * taps + t] * (scale ? scale[o] : 1);
@@ -220,6 +230,7 @@ class Packer {
       const Tensor r = channels_last(b, Tensor{&b, c.residual_value.ref()->id});
       residual = b.contiguous(r);
     }
+    if (tile) return channels_first(b, b("portfire::winograd_conv2d", x, packed, bias, residual, out, tile, pads, c.activation, c.low, c.high));
     return channels_first(b, b("portfire::packed_conv2d", x, packed, bias, residual, out, kernel, strides, pads, dilations, c.activation, c.low, c.high));
   }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "kernels/conv/channels_last.h"
 #include "kernels/gemm/gemm.h"
 #include "kernels/kernel.h"
 #include "kernels/thread_pool.h"
@@ -135,17 +136,6 @@ void gather_rows(const Plan& p, const TensorView& x, int64_t first, int64_t coun
         gather_line(p, x, x.as<float>() + pixel.image() * x.strides[0] + h * x.strides[1], pixel.left(), to);
     }
   }
-}
-
-// Planes to channels last, a row of an image at a time.
-void interleave(const TensorView& x, float* to, ThreadPool* pool) {
-  const int64_t height = x.size(1), width = x.size(2), c = x.size(3);
-  parallel(pool, static_cast<size_t>(x.size(0) * height), [&](size_t task, size_t) {
-    const int64_t row = static_cast<int64_t>(task);
-    const float* from = x.as<float>() + row / height * x.strides[0] + row % height * x.strides[1];
-    for (int64_t k = 0; k < c; ++k)
-      for (int64_t v = 0; v < width; ++v) to[(row * width + v) * c + k] = from[k * x.strides[3] + v * x.strides[2]];
-  });
 }
 
 void run_chunk(const Plan& p, const Operands& o, const TensorView& x, int64_t first, int64_t count, int64_t p0, int64_t p1, std::byte* memory) {

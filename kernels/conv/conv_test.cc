@@ -55,6 +55,25 @@ TEST(Convolution, ChannelsLastAndPacked) {
   }
 }
 
+TEST(Convolution, Winograd) {
+  struct Case {
+    int64_t ins, outs, height, width;
+  };
+  for (const Case& c : {Case{1, 1, 3, 3}, {3, 33, 5, 9}, {16, 8, 8, 8}, {20, 40, 13, 6}, {40, 70, 30, 31}})
+    for (const int64_t m : {2, 4})
+      for (const char* activation : {"", "relu", "clamp"})
+        for (const bool planar : {false, true}) {
+          KernelCase k("portfire::winograd_conv2d");
+          const int64_t pixels = c.height * c.width;
+          planar ? k.tensor({2, c.height, c.width, c.ins}, {c.ins * pixels, c.width, 1, pixels}) : k.tensor({2, c.height, c.width, c.ins});
+          k.tensor({(m + 2) * (m + 2), (c.outs + 31) / 32, c.ins, 32});
+          *activation ? k.tensor({c.outs}) : k.none();
+          *activation ? k.tensor({2, c.height, c.width - 1, c.outs}) : k.none();
+          k.number(c.outs).number(m).ints({1, 1, 1, 0}).text(activation).real(-1).real(50);
+          k.expect_kernel_matches(4e-5);
+        }
+}
+
 TEST(Convolution, DepthwiseAndMaxPool) {
   for (const Conv& c : kConvs) {
     KernelCase depthwise("portfire::depthwise_conv2d"), max("portfire::max_pool2d");

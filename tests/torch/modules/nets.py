@@ -44,6 +44,22 @@ def cnn():
     return Case(settle(net), [randoms((2, 3, 14, 14))])
 
 
+@case
+def cnn_wide():
+    """Filters and images large enough for minimal filtering, sizes that its tiles do not divide."""
+    net = nn.Sequential(
+        nn.Conv2d(3, 24, 3, padding=1),
+        nn.ReLU(),
+        conv(24, 40),
+        nn.Conv2d(40, 20, 3, padding=(0, 1)),
+        nn.Conv2d(20, 33, 3, padding=2),
+        nn.SiLU(),
+    )
+    batch = torch.export.Dim("batch", max=4)
+    inputs = [randoms((2, 3, 45, 38)), randoms((3, 3, 45, 38))]
+    return Case(settle(net), inputs, dynamic_shapes=({0: batch},))
+
+
 class Residual(nn.Module):
     def __init__(self, i, o, stride):
         super().__init__()
