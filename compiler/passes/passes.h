@@ -28,6 +28,9 @@ Result<Graph> recompose(Graph graph);
 // softmax(q k^T) v in parts becomes one operator.
 Result<Graph> recompose_attention(Graph graph);
 
+// Constant masks of attention go where they hide nothing, or become `is_causal`.
+Result<Graph> simplify_masks(Graph graph);
+
 // Products with constant f32 weights take them prepacked, with the bias, the residual that is added and
 // the activation that follows.
 Result<Graph> pack_linear(Graph graph);

@@ -19,6 +19,7 @@ std::span<const Pass> pipeline() {
       {"simplify", simplify, Stage::functional},
       {"recompose", recompose, Stage::functional},
       {"recompose_attention", recompose_attention, Stage::functional},
+      {"simplify_masks", simplify_masks, Stage::functional},
       {"pack_convolution", pack_convolution, Stage::functional},
       {"pack_linear", pack_linear, Stage::functional},
       {"pack_recurrent", pack_recurrent, Stage::functional},
