@@ -258,7 +258,9 @@ Matrix matrix_of(const TensorView& t) {
   const int r = t.rank();
   return {&t, r == 3 ? t.strides[0] : 0, t.strides[r - 2], t.strides[r - 1]};
 }
-bool takes(DType t) { return !is_complex(t) && t != DType::boolean; }
+bool takes(DType t) {
+  return !is_complex(t) && t != DType::boolean && t != DType::u16 && t != DType::u32 && t != DType::u64;  // none has strips of its own
+}
 
 bool plan_product(const TensorView& a, const TensorView& b, const TensorView& c, Plan* p) {
   const int r = a.rank();

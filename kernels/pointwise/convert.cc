@@ -131,6 +131,36 @@ constexpr auto load_f16_by_vectors = load_f16;
 constexpr auto store_f16_by_vectors = store_f16;
 #endif
 
+// bf16 is rounded as to_bf16 does; packing by hand takes half the time of what compilers make of it.
+#if HWY_TARGET <= HWY_AVX2 && HWY_ARCH_X86
+HWY_INLINE hn::Vec<hn::CappedTag<uint32_t, 16>> rounded_bf16(hn::Vec<hn::CappedTag<float, 16>> v) {
+  const hn::CappedTag<uint32_t, 16> d;
+  const auto u = hn::BitCast(d, v);
+  const auto odd = hn::And(hn::ShiftRight<16>(u), hn::Set(d, 1u));
+  const auto near = hn::ShiftRight<16>(hn::Add(u, hn::Add(odd, hn::Set(d, 0x7fffu))));
+  const auto nan = hn::Or(hn::ShiftRight<16>(u), hn::Set(d, 0x40u));
+  return hn::IfThenElse(hn::RebindMask(d, hn::IsNaN(v)), nan, near);
+}
+void store_bf16_by_vectors(void* memory, const void* strip, int64_t stride, size_t n) {
+  const hn::CappedTag<float, 16> d;
+  const hn::RebindToSigned<decltype(d)> whole;
+  const hn::Rebind<uint16_t, decltype(d)> half;
+  const auto* in = static_cast<const float*>(strip);
+  auto* out = static_cast<uint16_t*>(memory);
+  size_t i = 0;
+  if (stride == 1)
+    for (; i + hn::Lanes(d) <= n; i += hn::Lanes(d)) hn::StoreU(hn::DemoteTo(half, hn::BitCast(whole, rounded_bf16(hn::LoadU(d, in + i)))), half, out + i);
+  store_bf16(out + i, in + i, stride, n - i);
+}
+void narrow_bf16_by_vectors(void* strip, size_t n) {
+  const hn::CappedTag<float, 16> d;
+  auto* p = static_cast<float*>(strip);
+  for (size_t i = 0; i < pointwise::padded(n); i += hn::Lanes(d)) hn::StoreU(hn::BitCast(d, hn::ShiftLeft<16>(rounded_bf16(hn::LoadU(d, p + i)))), d, p + i);
+}
+#else
+constexpr auto store_bf16_by_vectors = store_bf16;
+#endif
+
 #define PF_NARROW(name, Strip, expression)         \
   void narrow_##name(void* strip, size_t n) {      \
     Strip* p = static_cast<Strip*>(strip);         \
@@ -185,6 +215,7 @@ void narrow_f16_by_vectors(void* strip, size_t n) {
 }
 #else
 constexpr auto narrow_f16_by_vectors = narrow_f16;
+constexpr auto narrow_bf16_by_vectors = narrow_bf16;
 #endif
 
 pointwise::LoadFn find_load(DType t) {
@@ -197,6 +228,7 @@ pointwise::LoadFn find_load(DType t) {
 }
 pointwise::StoreFn find_store(DType t) {
   if (t == DType::f16) return store_f16_by_vectors;
+  if (t == DType::bf16) return store_bf16_by_vectors;
 #define X(name, ...) \
   if (t == DType::name) return &store_##name;
   PF_STORED_TYPES(X)
@@ -204,7 +236,7 @@ pointwise::StoreFn find_store(DType t) {
   return nullptr;
 }
 pointwise::NarrowFn find_narrow(DType t) {
-  return t == DType::f16 ? narrow_f16_by_vectors : t == DType::bf16 ? &narrow_bf16 : t == DType::i16 ? &narrow_i16 : nullptr;
+  return t == DType::f16 ? narrow_f16_by_vectors : t == DType::bf16 ? narrow_bf16_by_vectors : t == DType::i16 ? &narrow_i16 : nullptr;
 }
 pointwise::ConvertFn find_convert(pointwise::Class from, DType to) {
 #define X(name, ...)                                  \

@@ -32,6 +32,7 @@ namespace portfire::HWY_NAMESPACE {
   X(log10, hn::Log10(d, x), between(d, x, 0.0f, kInf))                                 \
   X(log1p, hn::Log1p(d, x), between(d, x, -0.9999f, kInf))                             \
   X(expm1, hn::Expm1(d, x), between(d, x, -80.0f, 88.0f))                              \
+  X(exp2, fast_exp2(d, x), between(d, x, -125.0f, 127.0f))                             \
   X(sin, hn::Sin(d, x), between(d, x, -39000.0f, 39000.0f))                            \
   X(cos, hn::Cos(d, x), between(d, x, -39000.0f, 39000.0f))                            \
   X(sinh, hn::Sinh(d, x), between(d, x, -80.0f, 80.0f))                                \
@@ -51,6 +52,13 @@ HWY_INLINE hn::Mask<F32Tag> between(F32Tag d, F32Vec x, float low, float high) {
 HWY_INLINE F32Vec fast_cosh(F32Tag d, F32Vec x) {
   const F32Vec e = fast_exp(d, hn::Abs(x)), half = hn::Set(d, 0.5f);
   return hn::MulAdd(half, e, hn::Div(half, e));
+}
+// 2^k exp((x - k) log 2), k whole.
+HWY_INLINE F32Vec fast_exp2(F32Tag d, F32Vec x) {
+  const hn::RebindToSigned<F32Tag> di;
+  const F32Vec k = hn::Round(x);
+  const auto power = hn::ShiftLeft<23>(hn::Add(hn::ConvertTo(di, k), hn::Set(di, 127)));
+  return hn::Mul(fast_exp(d, hn::Mul(hn::Sub(x, k), hn::Set(d, 0.69314718f))), hn::BitCast(d, power));
 }
 HWY_INLINE F32Vec fast_gelu(F32Tag d, F32Vec x) {
   const F32Vec half = hn::Mul(hn::Set(d, 0.5f), x);

@@ -52,7 +52,7 @@ void run_nearest(const Volumes& v, const Tables& t, ThreadPool* pool) {
     T* to = y.as<T>() + offset(y, plane, d, h);
     if (wide.kept && step == 1 && to_step == 1) {
       std::memcpy(to, from, static_cast<size_t>(n) * sizeof(T));
-    } else if (step == 1 && to_step == 1 && n == 2 * wide.in && wide.index[n - 1] == wide.in - 1 && wide.index[1] == 0 && (n < 4 || wide.index[2] == 1)) {
+    } else if (step == 1 && to_step == 1 && n == 2 * wide.in && wide.step == 0.5) {
       for (int64_t i = 0; i < wide.in; ++i) to[2 * i] = to[2 * i + 1] = from[i];
     } else if (step == 1 && to_step == 1) {
       const int64_t* const index = wide.index;

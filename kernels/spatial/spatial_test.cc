@@ -73,6 +73,8 @@ TEST(Resampling, Nearest) {
           KernelCase(op).tensor(t, {2, 3, 4, 5, 9}, layout).ints({8, 3, out}).none().none().none().expect_kernel_matches(0);
       }
       KernelCase("aten::upsample_nearest2d").tensor(t, {2, 3, 7, 9}, layout).ints({14, 18}).real(2.0).real(1.9).expect_kernel_matches(0);
+      for (const char* op : {"aten::upsample_nearest1d", "aten::_upsample_nearest_exact1d"})
+        for (double scale : {1.6, 1.9, 2.0, 2.3}) KernelCase(op).tensor(t, {2, 3, 9}, layout).ints({18}).real(scale).expect_kernel_matches(0);
     }
 }
 
