@@ -51,6 +51,8 @@ Error infer_layer(const Layer& l, int64_t out_width, std::span<TensorSpec> outs)
     return Error::make(Code::bad_argument, "gates %s, hx %s, w_hh %s do not fit",
                        TypeText(l.gates).c_str(), TypeText(l.hx).c_str(),
                        TypeText(l.w_hh.t).c_str());
+  if (l.batch_sizes && (l.batch_sizes->rank() != 1 || l.batch_sizes->dtype != DType::i64))
+    return Error::make(Code::bad_argument, "batch_sizes %s (expected i64 of rank 1)", TypeText(*l.batch_sizes).c_str());
   if (!is_floating(l.gates.dtype) || l.hx.dtype != l.gates.dtype || l.w_hh.t.dtype != l.gates.dtype)
     return Error::make(Code::bad_argument, "gates %s, hx %s (expected one floating dtype)",
                        TypeText(l.gates).c_str(), TypeText(l.hx).c_str());
