@@ -67,7 +67,8 @@ bool prepare(const Operands& o, void* state, size_t* scratch) {
   return true;
 }
 
-void run_head(const Plan& p, const Operands& o, int64_t b, int64_t h, float* memory) {
+// Queries [begin, end) of a head.
+void run_head(const Plan& p, const Operands& o, int64_t b, int64_t h, int64_t begin, int64_t end, float* memory) {
   const TensorView &q = o.in(0), &k = o.in(1), &v = o.in(2), &out = o.out(0);
   const TensorView* mask = o.optional(3);
   const rows::Functions& row = rows::functions();
@@ -77,8 +78,8 @@ void run_head(const Plan& p, const Operands& o, int64_t b, int64_t h, float* mem
   const float* values = v.as<float>() + b * stride(v, 0) + kh * stride(v, 1);
   gemm::pack(keys, 1, stride(k, 2), static_cast<size_t>(p.depth), static_cast<size_t>(p.keys), packed_k);
   gemm::pack(values, stride(v, 2), 1, static_cast<size_t>(p.keys), static_cast<size_t>(p.value_depth), packed_v);
-  for (int64_t first = 0; first < p.queries; first += kBlock) {
-    const int64_t count = std::min(kBlock, p.queries - first);
+  for (int64_t first = begin; first < end; first += kBlock) {
+    const int64_t count = std::min(kBlock, end - first);
     // Causal: nobody in this block sees keys past its last row.
     const int64_t seen = p.causal ? std::min(p.keys, first + count) : p.keys;
     const gemm::Gemm qk{static_cast<size_t>(seen), static_cast<size_t>(p.depth),
@@ -109,8 +110,14 @@ void run_head(const Plan& p, const Operands& o, int64_t b, int64_t h, float* mem
 Error run(const void* state, const Operands& o, const KernelContext& context) {
   const auto& p = *static_cast<const Plan*>(state);
   const size_t floats = p.packed_k + p.packed_v + p.scores;
-  parallel(context.pool, static_cast<size_t>(p.batch * p.heads), [&](size_t task, size_t worker) {
-    run_head(p, o, static_cast<int64_t>(task) / p.heads, static_cast<int64_t>(task) % p.heads,
+  const int64_t heads = p.batch * p.heads, blocks = (p.queries + kBlock - 1) / kBlock;
+  const int64_t threads = context.pool ? static_cast<int64_t>(context.pool->threads()) : 1;
+  if (heads * blocks == 0) return {};
+  // Few heads are cut into parts, or threads would wait for the one that has the last; each part packs K and V anew.
+  const int64_t parts = threads == 1 ? 1 : std::clamp<int64_t>(3 * threads / heads, 1, blocks);
+  parallel(context.pool, static_cast<size_t>(heads * parts), [&](size_t task, size_t worker) {
+    const int64_t head = static_cast<int64_t>(task) / parts, part = static_cast<int64_t>(task) % parts;
+    run_head(p, o, head / p.heads, head % p.heads, blocks * part / parts * kBlock, std::min(p.queries, blocks * (part + 1) / parts * kBlock),
              reinterpret_cast<float*>(context.scratch.data()) + worker * floats);
   });
   return {};
