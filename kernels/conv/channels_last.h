@@ -1,4 +1,4 @@
-// Planes to channels last: x, f32[n, h, w, c] of any strides, to `to`, row-major, a row of an image at a time.
+// Planes to channels last.
 #pragma once
 
 #include "core/tensor_view.h"
@@ -9,6 +9,13 @@ class ThreadPool;
 
 namespace portfire::conv {
 
-void interleave(const TensorView& x, float* to, ThreadPool* pool);
+// What surrounds each image, and what becomes of it: pixel (h, w) of the input goes to (h + top, w + left) of
+// `height` x `width` pixels, where it lies within them; all others are zeros.
+struct Frame {
+  int64_t top, left, height, width;
+};
+// x, f32[n, h, w, c] of any strides, to `to`, row-major [n, frame.height, frame.width, c].
+void interleave(const TensorView& x, const Frame& frame, float* to, ThreadPool* pool);
+inline void interleave(const TensorView& x, float* to, ThreadPool* pool) { interleave(x, {0, 0, x.size(1), x.size(2)}, to, pool); }
 
 }  // namespace portfire::conv

@@ -1,9 +1,8 @@
 // portfire::packed_conv2d as an implicit matrix product: rows are output pixels, and for each kernel
 // tap the micro-kernel reads its rows of A where they lie in the input (padding reads a row of zeros).
-// Inputs with few channels are gathered first (im2col) for a block of pixels at a time; where channels
-// are not adjacent, all of the input is put into channels-last order before.
+// Where channels are few, a row of the kernel is one tap: its pixels lie side by side, once the input has a
+// frame of zeros. Where channels are not adjacent, all of the input is put into channels-last order before.
 #include <algorithm>
-#include <cstring>
 
 #include "kernels/conv/channels_last.h"
 #include "kernels/gemm/gemm.h"
@@ -20,13 +19,15 @@ using ops::packed_conv2d::Window;
 
 constexpr int64_t kBlocks = 16;                                          // of kRows pixels, in a chunk
 constexpr int64_t kChunk = kBlocks * static_cast<int64_t>(kRows);
-constexpr int64_t kDirectChannels = 8;  // fewer are not worth a run of their own for each tap
+constexpr int64_t kDirectChannels = 8;  // fewer are not worth a tap of their own
+constexpr int64_t kWiden = 4;           // times that a frame may enlarge an image
 
 struct Plan {
   Window w;
-  int64_t oh, ow, pixels, channels, taps, k;  // pixels: of the whole batch
-  bool direct;
+  int64_t oh, ow, pixels, channels, taps, k;  // pixels: of the whole batch; taps of k elements
+  bool lines;  // a tap is a row of the kernel
   bool dense;  // each output pixel is a product of the input's pixel at the same place
+  Frame frame;  // of the input in its other order
   gemm::Activation activation;
   float low, high;
   size_t thread_bytes, image_bytes;  // of scratch: for each thread, and for the input in another order
@@ -45,16 +46,18 @@ bool prepare(const Operands& o, void* state, size_t* scratch) {
   p.ow = out.size(2);
   p.pixels = out.size(0) * p.oh * p.ow;
   p.channels = out.size(3);
-  p.taps = p.w.kernel[0] * p.w.kernel[1];
-  p.k = p.taps * x.size(3);
-  const bool adjacent = x.strides[3] == 1 || x.size(3) == 1;
-  p.image_bytes = adjacent ? 0 : (x.bytes() + 63) / 64 * 64;
-  p.direct = x.size(3) >= kDirectChannels || p.taps == 1;
-  const auto all = [](std::span<const int64_t> list, int64_t value) { return std::all_of(list.begin(), list.end(), [=](int64_t v) { return v == value; }); };
-  p.dense = p.taps == 1 && all(p.w.stride, 1) && all(p.w.padding, 0) && (!adjacent || x.is_contiguous());
-  const size_t pointers = static_cast<size_t>((p.direct ? p.taps : 1) * kChunk) * sizeof(float*);
-  const size_t data = static_cast<size_t>(p.direct ? x.size(3) : p.k * kChunk) * sizeof(float);
-  p.thread_bytes = (pointers + data + 127) / 64 * 64;
+  const int64_t reach[] = {(p.w.kernel[0] - 1) * p.w.dilation[0] + 1, (p.w.kernel[1] - 1) * p.w.dilation[1] + 1};
+  const Frame whole = {0, 0, x.size(1), x.size(2)}, framed = {p.w.padding[0], p.w.padding[1], (p.oh - 1) * p.w.stride[0] + reach[0], (p.ow - 1) * p.w.stride[1] + reach[1]};
+  const bool padded = p.w.padding[0] != 0 || p.w.padding[1] != 0;
+  p.lines = x.size(3) < kDirectChannels && p.w.kernel[1] > 1 && p.w.dilation[1] == 1 &&
+            (!padded || framed.height * framed.width / kWiden <= x.size(1) * x.size(2));
+  p.taps = p.w.kernel[0] * (p.lines ? 1 : p.w.kernel[1]);
+  p.k = x.size(3) * (p.lines ? p.w.kernel[1] : 1);
+  const bool adjacent = (x.strides[3] == 1 || x.size(3) == 1) && (!p.lines || x.strides[2] == x.size(3));
+  p.frame = p.lines && padded ? framed : whole;
+  p.image_bytes = adjacent && !(p.lines && padded) ? 0 : static_cast<size_t>(x.size(0) * p.frame.height * p.frame.width * x.size(3) * 4 + 63) / 64 * 64;
+  p.dense = p.taps == 1 && !p.lines && p.w.stride[0] == 1 && p.w.stride[1] == 1 && !padded && (p.image_bytes > 0 || x.is_contiguous());
+  p.thread_bytes = (static_cast<size_t>(p.taps * kChunk) * sizeof(float*) + static_cast<size_t>(p.k) * sizeof(float) + 127) / 64 * 64;
   *scratch = p.image_bytes + p.thread_bytes * o.threads;
   return true;
 }
@@ -86,72 +89,31 @@ void point_rows(const Plan& p, const TensorView& x, int64_t first, int64_t count
     for (int64_t i = 0; i < count; ++i) rows[i] = from + i * x.size(3);
     return;
   }
+  const int64_t across = p.lines ? 1 : p.w.kernel[1], width = p.lines ? p.w.kernel[1] : 1;
   Pixel pixel(p, first);
   for (int64_t i = 0; i < count; ++i, pixel.next()) {
     const float** to = rows + i;
     const float* image = x.as<float>() + pixel.image() * x.strides[0];
     for (int64_t kh = 0; kh < p.w.kernel[0]; ++kh) {
-      const int64_t h = pixel.top() + kh * p.w.dilation[0];
-      for (int64_t kw = 0; kw < p.w.kernel[1]; ++kw, to += count) {
-        const int64_t v = pixel.left() + kw * p.w.dilation[1];
-        const bool inside = h >= 0 && h < x.size(1) && v >= 0 && v < x.size(2);
+      const int64_t h = pixel.top() + kh * p.w.dilation[0] + p.frame.top;
+      for (int64_t kw = 0; kw < across; ++kw, to += count) {
+        const int64_t v = pixel.left() + kw * p.w.dilation[1] + p.frame.left;
+        const bool inside = h >= 0 && h < x.size(1) && v >= 0 && v + width <= x.size(2);
         *to = inside ? image + h * x.strides[1] + v * x.strides[2] : zeros;
       }
     }
   }
 }
 
-// One row of a window: kernel[1] pixels from column `left` on, dilated, zeros outside. `line` is the
-// input's row, its channels adjacent.
-void gather_line(const Plan& p, const TensorView& x, const float* line, int64_t left, float* to) {
-  const int64_t c = x.size(3), width = x.size(2), kernel = p.w.kernel[1];
-  if (p.w.dilation[1] == 1 && x.strides[2] == c) {
-    const int64_t before = std::clamp<int64_t>(-left, 0, kernel), end = std::clamp<int64_t>(width - left, before, kernel);
-    std::fill_n(to, before * c, 0.0f);
-    std::copy_n(line + (left + before) * c, (end - before) * c, to + before * c);
-    std::fill_n(to + end * c, (kernel - end) * c, 0.0f);
-    return;
-  }
-  for (int64_t kw = 0; kw < kernel; ++kw, to += c) {
-    const int64_t v = left + kw * p.w.dilation[1];
-    if (v < 0 || v >= width)
-      std::fill_n(to, c, 0.0f);
-    else
-      std::copy_n(line + v * x.strides[2], c, to);
-  }
-}
-
-// Row i of `columns` (k long) holds the window of pixel first + i.
-void gather_rows(const Plan& p, const TensorView& x, int64_t first, int64_t count, float* columns, const float** rows) {
-  const int64_t length = p.w.kernel[1] * x.size(3);
-  Pixel pixel(p, first);
-  for (int64_t i = 0; i < count; ++i, pixel.next()) {
-    float* to = columns + i * p.k;
-    rows[i] = to;
-    for (int64_t kh = 0; kh < p.w.kernel[0]; ++kh, to += length) {
-      const int64_t h = pixel.top() + kh * p.w.dilation[0];
-      if (h < 0 || h >= x.size(1))
-        std::fill_n(to, length, 0.0f);
-      else
-        gather_line(p, x, x.as<float>() + pixel.image() * x.strides[0] + h * x.strides[1], pixel.left(), to);
-    }
-  }
-}
-
 void run_chunk(const Plan& p, const Operands& o, const TensorView& x, int64_t first, int64_t count, int64_t p0, int64_t p1, std::byte* memory) {
-  const int64_t taps = p.direct ? p.taps : 1, k = p.direct ? x.size(3) : p.k;
   auto** rows = reinterpret_cast<const float**>(memory);
-  auto* data = reinterpret_cast<float*>(memory + static_cast<size_t>(taps * kChunk) * sizeof(float*));
-  if (p.direct) {
-    std::fill_n(data, k, 0.0f);
-    point_rows(p, x, first, count, data, rows);
-  } else {
-    gather_rows(p, x, first, count, data, rows);
-  }
+  auto* zeros = reinterpret_cast<float*>(memory + static_cast<size_t>(p.taps * kChunk) * sizeof(float*));
+  std::fill_n(zeros, p.k, 0.0f);
+  point_rows(p, x, first, count, zeros, rows);
   const float* bias = o.optional(2) ? o.optional(2)->as<float>() : nullptr;
   const float* residual = o.optional(3) ? o.optional(3)->as<float>() : nullptr;
   const int64_t at = first * p.channels;
-  gemm::run(gemm::Product{static_cast<size_t>(count), static_cast<size_t>(p.channels), static_cast<size_t>(k), static_cast<size_t>(taps), rows,
+  gemm::run(gemm::Product{static_cast<size_t>(count), static_cast<size_t>(p.channels), static_cast<size_t>(p.k), static_cast<size_t>(p.taps), rows,
                           o.in(1).as<float>(), o.out(0).as<float>() + at, static_cast<size_t>(p.channels),
                           {bias, residual ? residual + at : nullptr, p.activation, p.low, p.high}},
             static_cast<size_t>(p0), static_cast<size_t>(p1));
@@ -163,8 +125,10 @@ Error run(const void* state, const Operands& o, const KernelContext& context) {
   TensorView x = o.in(0);
   if (p.image_bytes > 0) {
     auto* image = reinterpret_cast<float*>(context.scratch.data());
-    interleave(x, image, context.pool);
+    interleave(x, p.frame, image, context.pool);
     x.data = image;
+    x.shape.sizes[1] = p.frame.height;
+    x.shape.sizes[2] = p.frame.width;
     x.set_contiguous();
   }
   const int64_t panels = (p.channels + static_cast<int64_t>(kPanel) - 1) / static_cast<int64_t>(kPanel);

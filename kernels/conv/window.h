@@ -6,14 +6,15 @@
 
 namespace portfire::conv {
 
-// A row of `count` output pixels, channels adjacent in input, weights and output. Pixel i of tap t
-// reads taps[t] + i * step (floats); a tap that falls outside for some pixel is left to the caller.
+// A row of `count` output pixels, channels adjacent in input, weights and output. Kernel row l reads, for
+// pixel i and tap j, line[l] + i * step + j * tap_step (floats); lines and taps that fall outside for some pixel
+// are left to the caller.
 struct WindowRow {
-  size_t count, channels, taps;
-  const float* const* tap;   // taps pointers
-  int64_t step;              // floats between the inputs of neighbouring pixels
-  const float* const* weight;  // taps pointers to `channels` weights; null for max pooling
-  const float* bias;         // channels, or null
+  size_t count, channels, lines, taps;
+  const float* const* line;    // `lines` pointers
+  int64_t step, tap_step;      // floats between the inputs of neighbouring pixels, of neighbouring taps
+  const float* const* weight;  // `lines` pointers to [taps, channels] weights; null for max pooling
+  const float* bias;           // channels, or null
   float* out;
   bool clamp;
   float low, high;

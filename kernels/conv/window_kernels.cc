@@ -12,7 +12,7 @@ namespace portfire::conv {
 namespace {
 
 using ops::packed_conv2d::Window;
-constexpr size_t kMaxTaps = 121;  // kernels up to 11 x 11
+constexpr int64_t kMaxLines = 64;  // of a kernel
 
 struct Plan {
   Window w;
@@ -25,7 +25,7 @@ bool prepare_window(const Operands& o, size_t first, Plan* p) {
   if (ops::packed_conv2d::read_window(Args(o.args), first, &p->w) || !out.is_contiguous() || x.dtype != DType::f32) return false;
   p->clamp = false;
   p->low = p->high = 0;
-  return (x.strides[3] == 1 || x.size(3) == 1) && p->w.kernel[0] * p->w.kernel[1] <= static_cast<int64_t>(kMaxTaps);
+  return (x.strides[3] == 1 || x.size(3) == 1) && p->w.kernel[0] <= kMaxLines;
 }
 
 bool prepare_depthwise(const Operands& o, void* state, size_t*) {
@@ -54,19 +54,20 @@ void run_rows(const Plan& p, const Operands& o, WindowFn fn, const float* weight
       float* to = out.as<float>() + r * ow * c;
       const int64_t top = r % oh * w.stride[0] - w.padding[0];
       auto columns = [&](int64_t first, int64_t count) {
-        const float *tap[kMaxTaps], *weights[kMaxTaps];
-        size_t taps = 0;
+        const float *line[kMaxLines], *weights[kMaxLines];
+        // Taps that are inside: of each, where there are several columns.
+        const int64_t left = first * w.stride[1] - w.padding[1], step = w.dilation[1];
+        const int64_t begin = std::min(w.kernel[1], left < 0 ? (-left + step - 1) / step : 0);
+        const int64_t end = count > 1 ? w.kernel[1] : std::clamp((width - left + step - 1) / step, begin, w.kernel[1]);
+        size_t lines = 0;
         for (int64_t i = 0; i < w.kernel[0]; ++i) {
           const int64_t h = top + i * w.dilation[0];
           if (h < 0 || h >= height) continue;
-          for (int64_t j = 0; j < w.kernel[1]; ++j) {
-            const int64_t v = first * w.stride[1] - w.padding[1] + j * w.dilation[1];
-            if (v < 0 || v >= width) continue;  // only where count is 1
-            tap[taps] = image + h * x.strides[1] + v * x.strides[2];
-            weights[taps++] = weight ? weight + (i * w.kernel[1] + j) * c : nullptr;
-          }
+          line[lines] = image + h * x.strides[1] + (left + begin * step) * x.strides[2];
+          weights[lines++] = weight ? weight + (i * w.kernel[1] + begin) * c : nullptr;
         }
-        fn({static_cast<size_t>(count), static_cast<size_t>(c), taps, tap, w.stride[1] * x.strides[2], weights, bias, to + first * c, p.clamp, p.low, p.high});
+        fn({static_cast<size_t>(count), static_cast<size_t>(c), lines, static_cast<size_t>(end - begin), line, w.stride[1] * x.strides[2],
+            step * x.strides[2], weights, bias, to + first * c, p.clamp, p.low, p.high});
       };
       // Columns whose window lies inside the input from left to right.
       const int64_t reach = (w.kernel[1] - 1) * w.dilation[1];
