@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <string_view>
 
+#include "ops/inverted_residual.h"
+
 namespace portfire::cli {
 namespace {
 
@@ -38,6 +40,16 @@ double winograd_conv2d(const Info& i) {
   return 2 * static_cast<double>(tiles * (m + 2) * (m + 2)) * static_cast<double>(out.size(3)) * last(in(i, 0));
 }
 double depthwise_conv2d(const Info& i) { return 2 * elements(*i.outs[0]) * taps(*i.args[3]); }
+// Each stage's weights meet each pixel that the stage gives once.
+double inverted_residual(const Info& i) {
+  ops::inverted_residual::Stages s;
+  const Args args(i.args);
+  if (!ops::inverted_residual::read_stages(args, &s).ok()) return 0;
+  double flops = 2 * static_cast<double>(s.middle.shape.numel()) * taps(*i.args[16]);
+  if (s.expand) flops += 2 * static_cast<double>(s.expanded.shape.numel()) * taps(*i.args[9]) * last(in(i, 0));
+  if (s.project) flops += 2 * static_cast<double>(s.middle.shape.numel()) * last(*i.outs[0]);
+  return flops;
+}
 double max_pool2d(const Info& i) { return elements(*i.outs[0]) * taps(*i.args[1]); }
 
 // Each output takes the taps of one filter; transposed, each input gives to as many. Padding counts as if it were there.
@@ -94,6 +106,7 @@ constexpr Row kRows[] = {
     {"portfire::packed_conv2d", packed_conv2d},
     {"portfire::winograd_conv2d", winograd_conv2d},
     {"portfire::depthwise_conv2d", depthwise_conv2d},
+    {"portfire::inverted_residual", inverted_residual},
     {"portfire::max_pool2d", max_pool2d},
     {"aten::convolution", convolution},
     {"aten::scaled_dot_product_attention", attention},

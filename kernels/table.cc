@@ -69,6 +69,7 @@ namespace portfire {
   X(gemm, kAddmm)           \
   X(gemm, kBmm)             \
   X(conv, kPackedConv2d)   \
+  X(conv, kInvertedResidual) \
   X(conv, kWinogradConv2d)  \
   X(conv, kDepthwiseConv2d) \
   X(conv, kMaxPool2d)       \

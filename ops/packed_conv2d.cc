@@ -77,72 +77,88 @@ Error output_size(const Window& w, const TensorView& x, int64_t* height, int64_t
   return {};
 }
 
-Error PackedConv2d::infer(const Args& a, std::span<TensorSpec> outs) {
-  const TensorView &x = a.tensor(0), &packed = a.tensor(1);
+Error infer_packed(const TensorView& x, const TensorView& packed, int64_t channels, const Window& w, const Finish& f, TensorSpec* out) {
   PF_TRY(check_input(x));
-  Window w;
-  PF_TRY(read_window(a, 5, &w));
-  const int64_t channels = a.integer(4);
   int64_t h, v;
   PF_TRY(output_size(w, x, &h, &v));
   if (channels < 1 || packed.rank() != 3 || packed.dtype != DType::f32 || !packed.is_contiguous() || packed.size(2) != kPanel ||
       packed.size(0) != (channels + kPanel - 1) / kPanel || packed.size(1) != w.kernel[0] * w.kernel[1] * x.size(3))
     return Error::make(Code::bad_argument, "packed weights %s do not fit input %s", TypeText(packed).c_str(), TypeText(x).c_str());
-  outs[0].dtype = DType::f32;
-  outs[0].shape = Shape();
-  for (int64_t s : {x.size(0), h, v, channels}) outs[0].shape.push(s);
-  PF_TRY(check_vector(a.optional_tensor(2), channels, "bias"));
-  if (const TensorView* r = a.optional_tensor(3); r && (!(r->shape == outs[0].shape) || r->dtype != DType::f32))
-    return Error::make(Code::bad_argument, "residual %s (expected %s)", TypeText(*r).c_str(), TypeText(DType::f32, outs[0].shape).c_str());
-  return check_activation(a.string(9));
+  out->dtype = DType::f32;
+  out->shape = Shape();
+  for (int64_t s : {x.size(0), h, v, channels}) out->shape.push(s);
+  PF_TRY(check_vector(f.bias, channels, "bias"));
+  if (f.residual && (!(f.residual->shape == out->shape) || f.residual->dtype != DType::f32))
+    return Error::make(Code::bad_argument, "residual %s (expected %s)", TypeText(*f.residual).c_str(), TypeText(DType::f32, out->shape).c_str());
+  return check_activation(f.activation);
 }
 
-Error PackedConv2d::reference(const Args& a, std::span<TensorView> outs) {
-  const TensorView &x = a.tensor(0), &packed = a.tensor(1), *bias = a.optional_tensor(2), *residual = a.optional_tensor(3);
-  Window w;
-  PF_TRY(read_window(a, 5, &w));
+void convolve_packed(const TensorView& x, const TensorView& packed, const Window& w, const Finish& f, const TensorView& out) {
   const int64_t c = x.size(3), k = packed.size(1);
-  for (Index at(outs[0].shape); at.valid(); at.next()) {
+  for (Index at(out.shape); at.valid(); at.next()) {
     const int64_t o = at[3];
     const float* panel = packed.as<float>() + o / kPanel * k * kPanel + o % kPanel;
-    double sum = bias ? bias->as<float>()[o] : 0;
+    double sum = f.bias ? f.bias->as<float>()[o] : 0;
     for_window(w, x, at[0], at[1], at[2], [&](int64_t from, int64_t tap) {
       for (int64_t i = 0; i < c; ++i) sum += load_real(x, from + i * x.strides[3]) * panel[(tap * c + i) * kPanel];
     });
-    if (residual) sum += load_real(*residual, offset(*residual, at));
-    store_real(outs[0], offset(outs[0], at), activate(a.string(9), sum, a.real(10), a.real(11)));
+    if (f.residual) sum += load_real(*f.residual, offset(*f.residual, at));
+    store_real(out, offset(out, at), activate(f.activation, sum, f.low, f.high));
   }
-  return {};
 }
 
-Error DepthwiseConv2d::infer(const Args& a, std::span<TensorSpec> outs) {
-  const TensorView &x = a.tensor(0), &weight = a.tensor(1);
+Error infer_depthwise(const TensorView& x, const TensorView& weight, const Window& w, const Finish& f, TensorSpec* out) {
   PF_TRY(check_input(x));
-  Window w;
-  PF_TRY(read_window(a, 3, &w));
   int64_t h, v;
   PF_TRY(output_size(w, x, &h, &v));
   if (weight.rank() != 2 || weight.dtype != DType::f32 || !weight.is_contiguous() || weight.size(0) != w.kernel[0] * w.kernel[1] || weight.size(1) != x.size(3))
     return Error::make(Code::bad_argument, "weights %s do not fit input %s", TypeText(weight).c_str(), TypeText(x).c_str());
-  outs[0].dtype = DType::f32;
-  outs[0].shape = Shape();
-  for (int64_t s : {x.size(0), h, v, x.size(3)}) outs[0].shape.push(s);
-  PF_TRY(check_vector(a.optional_tensor(2), x.size(3), "bias"));
-  return check_activation(a.string(7));
+  out->dtype = DType::f32;
+  out->shape = Shape();
+  for (int64_t s : {x.size(0), h, v, x.size(3)}) out->shape.push(s);
+  PF_TRY(check_vector(f.bias, x.size(3), "bias"));
+  return check_activation(f.activation);
 }
 
-Error DepthwiseConv2d::reference(const Args& a, std::span<TensorView> outs) {
-  const TensorView &x = a.tensor(0), &weight = a.tensor(1), *bias = a.optional_tensor(2);
-  Window w;
-  PF_TRY(read_window(a, 3, &w));
-  for (Index at(outs[0].shape); at.valid(); at.next()) {
+void convolve_depthwise(const TensorView& x, const TensorView& weight, const Window& w, const Finish& f, const TensorView& out) {
+  for (Index at(out.shape); at.valid(); at.next()) {
     const int64_t c = at[3];
-    double sum = bias ? bias->as<float>()[c] : 0;
+    double sum = f.bias ? f.bias->as<float>()[c] : 0;
     for_window(w, x, at[0], at[1], at[2], [&](int64_t from, int64_t tap) {
       sum += load_real(x, from + c * x.strides[3]) * weight.as<float>()[tap * x.size(3) + c];
     });
-    store_real(outs[0], offset(outs[0], at), activate(a.string(7), sum, a.real(8), a.real(9)));
+    store_real(out, offset(out, at), activate(f.activation, sum, f.low, f.high));
   }
+}
+
+namespace {
+
+Finish packed_finish(const Args& a) { return {a.optional_tensor(2), a.optional_tensor(3), a.string(9), a.real(10), a.real(11)}; }
+Finish depthwise_finish(const Args& a) { return {a.optional_tensor(2), nullptr, a.string(7), a.real(8), a.real(9)}; }
+
+}  // namespace
+
+Error PackedConv2d::infer(const Args& a, std::span<TensorSpec> outs) {
+  Window w;
+  PF_TRY(read_window(a, 5, &w));
+  return infer_packed(a.tensor(0), a.tensor(1), a.integer(4), w, packed_finish(a), &outs[0]);
+}
+Error PackedConv2d::reference(const Args& a, std::span<TensorView> outs) {
+  Window w;
+  PF_TRY(read_window(a, 5, &w));
+  convolve_packed(a.tensor(0), a.tensor(1), w, packed_finish(a), outs[0]);
+  return {};
+}
+
+Error DepthwiseConv2d::infer(const Args& a, std::span<TensorSpec> outs) {
+  Window w;
+  PF_TRY(read_window(a, 3, &w));
+  return infer_depthwise(a.tensor(0), a.tensor(1), w, depthwise_finish(a), &outs[0]);
+}
+Error DepthwiseConv2d::reference(const Args& a, std::span<TensorView> outs) {
+  Window w;
+  PF_TRY(read_window(a, 3, &w));
+  convolve_depthwise(a.tensor(0), a.tensor(1), w, depthwise_finish(a), outs[0]);
   return {};
 }
 

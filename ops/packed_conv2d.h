@@ -17,6 +17,18 @@ Error read_window(const Args& a, size_t first, Window* out);
 // Output height and width.
 Error output_size(const Window& w, const TensorView& input, int64_t* height, int64_t* width);
 
+// What follows the sums: see above.
+struct Finish {
+  const TensorView *bias, *residual;  // or null
+  std::string_view activation;
+  double low, high;
+};
+// The two convolutions below, their arguments apart: shapes, and the computation itself.
+Error infer_packed(const TensorView& x, const TensorView& packed, int64_t channels, const Window& w, const Finish& f, TensorSpec* out);
+Error infer_depthwise(const TensorView& x, const TensorView& weight, const Window& w, const Finish& f, TensorSpec* out);
+void convolve_packed(const TensorView& x, const TensorView& packed, const Window& w, const Finish& f, const TensorView& out);
+void convolve_depthwise(const TensorView& x, const TensorView& weight, const Window& w, const Finish& f, const TensorView& out);
+
 // packed: [ceil(channels / 32), kh * kw * c, 32], the order of ops/packed_linear.h.
 struct PackedConv2d {
   static constexpr std::string_view schema =

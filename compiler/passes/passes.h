@@ -42,6 +42,9 @@ Result<Graph> pack_recurrent(Graph graph);
 // residual and an activation taken in.
 Result<Graph> pack_convolution(Graph graph);
 
+// Depthwise convolutions take in the dense ones before and after them, where rows between them then stay in a cache.
+Result<Graph> fuse_depthwise(Graph graph);
+
 // Permuted views move from the operands of element-wise chains and concatenations to their results.
 Result<Graph> sink_permutes(Graph graph);
 

@@ -26,6 +26,7 @@ std::span<const Pass> pipeline() {
       {"fuse_pointwise", fuse_pointwise, Stage::functional},
       {"sink_permutes", sink_permutes, Stage::functional},
       {"simplify_again", simplify, Stage::functional},
+      {"fuse_depthwise", fuse_depthwise, Stage::functional},
   };
   return kPasses;
 }

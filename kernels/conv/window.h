@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "ops/packed_conv2d.h"
+
 namespace portfire::conv {
 
 // A row of `count` output pixels, channels adjacent in input, weights and output. Kernel row l reads, for
@@ -22,5 +24,18 @@ struct WindowRow {
 using WindowFn = void (*)(const WindowRow&);
 WindowFn depthwise_row();  // of this machine
 WindowFn max_row();
+
+// A whole row of output pixels, by way of a WindowFn: cut where taps fall out of the input.
+struct WindowLine {
+  WindowFn fn;
+  const ops::packed_conv2d::Window* window;
+  int64_t width, out_width, channels, step;  // step: floats between neighbouring pixels of the input
+  const float *weight, *bias;                // [kernel, channels], [channels]; null where WindowRow's may be
+  bool clamp;
+  float low, high;
+};
+inline constexpr int64_t kMostLines = 64;  // of a window
+// lines: for each row of the kernel the input's row that it reads, null outside the input.
+void run_line(const WindowLine& line, const float* const* lines, float* to);
 
 }  // namespace portfire::conv

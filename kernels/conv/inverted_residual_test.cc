@@ -1,0 +1,36 @@
+#include "kernels/kernel_case.h"
+
+namespace portfire {
+namespace {
+
+struct Block {
+  int64_t height, width, ins, expanded, outs, expand_kernel, kernel, stride, padding, dilation;
+};
+// Images of one strip and of many; outs 0: no projection, expanded 0: no expansion.
+constexpr Block kBlocks[] = {{9, 7, 5, 12, 8, 1, 3, 1, 1, 1},     {40, 60, 8, 96, 24, 1, 3, 1, 1, 1},   {41, 60, 8, 96, 24, 1, 3, 2, 1, 1},
+                             {30, 50, 3, 72, 16, 3, 3, 1, 1, 1},  {33, 40, 6, 100, 0, 1, 5, 1, 2, 1},   {40, 50, 64, 0, 40, 1, 3, 1, 1, 1},
+                             {24, 120, 4, 64, 70, 1, 3, 3, 0, 2}, {20, 64, 16, 130, 33, 1, 3, 4, 3, 1}, {3, 3, 40, 40, 40, 1, 3, 1, 1, 1}};
+
+TEST(InvertedResidual, InStrips) {
+  for (const Block& b : kBlocks)
+    for (const bool residual : {false, true}) {
+      if (residual && !b.outs) continue;
+      const int64_t channels = b.expanded ? b.expanded : b.ins, border = b.expand_kernel / 2;
+      const int64_t reach = b.dilation * (b.kernel - 1), oh = (b.height + 2 * b.padding - reach - 1) / b.stride + 1, ow = (b.width + 2 * b.padding - reach - 1) / b.stride + 1;
+      KernelCase k("portfire::inverted_residual");
+      k.tensor({2, b.height, b.width, b.ins});
+      b.expanded ? k.tensor({(channels + 31) / 32, b.expand_kernel * b.expand_kernel * b.ins, 32}) : k.none();
+      b.expanded ? k.tensor({channels}) : k.none();
+      k.tensor({b.kernel * b.kernel, channels}).tensor({channels});
+      b.outs ? k.tensor({(b.outs + 31) / 32, channels, 32}) : k.none();
+      residual ? k.tensor({b.outs}) : k.none();
+      residual ? k.tensor({2, oh, ow, b.outs}) : k.none();
+      k.number(channels).ints({b.expand_kernel, b.expand_kernel}).ints({1, 1}).ints({border, border, border, border}).ints({1, 1}).text("relu").real(0).real(0);
+      k.ints({b.kernel, b.kernel}).ints({b.stride, b.stride}).ints({b.padding, b.padding, b.padding, b.padding}).ints({b.dilation, b.dilation});
+      k.text("clamp").real(-0.5).real(6).number(b.outs).text("").real(0).real(0);
+      k.expect_kernel_matches(4e-5);
+    }
+}
+
+}  // namespace
+}  // namespace portfire
