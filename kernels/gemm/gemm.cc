@@ -101,7 +101,7 @@ void run(const Product& p, size_t p0, size_t p1) {
   static const TileShape shape = tile_shape();
   const Depths depths(p);
   const size_t end = std::min(p.n, p1 * kPanel), length = p.k * p.taps;
-  const size_t tiles = (p.m + shape.rows - 1) / shape.rows;  // of about the same height: a low one is a slow one
+  const size_t tiles = (p.m + shape.rows - 1) / shape.rows;
   for (size_t begin = p0 * kPanel; begin < end; begin += kGroup * kPanel) {
     const size_t group_end = std::min(end, begin + kGroup * kPanel);
     depths.each([&](const Depth& d) {
@@ -113,28 +113,12 @@ void run(const Product& p, size_t p0, size_t p1) {
         const float* const next = column + shape.columns < group_end ? at(column + shape.columns)
                                   : d.last ? p.packed + group_end * length : at(begin) + d.k * d.taps * kPanel;
         const size_t step = (kPanel * sizeof(float) + tiles - 1) / tiles;
-        Tile t{};
-        t.n = std::min(shape.columns, p.n - column);
-        t.k = d.k;
-        t.taps = d.taps;
-        t.row_step = p.m;
-        t.skip = d.skip;
-        t.b = at(column);
-        t.ldc = p.ldc;
-        t.first = d.first;
-        t.last = d.last;
-        t.epilogue = p.epilogue;
-        if (t.epilogue.bias) t.epilogue.bias += column;
-        t.ahead_step = step;
-        for (size_t i = 0; i < tiles; ++i) {
-          const size_t row = p.m * i / tiles;
-          t.m = p.m * (i + 1) / tiles - row;
-          t.rows = p.rows + d.tap * p.m + row;
-          t.c = p.c + row * p.ldc + column;
-          t.epilogue.residual = p.epilogue.residual ? p.epilogue.residual + row * p.ldc + column : nullptr;
-          t.ahead = reinterpret_cast<const std::byte*>(next) + i * d.k * d.taps * step;
-          tile(t);
-        }
+        const size_t row = d.tap * p.m;
+        Epilogue e = p.epilogue;
+        if (e.bias) e.bias += column;
+        if (e.residual) e.residual += column;
+        tile({p.m, std::min(shape.columns, p.n - column), d.k, d.taps, p.rows + row, p.m, d.skip, at(column), p.c + column, p.ldc, d.first, d.last, e,
+              reinterpret_cast<const std::byte*>(next), step});
       }
     });
   }

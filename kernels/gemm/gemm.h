@@ -35,10 +35,10 @@ struct Epilogue {
   float low = 0, high = 0;       // clamp
 };
 
-// One tile of C, or one block of k of it: rows[t * row_step + i] is row i (of `m`, at most shape().rows) for
-// tap t, of which k elements after the first `skip` are read. `b`: the first of taps * k rows, kPanel
-// apart. Writes m x n (n <= shape().columns) to c. bias and residual of the epilogue belong to the tile's
-// first column and row. With each of the k the memory at `ahead` is fetched, which moves by ahead_step bytes.
+// A strip of C of up to shape().columns columns, cut into tiles of at most shape().rows rows, or one block of k of it:
+// rows[t * row_step + i] is row i (of `m`) for tap t, of which k elements after the first `skip` are read. `b`: the
+// first of taps * k rows, kPanel apart. Writes m x n to c. bias and residual of the epilogue belong to the strip's
+// first column and row. With each of the k of each tile the memory at `ahead` is fetched, which moves by ahead_step bytes.
 struct Tile {
   size_t m, n, k, taps;
   const float* const* rows;

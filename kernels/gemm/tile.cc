@@ -24,11 +24,16 @@ using TileVec = hn::Vec<TileTag>;
 
 #define PF_TILE_ROWS(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11)
 
+// Rows of C that lie ldc apart, n elements each.
+struct Finished {
+  float* c;
+  size_t rows, n, ldc;
+};
 template <class F>
-HWY_INLINE void for_each_vector(const Tile& t, F f) {
+HWY_INLINE void for_each_vector(const Finished& t, F f) {
   const TileTag d;
   const size_t lanes = hn::Lanes(d);
-  for (size_t i = 0; i < t.m; ++i) {
+  for (size_t i = 0; i < t.rows; ++i) {
     float* row = t.c + i * t.ldc;
     size_t j = 0;
     for (; j + lanes <= t.n; j += lanes) hn::StoreU(f(d, hn::LoadU(d, row + j)), d, row + j);
@@ -54,11 +59,10 @@ struct Bounds {
 
 // Other activations, on the finished tile, which is still in L1. Apart from the accumulation: inside it
 // they would be compiled once for each accumulator.
-HWY_NOINLINE void finish(const Tile& t) {
-  const Epilogue& e = t.epilogue;
+HWY_NOINLINE void finish(const Finished& t, Activation activation) {
   using D = TileTag;
   using V = TileVec;
-  switch (e.activation) {
+  switch (activation) {
     case Activation::none:
     case Activation::relu:
     case Activation::clamp: return;
@@ -109,76 +113,88 @@ HWY_INLINE TileVec bounded(TileVec v, const Bounds& b) {
 }
 
 // relu, clamp and residuals are in the stores.
-bool needs_finish(const Epilogue& e) {
+HWY_INLINE bool needs_finish(const Epilogue& e) {
   return e.activation != Activation::none && e.activation != Activation::relu && e.activation != Activation::clamp;
 }
 
-// kVectors: 1 or 2. kWhole: both are full.
+// `tiles` tiles of kM rows below each other, from row `first` on, the `index`-th and on of the strip. kVectors: 1 or 2.
+// kWhole: both are full.
 template <size_t kM, size_t kVectors, bool kWhole>
-HWY_NOINLINE void tile_vectors(const Tile& t) {
+HWY_NOINLINE void tile_vectors(const Tile& t, size_t first, size_t index, size_t tiles) {
   const TileTag d;
-  const size_t lanes = hn::Lanes(d);
+  const size_t lanes = hn::Lanes(d), ldc = t.ldc, taps = t.taps, depth = t.k, skip = t.skip, ahead_step = t.ahead_step;
   const Epilogue& e = t.epilogue;
   const size_t count = kWhole ? 2 * lanes : t.n;
   [[maybe_unused]] const size_t rest = count - lanes;  // of the second vector
   // Sums start from bias and residual, or from what the blocks of k before left in C.
-  const float* const start = t.first ? e.residual : t.c;
-  const TileVec zero = hn::Zero(d);
-  const TileVec bias0 = t.first && e.bias ? load_some(e.bias, count) : zero;
-  [[maybe_unused]] const TileVec bias1 = kVectors > 1 && t.first && e.bias ? load_some(e.bias + lanes, rest) : zero;
+  const float* start = t.first ? e.residual : t.c;
+  if (start) start += first * ldc;
+  float* c = t.c + first * ldc;
+  const float* const bias = t.first ? e.bias : nullptr;
+  const bool bounds_it = t.last && (e.activation == Activation::relu || e.activation == Activation::clamp), finishes = t.last && needs_finish(e);
+  const float* const* list = t.rows + first;
+  const std::byte* ahead = t.ahead + index * depth * taps * ahead_step;
+  for (; tiles > 0; --tiles, c += kM * ldc, list += kM) {
+    const TileVec bias0 = bias ? load_some(bias, count) : hn::Zero(d);
+    [[maybe_unused]] const TileVec bias1 = kVectors > 1 && bias ? load_some(bias + lanes, rest) : hn::Zero(d);
 #define PF_START(i)                                                                                          \
-  [[maybe_unused]] TileVec c##i##0 = zero, c##i##1 = zero;                                                    \
+  [[maybe_unused]] TileVec c##i##0 = bias0, c##i##1 = bias1;                                                  \
   if constexpr (kM > i) {                                                                                    \
-    c##i##0 = start ? hn::Add(bias0, load_some(start + i * t.ldc, count)) : bias0;                              \
-    if constexpr (kVectors > 1) c##i##1 = start ? hn::Add(bias1, load_some(start + i * t.ldc + lanes, rest)) : bias1; \
+    if (start) {                                                                                             \
+      c##i##0 = hn::Add(bias0, load_some(start + i * ldc, count));                                            \
+      if constexpr (kVectors > 1) c##i##1 = hn::Add(bias1, load_some(start + i * ldc + lanes, rest));          \
+    }                                                                                                        \
   }
-  PF_TILE_ROWS(PF_START)
+    PF_TILE_ROWS(PF_START)
 #undef PF_START
-  const float* HWY_RESTRICT b = t.b;
-  const std::byte* ahead = t.ahead;
-  for (size_t tap = 0; tap < t.taps; ++tap) {
-    const float* const* rows = t.rows + tap * t.row_step;
-#define PF_ROW(i) [[maybe_unused]] const float* HWY_RESTRICT a##i = rows[kM > i ? i : 0] + t.skip;
-    PF_TILE_ROWS(PF_ROW)
+    const float* HWY_RESTRICT b = t.b;
+    for (size_t tap = 0; tap < taps; ++tap) {
+      const float* const* rows = list + tap * t.row_step;
+#define PF_ROW(i) [[maybe_unused]] const float* HWY_RESTRICT a##i = rows[kM > i ? i : 0] + skip;
+      PF_TILE_ROWS(PF_ROW)
 #undef PF_ROW
-    for (size_t k = 0; k < t.k; ++k, b += kPanel, ahead += t.ahead_step) {
-      const TileVec b0 = hn::LoadU(d, b);
-      [[maybe_unused]] const TileVec b1 = kVectors > 1 ? hn::LoadU(d, b + lanes) : b0;
-      __builtin_prefetch(ahead, 0, 2);  // into L2
+      for (size_t k = 0; k < depth; ++k, b += kPanel, ahead += ahead_step) {
+        const TileVec b0 = hn::LoadU(d, b);
+        [[maybe_unused]] const TileVec b1 = kVectors > 1 ? hn::LoadU(d, b + lanes) : b0;
+        __builtin_prefetch(ahead, 0, 2);  // into L2
 #define PF_STEP(i)                                                    \
   if constexpr (kM > i) {                                             \
     const TileVec a = hn::Set(d, a##i[k]);                             \
     c##i##0 = hn::MulAdd(a, b0, c##i##0);                              \
     if constexpr (kVectors > 1) c##i##1 = hn::MulAdd(a, b1, c##i##1);  \
   }
-      PF_TILE_ROWS(PF_STEP)
+        PF_TILE_ROWS(PF_STEP)
 #undef PF_STEP
+      }
     }
-  }
-  if (t.last) {
-    const Bounds bounds(e);
+    if (bounds_it) {
+      const Bounds bounds(e);
 #define PF_BOUND(i)                                                       \
   if constexpr (kM > i) {                                                 \
     c##i##0 = bounded(c##i##0, bounds);                                    \
     if constexpr (kVectors > 1) c##i##1 = bounded(c##i##1, bounds);        \
   }
-    PF_TILE_ROWS(PF_BOUND)
+      PF_TILE_ROWS(PF_BOUND)
 #undef PF_BOUND
-  }
+    }
 #define PF_STORE(i)                                                                         \
   if constexpr (kM > i) {                                                                   \
-    store_some(c##i##0, t.c + i * t.ldc, count);                                               \
-    if constexpr (kVectors > 1) store_some(c##i##1, t.c + i * t.ldc + lanes, rest);          \
+    store_some(c##i##0, c + i * ldc, count);                                                 \
+    if constexpr (kVectors > 1) store_some(c##i##1, c + i * ldc + lanes, rest);              \
   }
-  PF_TILE_ROWS(PF_STORE)
+    PF_TILE_ROWS(PF_STORE)
 #undef PF_STORE
+    if (start) start += kM * ldc;
+    if (finishes) finish({c, kM, count, ldc}, e.activation);
+  }
 }
 
 template <size_t kM>
-void tile_rows(const Tile& t) {
+HWY_INLINE void tile_rows(const Tile& t, size_t first, size_t index, size_t tiles) {
   const size_t lanes = hn::Lanes(TileTag());
-  t.n == 2 * lanes ? tile_vectors<kM, 2, true>(t) : t.n > lanes ? tile_vectors<kM, 2, false>(t) : tile_vectors<kM, 1, false>(t);
-  if (t.last && needs_finish(t.epilogue)) finish(t);
+  t.n == 2 * lanes ? tile_vectors<kM, 2, true>(t, first, index, tiles)
+  : t.n > lanes    ? tile_vectors<kM, 2, false>(t, first, index, tiles)
+                   : tile_vectors<kM, 1, false>(t, first, index, tiles);
 }
 
 // How many rows of 2 vectors fit into the registers: 16 on these, 32 on others.
@@ -190,24 +206,33 @@ constexpr size_t kFit = kRows;
 
 gemm::TileShape get_shape() { return {kFit, 2 * hn::Lanes(TileTag())}; }
 
-void run_tile(const Tile& t) {
-  switch (t.m) {
-    case 1: return tile_rows<1>(t);
-    case 2: return tile_rows<2>(t);
-    case 3: return tile_rows<3>(t);
-    case 4: return tile_rows<4>(t);
-    case 5: return tile_rows<5>(t);
-    case 6: return tile_rows<6>(t);
+void run_tiles(const Tile& t, size_t height, size_t first, size_t index, size_t tiles) {
+  switch (height) {
+    case 1: return tile_rows<1>(t, first, index, tiles);
+    case 2: return tile_rows<2>(t, first, index, tiles);
+    case 3: return tile_rows<3>(t, first, index, tiles);
+    case 4: return tile_rows<4>(t, first, index, tiles);
+    case 5: return tile_rows<5>(t, first, index, tiles);
+    case 6: return tile_rows<6>(t, first, index, tiles);
 #if HWY_TARGET != HWY_AVX2 && HWY_TARGET != HWY_SSE4 && HWY_TARGET != HWY_SSSE3
-    case 7: return tile_rows<7>(t);
-    case 8: return tile_rows<8>(t);
-    case 9: return tile_rows<9>(t);
-    case 10: return tile_rows<10>(t);
-    case 11: return tile_rows<11>(t);
-    case 12: return tile_rows<12>(t);
+    case 7: return tile_rows<7>(t, first, index, tiles);
+    case 8: return tile_rows<8>(t, first, index, tiles);
+    case 9: return tile_rows<9>(t, first, index, tiles);
+    case 10: return tile_rows<10>(t, first, index, tiles);
+    case 11: return tile_rows<11>(t, first, index, tiles);
+    case 12: return tile_rows<12>(t, first, index, tiles);
 #endif
     default: return;
   }
+}
+
+// Tiles of about the same height: a low one is a slow one.
+void run_tile(const Tile& t) {
+  const size_t tiles = (t.m + kFit - 1) / kFit;
+  if (tiles == 0) return;
+  const size_t height = t.m / tiles, higher = t.m % tiles;
+  if (higher > 0) run_tiles(t, height + 1, 0, 0, higher);
+  run_tiles(t, height, higher * (height + 1), higher, tiles - higher);
 }
 
 #define PF_ROW_VECTORS(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7)
@@ -259,7 +284,7 @@ void run_row(const Row& row) {
     }
   }
   if (needs_finish(row.epilogue))
-    finish({1, row.n, row.k, 1, nullptr, 0, 0, nullptr, row.c, row.n, true, true, row.epilogue, nullptr, 0});
+    finish({row.c, 1, row.n, row.n}, row.epilogue.activation);
 }
 
 gemm::TileFn get_tile() { return &run_tile; }
