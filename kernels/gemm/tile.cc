@@ -153,19 +153,29 @@ HWY_NOINLINE void tile_vectors(const Tile& t, size_t first, size_t index, size_t
 #define PF_ROW(i) [[maybe_unused]] const float* HWY_RESTRICT a##i = rows[kM > i ? i : 0] + skip;
       PF_TILE_ROWS(PF_ROW)
 #undef PF_ROW
-      for (size_t k = 0; k < depth; ++k, b += kPanel, ahead += ahead_step) {
-        const TileVec b0 = hn::LoadU(d, b);
-        [[maybe_unused]] const TileVec b1 = kVectors > 1 ? hn::LoadU(d, b + lanes) : b0;
-        __builtin_prefetch(ahead, 0, 2);  // into L2
 #define PF_STEP(i)                                                    \
   if constexpr (kM > i) {                                             \
-    const TileVec a = hn::Set(d, a##i[k]);                             \
+    const TileVec a = hn::Set(d, a##i[k + kAt]);                       \
     c##i##0 = hn::MulAdd(a, b0, c##i##0);                              \
     if constexpr (kVectors > 1) c##i##1 = hn::MulAdd(a, b1, c##i##1);  \
   }
-        PF_TILE_ROWS(PF_STEP)
-#undef PF_STEP
+#define PF_DEPTH(at)                                                                                        \
+  {                                                                                                         \
+    constexpr size_t kAt = at;                                                                              \
+    const TileVec b0 = hn::LoadU(d, b + at * kPanel);                                                        \
+    [[maybe_unused]] const TileVec b1 = kVectors > 1 ? hn::LoadU(d, b + at * kPanel + lanes) : b0;           \
+    PF_TILE_ROWS(PF_STEP)                                                                                   \
+  }
+      // Two at a time, for fewer instructions; of four, g++ spills.
+      size_t k = 0;
+      for (; k + 2 <= depth; k += 2, b += 2 * kPanel, ahead += 2 * ahead_step) {
+        __builtin_prefetch(ahead, 0, 2);  // into L2
+        PF_DEPTH(0)
+        PF_DEPTH(1)
       }
+      for (; k < depth; ++k, b += kPanel, ahead += ahead_step) PF_DEPTH(0)
+#undef PF_DEPTH
+#undef PF_STEP
     }
     if (bounds_it) {
       const Bounds bounds(e);
