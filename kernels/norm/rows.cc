@@ -42,46 +42,74 @@ void drop(float* x, size_t n, const uint8_t* bools) {
   for (; i < n; ++i) x[i] = bools[i] ? x[i] : -std::numeric_limits<float>::infinity();
 }
 
+// The largest of x; a NaN among others may be overlooked.
+float largest(const float* x, size_t n) {
+  const RowTag d;
+  const size_t lanes = hn::Lanes(d);
+  constexpr float kDropped = -std::numeric_limits<float>::infinity();
+  RowVec most = hn::Set(d, kDropped), most1 = most;
+  size_t i = 0;
+  for (; i + 2 * lanes <= n; i += 2 * lanes) {
+    most = hn::Max(most, hn::LoadU(d, x + i));
+    most1 = hn::Max(most1, hn::LoadU(d, x + i + lanes));
+  }
+  if (i + lanes <= n) {
+    most = hn::Max(most, hn::LoadU(d, x + i));
+    i += lanes;
+  }
+  if (i < n) most1 = hn::Max(most1, n >= lanes ? hn::LoadU(d, x + n - lanes) : load_tail(d, x, n, kDropped));
+  return hn::GetLane(hn::MaxOfLanes(d, hn::Max(most, most1)));
+}
+
 float exp_row(float* x, size_t n, float scale, const float* mask, const uint8_t* bools) {
   const RowTag d;
   const size_t lanes = hn::Lanes(d);
   constexpr float kDropped = -std::numeric_limits<float>::infinity();
   if (bools) drop(x, n, bools);
-  const RowVec s = hn::Set(d, scale);
-  RowVec most = hn::Set(d, kDropped);
-  bool nan = false;
   size_t i = 0;
-  for (; i + lanes <= n; i += lanes) {
-    RowVec v = hn::Mul(hn::LoadU(d, x + i), s);
-    if (mask) v = hn::Add(v, hn::LoadU(d, mask + i));
-    hn::StoreU(v, d, x + i);
-    nan |= !hn::AllFalse(d, hn::IsNaN(v));
-    most = hn::Max(most, v);
+  if (mask || !(scale > 0)) {  // otherwise the scale goes into the exponent
+    const RowVec s = hn::Set(d, scale);
+    for (; i + lanes <= n; i += lanes) {
+      const RowVec v = hn::Mul(hn::LoadU(d, x + i), s);
+      hn::StoreU(mask ? hn::Add(v, hn::LoadU(d, mask + i)) : v, d, x + i);
+    }
+    for (; i < n; ++i) x[i] = x[i] * scale + (mask ? mask[i] : 0);
+    scale = 1;
   }
-  float top = hn::GetLane(hn::MaxOfLanes(d, most));
-  for (; i < n; ++i) {
-    x[i] = x[i] * scale + (mask ? mask[i] : 0);
-    nan |= x[i] != x[i];
-    top = x[i] > top ? x[i] : top;
-  }
-  if (nan) top = std::numeric_limits<float>::quiet_NaN();
-  if (top == kDropped) {
-    for (i = 0; i < n; ++i) x[i] = 0;
+  const float top = largest(x, n);
+  if (!(top > kDropped)) {
+    for (i = 0; i < n; ++i)
+      if (x[i] != x[i]) return std::numeric_limits<float>::quiet_NaN();  // for what is divided by it, too
+    std::fill_n(x, n, 0.0f);
     return 0;
   }
-  const RowVec t = hn::Set(d, top);
-  RowVec sum = hn::Zero(d);
-  for (i = 0; i + lanes <= n; i += lanes) {
-    const RowVec e = fast_exp_negative(d, hn::Sub(hn::LoadU(d, x + i), t));
+  // exp(scale * (x - top)), as a power of 2. NaN becomes NaN, and so does the sum.
+  const RowVec factor = hn::Set(d, scale * kLog2E), t = hn::Set(d, top);
+  RowVec sum = hn::Zero(d), sum1 = sum;
+  auto power = [&](RowVec v) HWY_ATTR { return fast_exp2_negative(d, hn::Mul(hn::Sub(v, t), factor)); };
+  // The last vector overlaps with the one before, of which it takes no part in the sum.
+  const size_t rest = n % lanes;
+  const RowVec last = rest == 0 ? sum : power(n >= lanes ? hn::LoadU(d, x + n - lanes) : load_tail(d, x, n, kDropped));
+  for (i = 0; i + 2 * lanes <= n; i += 2 * lanes) {
+    const RowVec e = power(hn::LoadU(d, x + i)), e1 = power(hn::LoadU(d, x + i + lanes));
+    hn::StoreU(e, d, x + i);
+    hn::StoreU(e1, d, x + i + lanes);
+    sum = hn::Add(sum, e);
+    sum1 = hn::Add(sum1, e1);
+  }
+  if (i + lanes <= n) {
+    const RowVec e = power(hn::LoadU(d, x + i));
     hn::StoreU(e, d, x + i);
     sum = hn::Add(sum, e);
   }
-  if (i < n) {
-    const RowVec e = fast_exp_negative(d, hn::Sub(load_tail(d, x + i, n - i, kDropped), t));
-    store_tail(d, e, x + i, n - i);
-    sum = hn::Add(sum, e);  // entries past the end are exp(-inf) = 0
+  if (rest > 0 && n >= lanes) {
+    hn::StoreU(last, d, x + n - lanes);
+    sum1 = hn::Add(sum1, hn::IfThenZeroElse(hn::FirstN(d, lanes - rest), last));
+  } else if (rest > 0) {
+    store_tail(d, last, x, n);
+    sum = last;  // entries past the end are exp(-inf) = 0
   }
-  return hn::GetLane(hn::SumOfLanes(d, sum));
+  return hn::GetLane(hn::SumOfLanes(d, hn::Add(sum, sum1)));
 }
 
 void scale_row(float* x, size_t n, float factor) {
