@@ -140,17 +140,17 @@ void run(const Gemm& g, size_t m0, size_t m1, size_t p0, size_t p1) {
 
 namespace {
 
-// Work below this many multiplications is not worth waking a thread.
-constexpr size_t kGrain = 1 << 18;
+// So many multiplications are worth a part of their own; fewer than kLeast, a microsecond or so, not even a thread that is awake.
+constexpr size_t kGrain = 1 << 18, kLeast = 1 << 15;
 
 }  // namespace
 
 void run_parallel(const Gemm& g, size_t m, ThreadPool* pool) {
   const size_t panels = (g.n + kPanel - 1) / kPanel, blocks = (m + kRows - 1) / kRows;
   const size_t threads = pool ? pool->threads() : 1, work = m * g.n * g.k;
-  if (threads == 1 || work < kGrain) return run(g, 0, m, 0, panels);
+  if (threads == 1 || work < kLeast) return run(g, 0, m, 0, panels);
   // Split the longer side; a few pieces for each thread even out what the others are doing.
-  const size_t pieces = std::min(threads * 4, work / kGrain + 1);
+  const size_t pieces = std::min(threads * 4, work < kGrain ? 2 : work / kGrain + 1);
   if (panels >= blocks) {
     const size_t tasks = std::min(pieces, panels);
     parallel(pool, tasks, [&](size_t t, size_t) { run(g, 0, m, panels * t / tasks, panels * (t + 1) / tasks); });
