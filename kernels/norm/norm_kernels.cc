@@ -21,7 +21,7 @@ struct Plan {
   int64_t channels = 1, groups = 1;  // of group norm
 };
 
-constexpr int64_t kGrain = 32 << 10;  // elements for each thread at least
+constexpr int64_t kGrain = 16 << 10;  // elements for each thread at least
 constexpr int64_t kColumns = 512;     // that are worked on together
 
 // Rows are the last `dims` dimensions.

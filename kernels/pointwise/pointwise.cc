@@ -20,7 +20,7 @@ static_assert(Tiling::kMaxOperands == kMaxInputs + 1);
 constexpr int kMaxLiterals = 24;
 constexpr size_t kSlotBytes = kStrip * 8;  // a strip of the widest class
 // Below this many elements for each thread a second thread costs more than it brings.
-constexpr int64_t kGrain = 32 << 10;
+constexpr int64_t kGrain = 16 << 10;
 
 struct Plan {
   Program program;
