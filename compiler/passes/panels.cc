@@ -1,13 +1,13 @@
 #include "compiler/passes/panels.h"
 
-#include "ops/packed_linear.h"
+#include "ops/panels.h"
 
 namespace portfire::passes {
 
 using ir::Tensor;
 using ir::Type;
 using ir::ValueId;
-using ops::packed_linear::kPanel;
+using ops::kPanel;
 
 bool find_weights(const ir::Graph& g, const Uses& uses, ValueId v, bool n_first, Weights* out) {
   const ir::Node* view = uses.producer(v);
