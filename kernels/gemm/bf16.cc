@@ -2,6 +2,7 @@
 
 #include "kernels/gemm/bf16_decode.h"
 #include "kernels/gemm/blocks.h"
+#include "kernels/gemm/pairs.h"
 
 namespace portfire::gemm {
 namespace {
@@ -79,12 +80,18 @@ void run_few(const Product& p, const Bf16Weights& w, size_t p0, size_t p1) {
   finish({p.c + begin, p.m, end - begin, p.ldc}, p.epilogue.activation);
 }
 
+const PairUnit* unit_here() {
+  static const PairUnit* const unit = pair_unit();
+  return unit;
+}
+
 }  // namespace
 
-size_t bf16_scratch_bytes(size_t) { return kDepth * kPanel * sizeof(float); }
+size_t bf16_scratch_bytes(size_t m) { return unit_here() ? pair_scratch_bytes(m) : kDepth * kPanel * sizeof(float); }
 
 void run(const Product& p, const Bf16Weights& w, size_t p0, size_t p1) {
   if (p.m == 0 || p0 * kPanel >= std::min(p.n, p1 * kPanel)) return;
+  if (const PairUnit* unit = unit_here()) return run_pairs(*unit, p, w, p0, p1);
   p.m <= kFew && p.taps == 1 ? run_few(p, w, p0, p1) : run_decoded(p, w, p0, p1);
 }
 
