@@ -99,6 +99,12 @@ class PlanPrinter {
     fmt::print("  checks {}\n", range ? range_text(text, number(1)->value(), number(2)->value()) : text);
   }
 
+  bool in_bf16(const std::string& name, const pte::KernelCall& call) const {
+    if ((name != "portfire::packed_linear" && name != "portfire::packed_conv2d") || count(call.args()) < 2) return false;
+    const pte::Tensor* weights = value(call.args()->Get(1)).val_as_Tensor();
+    return weights && static_cast<DType>(weights->scalar_type()) == DType::bf16;
+  }
+
   void instructions() {
     std::map<std::string, size_t> calls;
     const auto* code = plan_.chains()->Get(0)->instructions();
@@ -108,7 +114,7 @@ class PlanPrinter {
         case pte::InstructionArguments_KernelCall: {
           const pte::KernelCall& call = *in.instr_args_as_KernelCall();
           const std::string name = operator_name(*plan_.operators()->Get(static_cast<uint32_t>(call.op_index())));
-          ++calls[name];
+          ++calls[in_bf16(name, call) ? name + ", weights in bf16" : name];
           if (name.starts_with("portfire::check_")) print_check(call);
           break;
         }

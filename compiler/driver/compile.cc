@@ -1,5 +1,6 @@
 #include "compiler/driver/compile.h"
 
+#include <algorithm>
 #include <exception>
 #include <filesystem>
 #include <fstream>
@@ -56,6 +57,13 @@ Result<emit::EmitMethod> compile_method(ir::Dump input, const passes::PipelineOp
   return method;
 }
 
+size_t count_bf16_products(const emit::Lowered& program) {
+  return static_cast<size_t>(std::count_if(program.code.begin(), program.code.end(), [&](const emit::Instruction& i) {
+    const bool product = i.op && (i.op->name == "portfire::packed_linear" || i.op->name == "portfire::packed_conv2d");
+    return product && program.values[i.args[1].ref()->id].type.dtype == DType::bf16;
+  }));
+}
+
 }  // namespace
 
 Result<ir::Dump> read_graph(const std::string& path) {
@@ -71,7 +79,7 @@ Result<ir::Dump> read_graph(const std::string& path) {
   return import_archive(std::move(archive));
 }
 
-Error compile(const CompileOptions& options) {
+Error compile(const CompileOptions& options, CompileReport* report) {
   std::vector<emit::EmitMethod> methods;
   for (const auto& [name, path] : options.methods)
     PF_TRY(guarded(path, [&, &name = name, &path = path]() -> Error {
@@ -83,19 +91,20 @@ Error compile(const CompileOptions& options) {
         return Error::make(Code::bad_argument, "%s: dumps would overwrite it (expected another folder)", path.c_str());
       Result<emit::EmitMethod> method = compile_method(std::move(input), passes);
       if (!method.ok()) return in_file(method.error(), path);
+      if (report) report->bf16_products += count_bf16_products(method->program);
       methods.push_back(*std::move(method));
       return {};
     }));
   return guarded(options.output, [&] { return emit::write_pte(methods, options.output); });
 }
 
-Result<std::vector<std::byte>> compile_bytes(std::span<const std::byte> archive_bytes) {
+Result<std::vector<std::byte>> compile_bytes(std::span<const std::byte> archive_bytes, const passes::PipelineOptions& options) {
   std::vector<std::byte> program;
   PF_TRY(guarded("archive", [&]() -> Error {
     PF_ASSIGN(std::shared_ptr<const import::Archive> archive, import::Archive::from_bytes(archive_bytes, "archive"));
     PF_ASSIGN(ir::Dump input, import_archive(std::move(archive)));
     std::vector<emit::EmitMethod> methods;
-    Result<emit::EmitMethod> method = compile_method(std::move(input), {});
+    Result<emit::EmitMethod> method = compile_method(std::move(input), options);
     if (!method.ok()) return in_file(method.error(), "archive");
     methods.push_back(*std::move(method));
     return emit::write_pte(methods, [&](const void* data, size_t bytes) {

@@ -1,0 +1,21 @@
+#include "cli/precision.h"
+
+#include <fmt/format.h>
+
+#include "kernels/isa.h"
+
+namespace portfire::cli {
+
+void note_precision(const Method& method) {
+  if (multiplies_bf16()) return;
+  size_t products = 0;
+  for (size_t i = 0; i < method.instruction_count(); ++i) {
+    const Method::InstructionInfo in = method.instruction(i);
+    const bool product = in.op == "portfire::packed_linear" || in.op == "portfire::packed_conv2d";
+    products += product && in.args[1]->kind == Value::Kind::tensor && in.args[1]->tensor->dtype == DType::bf16;
+  }
+  if (products > 0)
+    fmt::print(stderr, "portfire: note: {} products have weights in bf16, which {} does not multiply: they are computed in f32\n", products, isa_name());
+}
+
+}  // namespace portfire::cli
