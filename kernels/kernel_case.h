@@ -13,6 +13,7 @@
 
 #include <gtest/gtest.h>
 
+#include "core/float16.h"
 #include "kernels/kernel.h"
 #include "kernels/thread_pool.h"
 #include "ops/element.h"
@@ -46,6 +47,14 @@ class KernelCase {
     std::uniform_real_distribution<float> uniform(-1, 1);
     for (ops::Index at(v.shape); at.valid(); at.next()) ops::store_real(v, at.offset(v), uniform(random_));
     return value(Value::of(&v));
+  }
+  // Rounds the tensor added last, of f32, to what bf16 has: then it does not matter whether a kernel does.
+  KernelCase& rounded() {
+    for (ops::Index at(last().shape); at.valid(); at.next()) {
+      float& x = last().as<float>()[at.offset(last())];
+      x = bf16_to_f32(f32_to_bf16(x));
+    }
+    return *this;
   }
   // The tensor added last, to be filled otherwise.
   TensorView& last() { return *values_.back().tensor; }
