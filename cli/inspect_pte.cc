@@ -4,6 +4,7 @@
 #include "cli/inspect.h"
 #include "core/file_map.h"
 #include "format/program_view.h"
+#include "ops/panels.h"
 
 namespace portfire::cli {
 namespace {
@@ -100,9 +101,12 @@ class PlanPrinter {
   }
 
   bool in_bf16(const std::string& name, const pte::KernelCall& call) const {
-    if ((name != "portfire::packed_linear" && name != "portfire::packed_conv2d") || count(call.args()) < 2) return false;
-    const pte::Tensor* weights = value(call.args()->Get(1)).val_as_Tensor();
-    return weights && static_cast<DType>(weights->scalar_type()) == DType::bf16;
+    bool found = false;
+    for (uint32_t i = 0; ops::takes_panels(name) && i < count(call.args()); ++i) {
+      const pte::Tensor* t = value(call.args()->Get(i)).val_as_Tensor();
+      found |= t && static_cast<DType>(t->scalar_type()) == DType::bf16;
+    }
+    return found;
   }
 
   void instructions() {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "kernels/isa.h"
+#include "ops/panels.h"
 
 namespace portfire::cli {
 
@@ -11,8 +12,8 @@ void note_precision(const Method& method) {
   size_t products = 0;
   for (size_t i = 0; i < method.instruction_count(); ++i) {
     const Method::InstructionInfo in = method.instruction(i);
-    const bool product = in.op == "portfire::packed_linear" || in.op == "portfire::packed_conv2d";
-    products += product && in.args[1]->kind == Value::Kind::tensor && in.args[1]->tensor->dtype == DType::bf16;
+    if (!ops::takes_panels(in.op)) continue;
+    for (const Value* v : in.args) products += v->kind == Value::Kind::tensor && v->tensor->dtype == DType::bf16;
   }
   if (products > 0)
     fmt::print(stderr, "portfire: note: {} products have weights in bf16, which {} does not multiply: they are computed in f32\n", products, isa_name());

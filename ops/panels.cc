@@ -12,6 +12,10 @@ bool are_panels(const TensorView& packed, int64_t k, int64_t n) {
          packed.size(2) == kPairPanel && packed.size(3) == 2;
 }
 
+bool takes_panels(std::string_view op) {
+  return op == "portfire::packed_linear" || op == "portfire::packed_conv2d" || op == "portfire::inverted_residual";
+}
+
 float panel_element(const TensorView& packed, int64_t k, int64_t i, int64_t j) {
   if (packed.dtype == DType::f32) return packed.as<float>()[(j / kPanel * k + i) * kPanel + j % kPanel];
   return bf16_to_f32(packed.as<uint16_t>()[((j / kPairPanel * ((k + 1) / 2) + i / 2) * kPairPanel + j % kPairPanel) * 2 + i % 2]);

@@ -5,6 +5,8 @@
 // neighbours of k are one word, 16 columns of them the operand of a dot product of bf16 pairs.
 #pragma once
 
+#include <string_view>
+
 #include "core/tensor_view.h"
 
 namespace portfire::ops {
@@ -13,6 +15,8 @@ inline constexpr int64_t kPanel = 32, kPairPanel = 16;
 
 // Whether `packed` is k x n weights in either form.
 bool are_panels(const TensorView& packed, int64_t k, int64_t n);
+// Whether an operator takes such weights; of its arguments only they may be bf16.
+bool takes_panels(std::string_view op);
 // Element (i, j) of them.
 float panel_element(const TensorView& packed, int64_t k, int64_t i, int64_t j);
 

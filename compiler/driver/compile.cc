@@ -1,6 +1,5 @@
 #include "compiler/driver/compile.h"
 
-#include <algorithm>
 #include <exception>
 #include <filesystem>
 #include <fstream>
@@ -57,13 +56,6 @@ Result<emit::EmitMethod> compile_method(ir::Dump input, const passes::PipelineOp
   return method;
 }
 
-size_t count_bf16_products(const emit::Lowered& program) {
-  return static_cast<size_t>(std::count_if(program.code.begin(), program.code.end(), [&](const emit::Instruction& i) {
-    const bool product = i.op && (i.op->name == "portfire::packed_linear" || i.op->name == "portfire::packed_conv2d");
-    return product && program.values[i.args[1].ref()->id].type.dtype == DType::bf16;
-  }));
-}
-
 }  // namespace
 
 Result<ir::Dump> read_graph(const std::string& path) {
@@ -91,7 +83,7 @@ Error compile(const CompileOptions& options, CompileReport* report) {
         return Error::make(Code::bad_argument, "%s: dumps would overwrite it (expected another folder)", path.c_str());
       Result<emit::EmitMethod> method = compile_method(std::move(input), passes);
       if (!method.ok()) return in_file(method.error(), path);
-      if (report) report->bf16_products += count_bf16_products(method->program);
+      if (report) report->bf16_products += emit::count_bf16_weights(method->program);
       methods.push_back(*std::move(method));
       return {};
     }));
