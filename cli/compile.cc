@@ -29,7 +29,7 @@ int compile(const CompileCommand& c, const Switches& s) {
   CompileReport done;
   if (const Error e = portfire::compile(o, &done)) return report(e);
   if (o.passes.precision == passes::Precision::bf16)
-    fmt::print("{}: {} products with weights in bf16; all else is as in f32\n", c.output, done.bf16_products);
+    fmt::print("{}: {} products in bf16; all else is as in f32\n", c.output, done.bf16_products);
   return 0;
 }
 

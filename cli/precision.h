@@ -5,7 +5,7 @@
 
 namespace portfire::cli {
 
-// One line on stderr where the method has products with weights in bf16 and this machine multiplies none.
+// One line on stderr where the method has products in bf16 and this machine does not multiply such.
 void note_precision(const Method& method);
 
 }  // namespace portfire::cli

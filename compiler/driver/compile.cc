@@ -83,7 +83,7 @@ Error compile(const CompileOptions& options, CompileReport* report) {
         return Error::make(Code::bad_argument, "%s: dumps would overwrite it (expected another folder)", path.c_str());
       Result<emit::EmitMethod> method = compile_method(std::move(input), passes);
       if (!method.ok()) return in_file(method.error(), path);
-      if (report) report->bf16_products += emit::count_bf16_weights(method->program);
+      if (report) report->bf16_products += emit::count_bf16_products(method->program);
       methods.push_back(*std::move(method));
       return {};
     }));

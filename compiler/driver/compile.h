@@ -25,7 +25,7 @@ struct CompileOptions {
 };
 
 struct CompileReport {
-  size_t bf16_products = 0;  // whose weights became bf16
+  size_t bf16_products = 0;  // that became so: those with constant weights, and attentions
 };
 
 // On any error nothing is written.

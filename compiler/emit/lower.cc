@@ -325,11 +325,14 @@ Result<Lowered> lower(const Graph& graph) {
   }
 }
 
-size_t count_bf16_weights(const Lowered& program) {
+size_t count_bf16_products(const Lowered& program) {
   size_t count = 0;
-  for (const Instruction& i : program.code)
-    if (i.op && ops::takes_panels(i.op->name))
+  for (const Instruction& i : program.code) {
+    if (!i.op) continue;
+    count += i.op->name == "portfire::attention_bf16";
+    if (ops::takes_panels(i.op->name))
       for (const Arg& a : i.args) count += a.ref() && program.values[a.ref()->id].type.dtype == DType::bf16;
+  }
   return count;
 }
 

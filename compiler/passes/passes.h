@@ -34,6 +34,9 @@ Result<Graph> recompose_attention(Graph graph);
 // Constant masks of attention go where they hide nothing, or become `is_causal`.
 Result<Graph> simplify_masks(Graph graph);
 
+// Attention of f32 becomes that whose products may be computed in bf16.
+Result<Graph> attention_to_bf16(Graph graph);
+
 // Products with constant f32 weights take them prepacked, with the bias, the residual that is added and
 // the activation that follows.
 Result<Graph> pack_linear(Graph graph);

@@ -20,6 +20,7 @@ std::span<const Pass> pipeline() {
       {"recompose", recompose, Stage::functional},
       {"recompose_attention", recompose_attention, Stage::functional},
       {"simplify_masks", simplify_masks, Stage::functional},
+      {"attention_to_bf16", attention_to_bf16, Stage::functional, Precision::bf16},
       {"pack_convolution", pack_convolution, Stage::functional, Precision::f32},
       {"pack_convolution_bf16", pack_convolution_bf16, Stage::functional, Precision::bf16},
       {"pack_linear", pack_linear, Stage::functional, Precision::f32},

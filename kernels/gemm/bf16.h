@@ -18,6 +18,7 @@ inline constexpr size_t kPairPanel = 16;
 struct Bf16Weights {
   const uint16_t* packed;
   std::byte* scratch;  // bf16_scratch_bytes for each thread, 64-byte aligned
+  size_t panel = 0;    // numbers from a panel to the next, where that is more than pair_panel_size
 };
 // Of one thread, for products of m rows; a multiple of 64.
 size_t bf16_scratch_bytes(size_t m);

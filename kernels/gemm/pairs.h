@@ -34,6 +34,9 @@ struct PairUnit {
 // This machine's; null where it has none, or kernels are held to an instruction set without.
 const PairUnit* pair_unit();
 
+// B with element (k, n) at b[k * row_stride + n * column_stride], one of which is 1, to panels of pairs.
+void pack_pairs(const PairUnit& unit, const float* b, int64_t row_stride, int64_t column_stride, size_t k, size_t n, uint16_t* packed);
+
 size_t pair_scratch_bytes(size_t m);
 void run_pairs(const PairUnit& unit, const Product& product, const Bf16Weights& weights, size_t p0, size_t p1);
 

@@ -10,57 +10,16 @@
 #include <gtest/gtest.h>
 
 #include "core/float16.h"
+#include "kernels/gemm/emulated_pairs.h"
 #include "kernels/isa.h"
 
 namespace portfire::gemm {
 namespace {
 
-struct Emulated {
-  struct Vec {
-    float lane[16];
-  };
-  struct Pairs {
-    uint16_t number[32];
-  };
-
-  static Vec zero() { return {}; }
-  static Vec load(const float* p, size_t count) {
-    Vec v{};
-    std::copy_n(p, std::min<size_t>(count, 16), v.lane);
-    return v;
-  }
-  static void store(const Vec& v, float* p, size_t count) { std::copy_n(v.lane, std::min<size_t>(count, 16), p); }
-  static Vec add(Vec a, const Vec& b) {
-    for (int i = 0; i < 16; ++i) a.lane[i] += b.lane[i];
-    return a;
-  }
-  static Vec bounded(Vec v, float low, float high) {
-    for (float& x : v.lane) x = x < low ? low : x > high ? high : x;
-    return v;
-  }
-  static Pairs pairs(const uint16_t* p) {
-    Pairs v;
-    std::copy_n(p, 32, v.number);
-    return v;
-  }
-  static Pairs pair(const uint16_t* p) {
-    Pairs v;
-    for (int i = 0; i < 32; ++i) v.number[i] = p[i % 2];
-    return v;
-  }
-  static Vec dot(Vec sum, const Pairs& a, const Pairs& b) {
-    for (int i = 0; i < 32; ++i) sum.lane[i / 2] += bf16_to_f32(a.number[i]) * bf16_to_f32(b.number[i]);
-    return sum;
-  }
-  static void round(const float* from, size_t count, uint16_t* to) { std::transform(from, from + count, to, f32_to_bf16); }
-};
-
-#include "kernels/gemm/pairs-inl.h"
-
 class Pairs : public testing::TestWithParam<bool> {
  protected:
   void SetUp() override {
-    unit_ = GetParam() ? pair_unit() : &kUnitOf<Emulated>;
+    unit_ = GetParam() ? pair_unit() : emulated_unit();
     if (!unit_) GTEST_SKIP() << "no AVX-512 BF16 here, or kernels are held to " << isa_name();
   }
 
@@ -124,6 +83,26 @@ TEST_P(Pairs, LongSumsInBlocks) {
 TEST_P(Pairs, MoreRowsThanABlockOfThem) {
   check(200, 40, 30, 1, Activation::gelu, true);
   check(385, 17, 9, 3, Activation::none, false);
+}
+
+// Matrices whose rows or whose columns lie together, by pack_pairs; panels that are longer than what is multiplied.
+TEST_P(Pairs, PacksEitherOrder) {
+  for (const size_t k : {1u, 2u, 33u, 600u})
+    for (const size_t n : {1u, 16u, 37u, 530u}) {
+      const std::vector<float> b = random(k * n);
+      std::vector<float> turned(k * n);
+      const size_t panel = pair_panel_size(k);
+      std::vector<uint16_t> expected((n + 15) / 16 * panel), rows(expected.size(), 0x7fff), columns(rows);
+      for (size_t i = 0; i < k; ++i)
+        for (size_t j = 0; j < n; ++j) {
+          turned[j * k + i] = b[i * n + j];
+          expected[j / 16 * panel + (i / 2 * 16 + j % 16) * 2 + i % 2] = f32_to_bf16(b[i * n + j]);
+        }
+      pack_pairs(*unit_, b.data(), static_cast<int64_t>(n), 1, k, n, rows.data());
+      pack_pairs(*unit_, turned.data(), 1, static_cast<int64_t>(k), k, n, columns.data());
+      ASSERT_EQ(rows, expected) << k << "x" << n;
+      ASSERT_EQ(columns, expected) << k << "x" << n;
+    }
 }
 
 TEST_P(Pairs, EmptySums) {

@@ -14,7 +14,7 @@ class Precision(CliCase):
         return program, self.expect(DONE, "compile", CORPUS / f"{name}.pt2", "-o", program, "--precision", "bf16")
 
     def test_compile_says_what_became_bf16(self):
-        for name, products in (("linear_relu", 2), ("conv_norm", 1), ("views", 0)):
+        for name, products in (("linear_relu", 2), ("conv_norm", 1), ("attention", 3), ("views", 0)):
             program, done = self.bf16(name)
             self.assertIn(f" {products} products ", done.stdout)
             printed = self.expect(DONE, "inspect", program).stdout
@@ -32,7 +32,7 @@ class Precision(CliCase):
         with mock.patch.dict(os.environ, {"PORTFIRE_ISA": "sse4"}):
             for words in calls:
                 done = self.expect(DONE, *words)
-                self.assertRegex(done.stderr, r"^portfire: note: 2 products have weights in bf16, .*f32\n$")
+                self.assertRegex(done.stderr, r"^portfire: note: 2 products are in bf16, .*f32\n$")
                 if "--json" in words:
                     json.loads(done.stdout)
             self.assertEqual(self.expect(DONE, "bench", self.compiled("linear_relu"), "--seconds", "0.01").stderr, "")
