@@ -83,6 +83,12 @@ class Maker {
     int64_t bytes;
     return checked_bytes(spec.dtype, spec.shape, &bytes) && bytes <= kMaxElements * 16 ? Value::of(with_memory(spec)) : Value::of(tensor());
   }
+  Value small_floats(size_t rank) {
+    TensorSpec spec;
+    spec.dtype = DType::f32;
+    while (rank-- > 0) spec.shape.push(c_.byte() % 7);
+    return Value::of(with_memory(spec));
+  }
   Value small_ints(size_t count, int64_t least) {
     auto& list = ints_.emplace_back();
     while (list.size() < count) list.push_back(least + c_.byte() % 3);
@@ -191,8 +197,12 @@ void run_kernels(const Op& op, const Operands& operands, Maker& maker, uint64_t*
 void fit_packed(const Op& op, Maker& maker, Choices& choices, std::vector<Value>& values) {
   const bool linear = op.name() == "portfire::packed_linear";
   if (!linear && op.name() != "portfire::packed_conv2d") return;
+  if (choices.one_in(8)) return;
+  if (!choices.one_in(4)) values[0] = maker.small_floats(linear ? 1 + choices.below(3) : 4);
   const TensorView& x = *values[0].tensor;
-  if (x.rank() == 0 || choices.one_in(8)) return;
+  if (x.rank() == 0) return;
+  static constexpr const char* kActivations[] = {"", "relu", "gelu", "silu", "clamp"};
+  values[linear ? 5 : 9] = Value::of(std::string_view(choices.of(kActivations)));
   int64_t k = x.size(x.rank() - 1);
   values[2] = values[3] = Value();
   values[4] = Value::of(int64_t{choices.byte() % 40});
