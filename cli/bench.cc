@@ -7,6 +7,7 @@
 
 #include "cli/commands.h"
 #include "cli/inputs.h"
+#include "cli/precision.h"
 #include "kernels/thread_pool.h"
 #include "runtime/method.h"
 
@@ -42,6 +43,7 @@ int bench(const BenchOptions& o) {
   Result<std::unique_ptr<Method>> loaded = Method::load(*program, o.method, {&pool});
   if (!loaded.ok()) return report(loaded.error().at(o.model.c_str()));
   const double load_ms = ms_since(start);
+  note_precision(**loaded);
   Method& m = **loaded;
   const Result<std::vector<Array>> inputs = read_inputs(m, o.inputs);
   if (!inputs.ok()) return report(inputs.error());

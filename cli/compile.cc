@@ -9,11 +9,12 @@
 namespace portfire::cli {
 
 int compile(const CompileCommand& c, const Switches& s) {
-  if (c.precision != "f32")
-    return report(Error::make(Code::unsupported, "compile: --precision %s (expected f32)", c.precision.c_str()));
+  if (c.precision != "f32" && c.precision != "bf16")
+    return report(Error::make(Code::bad_argument, "compile: --precision %s (expected f32 or bf16)", c.precision.c_str()));
   if (c.target != "native") return report(Error::make(Code::unsupported, "compile: --target %s (expected native)", c.target.c_str()));
   CompileOptions o;
   o.output = c.output;
+  if (c.precision == "bf16") o.passes.precision = passes::Precision::bf16;
   o.passes.dump_dir = c.dump.empty() ? s.dump : c.dump;
   o.passes.disabled = s.disabled;
   o.passes.verify = s.verify;
@@ -25,7 +26,11 @@ int compile(const CompileCommand& c, const Switches& s) {
       return report(Error::make(Code::bad_argument, "compile: --method %s (expected NAME=IN.pt2)", m.c_str()));
     o.methods.emplace_back(m.substr(0, eq), m.substr(eq + 1));
   }
-  return report(portfire::compile(o));
+  CompileReport done;
+  if (const Error e = portfire::compile(o, &done)) return report(e);
+  if (o.passes.precision == passes::Precision::bf16)
+    fmt::print("{}: {} products in bf16; all else is as in f32\n", c.output, done.bf16_products);
+  return 0;
 }
 
 namespace {

@@ -54,6 +54,8 @@ Array answer_of(const Value& v) {
   return a;
 }
 
+class Corpus : public testing::TestWithParam<Case> {};
+
 void call_and_compare(Method& m, const Case& c, int call) {
   const std::vector<Array> expected = arrays(c, call, 'y');
   std::vector<Array> inputs = arrays(c, call, 'x');
@@ -74,19 +76,24 @@ void call_and_compare(Method& m, const Case& c, int call) {
     EXPECT_TRUE(compare(answers[i].view, expected[i].view).within(c.tolerance)) << "call " << call << ", output " << i;
 }
 
-class Corpus : public testing::TestWithParam<Case> {};
-
-TEST_P(Corpus, AnswersAsPyTorch) {
-  const Case& c = GetParam();
+void compile_and_run(const Case& c, const passes::PipelineOptions& options) {
   const auto archive = FileMap::open((kCorpus / (c.name + ".pt2")).c_str());
   ASSERT_TRUE(archive.ok());
-  const auto bytes = compile_bytes(archive->bytes());
+  const auto bytes = compile_bytes(archive->bytes(), options);
   ASSERT_TRUE(bytes.ok()) << bytes.error().text();
   const auto program = Program::from_bytes(*bytes);
   ASSERT_TRUE(program.ok()) << program.error().text();
   auto method = Method::load(*program, "forward", {});
   ASSERT_TRUE(method.ok()) << method.error().text();
   for (int call = 0; call < c.calls; ++call) call_and_compare(**method, c, call);
+}
+
+TEST_P(Corpus, AnswersAsPyTorch) { compile_and_run(GetParam(), {}); }
+
+TEST_P(Corpus, AnswersNearlySoInBf16) {
+  Case c = GetParam();
+  c.tolerance = std::max(c.tolerance, 0.02);
+  compile_and_run(c, {.precision = passes::Precision::bf16});
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Corpus, testing::ValuesIn(cases()), [](const auto& info) { return info.param.name; });

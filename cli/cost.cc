@@ -110,6 +110,7 @@ constexpr Row kRows[] = {
     {"portfire::max_pool2d", max_pool2d},
     {"aten::convolution", convolution},
     {"aten::scaled_dot_product_attention", attention},
+    {"portfire::attention_bf16", attention},
     {"portfire::lstm_layer", lstm},
     {"portfire::gru_layer", gru_or_rnn},
     {"portfire::rnn_layer", gru_or_rnn},

@@ -4,6 +4,7 @@
 #include "cli/inspect.h"
 #include "core/file_map.h"
 #include "format/program_view.h"
+#include "ops/panels.h"
 
 namespace portfire::cli {
 namespace {
@@ -99,6 +100,15 @@ class PlanPrinter {
     fmt::print("  checks {}\n", range ? range_text(text, number(1)->value(), number(2)->value()) : text);
   }
 
+  bool in_bf16(const std::string& name, const pte::KernelCall& call) const {
+    bool found = false;
+    for (uint32_t i = 0; ops::takes_panels(name) && i < count(call.args()); ++i) {
+      const pte::Tensor* t = value(call.args()->Get(i)).val_as_Tensor();
+      found |= t && static_cast<DType>(t->scalar_type()) == DType::bf16;
+    }
+    return found;
+  }
+
   void instructions() {
     std::map<std::string, size_t> calls;
     const auto* code = plan_.chains()->Get(0)->instructions();
@@ -108,7 +118,7 @@ class PlanPrinter {
         case pte::InstructionArguments_KernelCall: {
           const pte::KernelCall& call = *in.instr_args_as_KernelCall();
           const std::string name = operator_name(*plan_.operators()->Get(static_cast<uint32_t>(call.op_index())));
-          ++calls[name];
+          ++calls[in_bf16(name, call) ? name + ", weights in bf16" : name];
           if (name.starts_with("portfire::check_")) print_check(call);
           break;
         }

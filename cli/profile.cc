@@ -6,6 +6,7 @@
 
 #include "cli/commands.h"
 #include "cli/inputs.h"
+#include "cli/precision.h"
 #include "cli/profile.h"
 #include "cli/recorder.h"
 #include "kernels/roof.h"
@@ -75,6 +76,7 @@ Error profile_model(const ProfileOptions& o) {
   options.hook = recorder.hook();
   Result<std::unique_ptr<Method>> method = Method::load(program, o.method, options);
   if (!method.ok()) return method.error().at(o.model.c_str());
+  note_precision(**method);
   Method& m = **method;
   PF_ASSIGN(const std::vector<Array> inputs, read_inputs(m, o.inputs));
   PF_ASSIGN(p.run_us, record(m, inputs, o.seconds, &recorder));

@@ -3,6 +3,7 @@
 #include "cli/commands.h"
 #include "cli/compare.h"
 #include "cli/npy.h"
+#include "cli/precision.h"
 #include "cli/recorder.h"
 #include "kernels/thread_pool.h"
 #include "ops/element.h"
@@ -111,6 +112,7 @@ int run(const RunOptions& o, const Switches& environment) {
   if (!environment.trace.empty()) options.hook = recorder.hook();
   Result<std::unique_ptr<Method>> method = Method::load(*program, o.method, options);
   if (!method.ok()) return report(method.error().at(o.model.c_str()));
+  note_precision(**method);
   std::vector<Call> calls;
   for (const std::string& text : o.calls) {
     const size_t eq = text.find('=');

@@ -52,6 +52,10 @@ target_link_libraries(portfire_kernels PUBLIC portfire_ops PkgConfig::hwy Thread
 # AVX3_DL of Highway 1.0.3 detects less than it enables; SSSE3 is nobody's machine any more.
 target_compile_definitions(portfire_kernels PRIVATE "HWY_DISABLED_TARGETS=(HWY_AVX3_DL|HWY_SSSE3)")
 
+if(PORTFIRE_SANITIZE)  # instrumented, its tiles of 24 sums compile for minutes; tests/ have them emulated
+  set_source_files_properties(kernels/gemm/pairs_avx512.cc PROPERTIES COMPILE_OPTIONS -fno-sanitize=all)
+endif()
+
 portfire_device_module(runtime runtime/*.cc)
 target_link_libraries(portfire_runtime PUBLIC portfire_kernels portfire_format)
 

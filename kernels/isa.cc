@@ -2,6 +2,8 @@
 
 #include <hwy/highway.h>
 
+#include "kernels/gemm/pairs.h"
+
 #include <cstring>
 #include <strings.h>
 
@@ -30,6 +32,8 @@ Error limit_isa(std::string_view name) {
   }
   return Error::make(Code::bad_argument, "instruction set (expected one of %s, got %.*s)", known, static_cast<int>(name.size()), name.data());
 }
+
+bool multiplies_bf16() { return gemm::pair_unit() != nullptr; }
 
 const char* isa_name() { return hwy::TargetName(best(hwy::SupportedTargets() & HWY_TARGETS)); }
 

@@ -15,4 +15,7 @@ Error limit_isa(std::string_view name);
 // The one in use, in small letters.
 const char* isa_name();
 
+// Whether products with weights in bf16 are computed by instructions that multiply bf16; otherwise in f32.
+bool multiplies_bf16();
+
 }  // namespace portfire

@@ -13,6 +13,7 @@
 
 #include <gtest/gtest.h>
 
+#include "core/float16.h"
 #include "kernels/kernel.h"
 #include "kernels/thread_pool.h"
 #include "ops/element.h"
@@ -46,6 +47,14 @@ class KernelCase {
     std::uniform_real_distribution<float> uniform(-1, 1);
     for (ops::Index at(v.shape); at.valid(); at.next()) ops::store_real(v, at.offset(v), uniform(random_));
     return value(Value::of(&v));
+  }
+  // Rounds the tensor added last, of f32, to what bf16 has: then it does not matter whether a kernel does.
+  KernelCase& rounded() {
+    for (ops::Index at(last().shape); at.valid(); at.next()) {
+      float& x = last().as<float>()[at.offset(last())];
+      x = bf16_to_f32(f32_to_bf16(x));
+    }
+    return *this;
   }
   // The tensor added last, to be filled otherwise.
   TensorView& last() { return *values_.back().tensor; }
@@ -86,7 +95,7 @@ class KernelCase {
   // The kernel must take the call, and at one thread and at three answer as the reference does: within
   // `tolerance` of the largest value, or with an error where that has one. It must not touch what lies
   // around its results.
-  void expect_kernel_matches(double tolerance = 1e-5) {
+  void expect_kernel_matches(double tolerance = 1e-5, std::span<const Kernel> kernels = all_kernels()) {
     const std::vector<const Value*> args = arguments();
     ASSERT_EQ(args.size(), op_->args) << op_->schema;
     TensorSpec specs[8];
@@ -102,7 +111,7 @@ class KernelCase {
       std::vector<TensorView*> got;
       for (size_t i = 0; i < op_->outs; ++i) got.push_back(&result(specs[i]));
       bool taken = false;
-      const Error error = run_kernel({args, got, pool ? pool->threads() : 1}, pool, &taken);
+      const Error error = run_kernel({args, got, pool ? pool->threads() : 1}, pool, &taken, kernels);
       ASSERT_TRUE(taken) << describe() << ": no kernel takes it";
       ASSERT_EQ(reference.ok(), error.ok()) << describe() << ": " << error.text() << reference.text();
       for (size_t i = 0; reference.ok() && i < got.size(); ++i) compare(*got[i], expected[i], tolerance);
@@ -115,7 +124,7 @@ class KernelCase {
     std::vector<TensorView*> outs;
     for (size_t i = 0; i < op_->outs; ++i) outs.push_back(&result(specs[i]));
     bool taken = false;
-    (void)run_kernel({args, outs, 1}, nullptr, &taken);
+    (void)run_kernel({args, outs, 1}, nullptr, &taken, all_kernels());
     return taken;
   }
 
@@ -153,8 +162,8 @@ class KernelCase {
     guards_.push_back(memory.data() + front + bytes);
     return v;
   }
-  Error run_kernel(const Operands& o, ThreadPool* pool, bool* taken) {
-    for (const Kernel& k : all_kernels()) {
+  Error run_kernel(const Operands& o, ThreadPool* pool, bool* taken, std::span<const Kernel> kernels) {
+    for (const Kernel& k : kernels) {
       if (k.op != op_->name()) continue;
       std::vector<std::byte> state(k.state_bytes + 64);
       auto aligned = [](std::vector<std::byte>& v) { return v.data() + (64 - reinterpret_cast<uintptr_t>(v.data()) % 64) % 64; };

@@ -99,6 +99,7 @@ namespace portfire {
   X(spatial, kGridSampler2d) \
   X(spatial, kGridSampler3d) \
   X(attention, kAttention) \
+  X(attention, kAttentionBf16) \
   X(rows, kSoftmax) \
   X(rows, kLogSoftmax) \
   X(rows, kGroupNorm) \

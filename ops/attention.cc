@@ -61,6 +61,11 @@ Error Attention::infer(const Args& a, std::span<TensorSpec> outs) {
   return {};
 }
 
+Error AttentionBf16::infer(const Args& a, std::span<TensorSpec> outs) {
+  if (a.tensor(0).dtype != DType::f32) return Error::make(Code::bad_argument, "dtype %s (expected f32)", name_of(a.tensor(0).dtype));
+  return Attention::infer(a, outs);
+}
+
 // One row of scores and one of the result.
 size_t Attention::scratch(const Args& a) {
   const TensorView &k = a.tensor(1), &v = a.tensor(2);

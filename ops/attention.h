@@ -84,6 +84,16 @@ struct Attention {
   }
 };
 
+// The same of f32, where products may be computed in bf16: with both sides rounded to it, sums in f32.
+struct AttentionBf16 {
+  static constexpr std::string_view schema =
+      "portfire::attention_bf16(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float dropout_p=0., bool "
+      "is_causal=False, *, float? scale=None, bool enable_gqa=False) -> Tensor";
+  static Error infer(const Args& a, std::span<TensorSpec> outs);
+  static Error reference(const Args& a, std::span<TensorView> outs) { return Attention::reference(a, outs); }
+  static size_t scratch(const Args& a) { return Attention::scratch(a); }
+};
+
 template <class G>
 auto attend(G& g, const char* mask, bool gqa) {
   return g("aten::scaled_dot_product_attention", g.tensor("query"), g.tensor("key"),
@@ -140,6 +150,6 @@ struct Efficient {
   }
 };
 
-using Ops = OpList<Attention, Math, FlashForCpu, Efficient>;
+using Ops = OpList<Attention, AttentionBf16, Math, FlashForCpu, Efficient>;
 
 }  // namespace portfire::ops::attention

@@ -29,6 +29,8 @@ class Call {
   Call& number(int64_t n) { return add(Value::of(n)); }
   Call& boolean(bool b) { return add(Value::of(b)); }
   Call& none() { return add({}); }
+  Call& text(std::string_view s) { return add(Value::of(s)); }
+  Call& real(double x) { return add(Value::of(x)); }
 
   Code infer() {
     TensorSpec specs[8];
@@ -101,6 +103,31 @@ TEST(Hostile, GradientThatNoResamplingGave) {
   EXPECT_EQ(nearest({1, 2, 5}, {1, 2, 2}), Code::bad_argument);
   EXPECT_EQ(nearest({1, 2, 4}, {1, 3, 2}), Code::bad_argument);
   EXPECT_EQ(nearest({1, 2, 4}, {1, 2, 0}), Code::bad_argument);
+}
+
+TEST(Hostile, PackedWeightsThatDoNotFit) {
+  auto linear = [](DType dtype, std::initializer_list<int64_t> packed, int64_t n) {
+    return Call("portfire::packed_linear").tensor(DType::f32, {2, 5}).tensor(dtype, packed).none().none().number(n).text("").infer();
+  };
+  EXPECT_EQ(linear(DType::f32, {2, 5, 32}, 33), Code::ok);
+  EXPECT_EQ(linear(DType::bf16, {3, 3, 16, 2}, 33), Code::ok);
+  EXPECT_EQ(linear(DType::bf16, {2, 3, 16, 2}, 33), Code::bad_argument) << "columns without a panel";
+  EXPECT_EQ(linear(DType::bf16, {3, 2, 16, 2}, 33), Code::bad_argument) << "an odd row without a pair";
+  EXPECT_EQ(linear(DType::bf16, {3, 3, 32}, 33), Code::bad_argument);
+  EXPECT_EQ(linear(DType::bf16, {2, 5, 32}, 33), Code::bad_argument) << "the other form";
+  EXPECT_EQ(linear(DType::f32, {3, 3, 16, 2}, 33), Code::bad_argument);
+  EXPECT_EQ(linear(DType::f16, {3, 3, 16, 2}, 33), Code::bad_argument);
+  EXPECT_EQ(linear(DType::bf16, {3, 3, 16, 2}, -1), Code::bad_argument);
+  EXPECT_EQ(linear(DType::bf16, {3, 3, 16, 2}, INT64_MAX), Code::bad_argument);
+  EXPECT_EQ(linear(DType::bf16, {0, 3, 16, 2}, INT64_MAX - 5), Code::bad_argument);
+  auto convolution = [](std::initializer_list<int64_t> packed, int64_t channels, int64_t kernel) {
+    return Call("portfire::packed_conv2d").tensor(DType::f32, {1, 4, 4, 3}).tensor(DType::bf16, packed).none().none().number(channels)
+        .ints({kernel, kernel}).ints({1, 1}).ints({1, 1, 1, 1}).ints({1, 1}).text("").real(0).real(0).infer();
+  };
+  EXPECT_EQ(convolution({1, 14, 16, 2}, 16, 3), Code::ok);
+  EXPECT_EQ(convolution({1, 13, 16, 2}, 16, 3), Code::bad_argument);
+  EXPECT_EQ(convolution({1, 14, 16, 2}, 17, 3), Code::bad_argument);
+  EXPECT_EQ(convolution({1, 14, 16, 2}, 0, 3), Code::bad_argument);
 }
 
 TEST(Hostile, PowersEnd) {

@@ -4,12 +4,13 @@
 #include <limits>
 
 #include "ops/element.h"
+#include "ops/panels.h"
 #include "ops/pointwise_table.h"
 
 namespace portfire::ops::packed_conv2d {
 namespace {
 
-constexpr int64_t kPanel = 32, kLimit = int64_t{1} << 20;
+constexpr int64_t kLimit = int64_t{1} << 20;
 
 double activate(std::string_view name, double x, double low, double high) {
   if (name.empty()) return x;
@@ -81,8 +82,8 @@ Error infer_packed(const TensorView& x, const TensorView& packed, int64_t channe
   PF_TRY(check_input(x));
   int64_t h, v;
   PF_TRY(output_size(w, x, &h, &v));
-  if (channels < 1 || packed.rank() != 3 || packed.dtype != DType::f32 || !packed.is_contiguous() || packed.size(2) != kPanel ||
-      packed.size(0) != (channels + kPanel - 1) / kPanel || packed.size(1) != w.kernel[0] * w.kernel[1] * x.size(3))
+  int64_t k;
+  if (__builtin_mul_overflow(w.kernel[0] * w.kernel[1], x.size(3), &k) || channels < 1 || !are_panels(packed, k, channels))
     return Error::make(Code::bad_argument, "packed weights %s do not fit input %s", TypeText(packed).c_str(), TypeText(x).c_str());
   out->dtype = DType::f32;
   out->shape = Shape();
@@ -94,13 +95,12 @@ Error infer_packed(const TensorView& x, const TensorView& packed, int64_t channe
 }
 
 void convolve_packed(const TensorView& x, const TensorView& packed, const Window& w, const Finish& f, const TensorView& out) {
-  const int64_t c = x.size(3), k = packed.size(1);
+  const int64_t c = x.size(3), k = w.kernel[0] * w.kernel[1] * c;
   for (Index at(out.shape); at.valid(); at.next()) {
     const int64_t o = at[3];
-    const float* panel = packed.as<float>() + o / kPanel * k * kPanel + o % kPanel;
     double sum = f.bias ? f.bias->as<float>()[o] : 0;
     for_window(w, x, at[0], at[1], at[2], [&](int64_t from, int64_t tap) {
-      for (int64_t i = 0; i < c; ++i) sum += load_real(x, from + i * x.strides[3]) * panel[(tap * c + i) * kPanel];
+      for (int64_t i = 0; i < c; ++i) sum += load_real(x, from + i * x.strides[3]) * panel_element(packed, k, tap * c + i, o);
     });
     if (f.residual) sum += load_real(*f.residual, offset(*f.residual, at));
     store_real(out, offset(out, at), activate(f.activation, sum, f.low, f.high));

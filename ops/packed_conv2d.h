@@ -29,7 +29,7 @@ Error infer_depthwise(const TensorView& x, const TensorView& weight, const Windo
 void convolve_packed(const TensorView& x, const TensorView& packed, const Window& w, const Finish& f, const TensorView& out);
 void convolve_depthwise(const TensorView& x, const TensorView& weight, const Window& w, const Finish& f, const TensorView& out);
 
-// packed: [ceil(channels / 32), kh * kw * c, 32], the order of ops/packed_linear.h.
+// packed: kh * kw * c x channels, in one of the forms of ops/panels.h.
 struct PackedConv2d {
   static constexpr std::string_view schema =
       "portfire::packed_conv2d(Tensor input, Tensor packed, Tensor? bias, Tensor? residual, int channels, int[2] kernel, "

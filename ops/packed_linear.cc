@@ -1,6 +1,7 @@
 #include "ops/packed_linear.h"
 
 #include "ops/element.h"
+#include "ops/panels.h"
 #include "ops/pointwise_table.h"
 
 namespace portfire::ops::packed_linear {
@@ -8,11 +9,10 @@ namespace portfire::ops::packed_linear {
 Error PackedLinear::infer(const Args& a, std::span<TensorSpec> outs) {
   const TensorView &x = a.tensor(0), &w = a.tensor(1);
   const int64_t n = a.integer(4);
-  if (x.rank() < 1 || w.rank() != 3 || w.size(2) != kPanel || n < 0 || w.size(0) != (n + kPanel - 1) / kPanel || w.size(1) != x.size(x.rank() - 1))
+  if (x.dtype != DType::f32) return Error::make(Code::bad_argument, "dtype %s (expected f32)", name_of(x.dtype));
+  if (x.rank() < 1 || !are_panels(w, x.size(x.rank() - 1), n))
     return Error::make(Code::bad_argument, "%s does not multiply packed %s for %lld columns", TypeText(x).c_str(), TypeText(w).c_str(),
                        static_cast<long long>(n));
-  if (x.dtype != DType::f32 || w.dtype != DType::f32) return Error::make(Code::bad_argument, "dtype %s (expected f32)", name_of(x.dtype));
-  if (!w.is_contiguous()) return Error::make(Code::bad_argument, "packed weights with strides");
   outs[0] = {DType::f32, x.shape};
   outs[0].shape.sizes[x.rank() - 1] = n;
   if (const TensorView* b = a.optional_tensor(2); b && (b->rank() != 1 || b->size(0) != n || b->dtype != DType::f32 || !b->is_contiguous()))
@@ -37,9 +37,8 @@ Error PackedLinear::reference(const Args& a, std::span<TensorView> outs) {
       to += at[d] * outs[0].strides[d];
       if (residual) extra += at[d] * residual->strides[d];
     }
-    const float* panel = w.as<float>() + n / kPanel * k * kPanel + n % kPanel;
     double sum = bias ? bias->as<float>()[n] : 0;
-    for (int64_t i = 0; i < k; ++i) sum += load_real(x, from + i * x.strides[last]) * panel[i * kPanel];
+    for (int64_t i = 0; i < k; ++i) sum += load_real(x, from + i * x.strides[last]) * panel_element(w, k, i, n);
     if (residual) sum += load_real(*residual, extra);
     store_real(outs[0], to, activation ? activation->real(sum, 0, 0) : sum);
   }

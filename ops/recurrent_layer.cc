@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "ops/packed_linear.h"
+#include "ops/panels.h"
 #include "ops/reader.h"
 
 namespace portfire::ops::recurrent_layer {
@@ -10,7 +10,6 @@ namespace {
 
 double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
 
-using packed_linear::kPanel;
 
 // A matrix [rows, columns], plain or in panels.
 struct Matrix {

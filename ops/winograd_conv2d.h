@@ -3,7 +3,7 @@
 // (m + 2) x (m + 2) inputs d give m x m outputs
 //   Y = A^T [ sum over channels of (G g G^T) * (B^T d B) ] A,
 // with one product for each of the (m + 2)^2 places instead of 9 m^2. input: [n, h, w, c]. packed: [(m + 2)^2,
-// ceil(channels / 32), c, 32], G g G^T of all filters, each place in the order of ops/packed_linear.h. padding: top, left,
+// ceil(channels / 32), c, 32], G g G^T of all filters, each place in the order of ops/panels.h. padding: top, left,
 // bottom, right. bias, residual, activation: as packed_conv2d's, of activations "", "relu" and "clamp".
 // A NaN or an infinity in the input reaches all outputs of its tiles.
 #pragma once

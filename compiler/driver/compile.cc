@@ -71,7 +71,7 @@ Result<ir::Dump> read_graph(const std::string& path) {
   return import_archive(std::move(archive));
 }
 
-Error compile(const CompileOptions& options) {
+Error compile(const CompileOptions& options, CompileReport* report) {
   std::vector<emit::EmitMethod> methods;
   for (const auto& [name, path] : options.methods)
     PF_TRY(guarded(path, [&, &name = name, &path = path]() -> Error {
@@ -83,19 +83,20 @@ Error compile(const CompileOptions& options) {
         return Error::make(Code::bad_argument, "%s: dumps would overwrite it (expected another folder)", path.c_str());
       Result<emit::EmitMethod> method = compile_method(std::move(input), passes);
       if (!method.ok()) return in_file(method.error(), path);
+      if (report) report->bf16_products += emit::count_bf16_products(method->program);
       methods.push_back(*std::move(method));
       return {};
     }));
   return guarded(options.output, [&] { return emit::write_pte(methods, options.output); });
 }
 
-Result<std::vector<std::byte>> compile_bytes(std::span<const std::byte> archive_bytes) {
+Result<std::vector<std::byte>> compile_bytes(std::span<const std::byte> archive_bytes, const passes::PipelineOptions& options) {
   std::vector<std::byte> program;
   PF_TRY(guarded("archive", [&]() -> Error {
     PF_ASSIGN(std::shared_ptr<const import::Archive> archive, import::Archive::from_bytes(archive_bytes, "archive"));
     PF_ASSIGN(ir::Dump input, import_archive(std::move(archive)));
     std::vector<emit::EmitMethod> methods;
-    Result<emit::EmitMethod> method = compile_method(std::move(input), {});
+    Result<emit::EmitMethod> method = compile_method(std::move(input), options);
     if (!method.ok()) return in_file(method.error(), "archive");
     methods.push_back(*std::move(method));
     return emit::write_pte(methods, [&](const void* data, size_t bytes) {

@@ -24,10 +24,14 @@ struct CompileOptions {
   passes::PipelineOptions passes;
 };
 
+struct CompileReport {
+  size_t bf16_products = 0;  // that became so: those with constant weights, and attentions
+};
+
 // On any error nothing is written.
-Error compile(const CompileOptions& options);
+Error compile(const CompileOptions& options, CompileReport* report = nullptr);
 
 // The same in memory: the bytes of a `.pt2` to those of a `.pte` with one method, "forward".
-Result<std::vector<std::byte>> compile_bytes(std::span<const std::byte> archive);
+Result<std::vector<std::byte>> compile_bytes(std::span<const std::byte> archive, const passes::PipelineOptions& options = {});
 
 }  // namespace portfire

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "compiler/ir/builder.h"
+#include "ops/panels.h"
 
 namespace portfire::emit {
 
@@ -322,6 +323,17 @@ Result<Lowered> lower(const Graph& graph) {
   } catch (const Refusal& r) {
     return Error::make(r.code, "%s", r.text.c_str());
   }
+}
+
+size_t count_bf16_products(const Lowered& program) {
+  size_t count = 0;
+  for (const Instruction& i : program.code) {
+    if (!i.op) continue;
+    count += i.op->name == "portfire::attention_bf16";
+    if (ops::takes_panels(i.op->name))
+      for (const Arg& a : i.args) count += a.ref() && program.values[a.ref()->id].type.dtype == DType::bf16;
+  }
+  return count;
 }
 
 }  // namespace portfire::emit

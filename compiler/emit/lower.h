@@ -37,4 +37,7 @@ struct Lowered {
 
 Result<Lowered> lower(const ir::Graph& graph);
 
+// Weights that products take packed in bf16, and attentions in bf16.
+size_t count_bf16_products(const Lowered& program);
+
 }  // namespace portfire::emit

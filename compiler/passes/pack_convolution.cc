@@ -7,9 +7,11 @@
 #include <map>
 
 #include "compiler/passes/match.h"
+#include "compiler/passes/panels.h"
 #include "compiler/passes/passes.h"
 #include "compiler/passes/rewrite.h"
 #include "compiler/passes/winograd.h"
+#include "ops/panels.h"
 
 namespace portfire::passes {
 namespace {
@@ -19,7 +21,7 @@ using ir::Tensor;
 using ir::Type;
 using ir::ValueId;
 
-constexpr int64_t kPanel = 32;
+using ops::kPanel;
 
 struct Chain {
   const Node* conv = nullptr;
@@ -47,7 +49,7 @@ bool plain_number(const Arg& a, double* out) {
 
 class Packer {
  public:
-  explicit Packer(const Graph& g) : g_(g), uses_(g) {
+  Packer(const Graph& g, Precision precision) : g_(g), uses_(g), precision_(precision) {
     for (const Node& n : g.nodes)
       if (is_candidate(n)) collect(n);
   }
@@ -192,7 +194,7 @@ class Packer {
     int64_t pixels[3];  // images, height, width, at the most
     for (size_t i = 0; i < 3; ++i) pixels[i] = result.sizes[i ? i + 1 : 0].at[0];
     const auto all = [](std::initializer_list<int64_t> list, int64_t value) { return std::all_of(list.begin(), list.end(), [=](int64_t v) { return v == value; }); };
-    const bool fits = !depthwise && all({kh, kw}, 3) && all({stride[0], stride[1], dilation[0], dilation[1]}, 1) &&
+    const bool fits = precision_ == Precision::f32 && !depthwise && all({kh, kw}, 3) && all({stride[0], stride[1], dilation[0], dilation[1]}, 1) &&
                       *std::max_element(padding, padding + 4) <= 2 && (c.activation.empty() || c.activation == "relu" || c.activation == "clamp");
     const int64_t tile = fits ? winograd_tile(pixels[0], pixels[1], pixels[2], in, out) : 0;
     Tensor packed;
@@ -210,7 +212,7 @@ class Packer {
         for (int64_t i = 0; i < in; ++i)
           for (int64_t t = 0; t < taps; ++t)
             data[static_cast<size_t>((o / kPanel * k + t * in + i) * kPanel + o % kPanel)] = w[(o * in + i) * taps + t] * (scale ? scale[o] : 1);
-      packed = b.constant(DType::f32, {panels, k, kPanel}, data.data());
+      packed = panels_constant(b, std::move(data), out, k, precision_);
     }
     Arg bias;
     if (n.args[2].ref() || c.shift) {
@@ -257,6 +259,7 @@ class Packer {
 
   const Graph& g_;
   Uses uses_;
+  const Precision precision_;
   std::vector<Chain> chains_;
   std::map<const Node*, size_t> member_;
   std::map<std::pair<const Node*, ValueId>, bool> follows_;  // which operand of a member the chain comes by
@@ -265,13 +268,16 @@ class Packer {
   std::map<ValueId, ValueId>* sources_ = nullptr;
 };
 
-}  // namespace
-
-Result<Graph> pack_convolution(Graph graph) {
-  Packer packer(graph);
+Result<Graph> pack(const Graph& graph, Precision precision) {
+  Packer packer(graph, precision);
   Result<Graph> out = rewrite(graph, [&](Builder& b, const Node& n, std::vector<Arg>& args) { return packer.visit(b, n, args); });
   if (!out.ok()) return out.error();
   return eliminate_dead(*std::move(out));
 }
+
+}  // namespace
+
+Result<Graph> pack_convolution(Graph graph) { return pack(graph, Precision::f32); }
+Result<Graph> pack_convolution_bf16(Graph graph) { return pack(graph, Precision::bf16); }
 
 }  // namespace portfire::passes

@@ -1,5 +1,5 @@
 // aten::linear, mm and addmm with constant f32 weights -> portfire::packed_linear, with the activation
-// that follows and the residual that is added taken in.
+// that follows and the residual that is added taken in. Weights are kept in f32 or rounded to bf16.
 #include <map>
 #include <set>
 
@@ -40,10 +40,7 @@ bool match(const Graph& g, const Uses& uses, const Node& n, Call* out) {
   return true;
 }
 
-}  // namespace
-
-Result<Graph> pack_linear(Graph graph) {
-  PF_TRY(rewrite_sub_graphs(&graph, pack_linear));
+Result<Graph> pack(Graph graph, Precision precision) {
   const Uses uses(graph);
   struct Tail {
     const Node* add = nullptr;
@@ -101,11 +98,22 @@ Result<Graph> pack_linear(Graph graph) {
       const bool first = t.add->args[0].ref()->id == product.outs[0];
       residual = t.add->args[first ? 1 : 0];
     }
-    const Arg weights = pack_panels(b, call.w);
+    const Arg weights = pack_panels(b, call.w, precision);
     graph.nodes.push_back({op, {Arg(Ref{call.x}), weights, call.bias, residual, call.w.n, std::string(t.activation ? activation_of(*t.activation) : "")},
                            n.outs, n.origin});
   }
   return eliminate_dead(std::move(graph));
+}
+
+}  // namespace
+
+Result<Graph> pack_linear(Graph graph) {
+  PF_TRY(rewrite_sub_graphs(&graph, pack_linear));
+  return pack(std::move(graph), Precision::f32);
+}
+Result<Graph> pack_linear_bf16(Graph graph) {
+  PF_TRY(rewrite_sub_graphs(&graph, pack_linear_bf16));
+  return pack(std::move(graph), Precision::bf16);
 }
 
 }  // namespace portfire::passes

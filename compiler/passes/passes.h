@@ -8,6 +8,9 @@ namespace portfire::passes {
 
 using ir::Graph;
 
+// What products with constant f32 weights keep them in.
+enum class Precision { f32, bf16 };
+
 // Composite operators become operators that the runtime has.
 Result<Graph> decompose(Graph graph);
 
@@ -31,9 +34,13 @@ Result<Graph> recompose_attention(Graph graph);
 // Constant masks of attention go where they hide nothing, or become `is_causal`.
 Result<Graph> simplify_masks(Graph graph);
 
+// Attention of f32 becomes that whose products may be computed in bf16.
+Result<Graph> attention_to_bf16(Graph graph);
+
 // Products with constant f32 weights take them prepacked, with the bias, the residual that is added and
 // the activation that follows.
 Result<Graph> pack_linear(Graph graph);
+Result<Graph> pack_linear_bf16(Graph graph);  // in bf16
 
 // Recurrent layers with constant f32 weights take them prepacked.
 Result<Graph> pack_recurrent(Graph graph);
@@ -41,6 +48,7 @@ Result<Graph> pack_recurrent(Graph graph);
 // Convolutions with constant f32 weights become channels-last with prepacked weights, batch norms, a
 // residual and an activation taken in.
 Result<Graph> pack_convolution(Graph graph);
+Result<Graph> pack_convolution_bf16(Graph graph);  // in bf16, except depthwise ones
 
 // Depthwise convolutions take in the dense ones before and after them, where rows between them then stay in a cache.
 Result<Graph> fuse_depthwise(Graph graph);

@@ -20,8 +20,11 @@ std::span<const Pass> pipeline() {
       {"recompose", recompose, Stage::functional},
       {"recompose_attention", recompose_attention, Stage::functional},
       {"simplify_masks", simplify_masks, Stage::functional},
-      {"pack_convolution", pack_convolution, Stage::functional},
-      {"pack_linear", pack_linear, Stage::functional},
+      {"attention_to_bf16", attention_to_bf16, Stage::functional, Precision::bf16},
+      {"pack_convolution", pack_convolution, Stage::functional, Precision::f32},
+      {"pack_convolution_bf16", pack_convolution_bf16, Stage::functional, Precision::bf16},
+      {"pack_linear", pack_linear, Stage::functional, Precision::f32},
+      {"pack_linear_bf16", pack_linear_bf16, Stage::functional, Precision::bf16},
       {"pack_recurrent", pack_recurrent, Stage::functional},
       {"fuse_pointwise", fuse_pointwise, Stage::functional},
       {"sink_permutes", sink_permutes, Stage::functional},
@@ -90,6 +93,7 @@ Result<Graph> run_pipeline(Graph graph, const PipelineOptions& options, const st
   PF_TRY(dumps.write(graph, number, after));
   for (const Pass& pass : pipeline().subspan(number)) {
     ++number;
+    if (pass.precision.value_or(options.precision) != options.precision) continue;
     if (std::find(options.disabled.begin(), options.disabled.end(), pass.name) != options.disabled.end()) continue;
     const auto start = std::chrono::steady_clock::now();
     Result<Graph> next = pass.run(std::move(graph));

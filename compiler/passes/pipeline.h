@@ -1,6 +1,7 @@
 // The passes in the order of running, and the driver that runs, times, verifies and dumps them.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -14,6 +15,7 @@ struct Pass {
   const char* name;
   Result<Graph> (*run)(Graph);
   ir::Stage stage;  // of what it gives
+  std::optional<Precision> precision = std::nullopt;  // runs for this one only
 };
 
 std::span<const Pass> pipeline();
@@ -27,6 +29,7 @@ inline constexpr bool kVerifyByDefault = false;
 #endif
 
 struct PipelineOptions {
+  Precision precision = Precision::f32;
   std::string dump_dir;               // empty: no dumps. 00-import.txt, 01-decompose.txt, ...
   std::vector<std::string> disabled;  // names of passes to leave out
   bool report_times = false;          // to stderr

@@ -2,14 +2,14 @@
 
 #include <vector>
 
-#include "ops/packed_linear.h"
+#include "ops/panels.h"
 #include "ops/winograd_conv2d.h"
 
 namespace portfire::passes {
 namespace {
 
 namespace winograd = ops::winograd_conv2d;
-using ops::packed_linear::kPanel;
+using ops::kPanel;
 
 // Costs in multiply-adds of a matrix product: a byte of weights, read from memory or the outer caches; a number at a place
 // of a tile, transformed, stored and read again. From measurements on AVX2; other machines are not far from it.

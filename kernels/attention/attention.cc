@@ -1,10 +1,13 @@
 // aten::scaled_dot_product_attention in f32. For each head: K transposed and V packed into panels once,
 // then blocks of queries: scores = Q K^T, softmax row by row, P V; the scores of a block stay in L2.
+// portfire::attention_bf16 is the same where the CPU multiplies no bf16, and elsewhere with pairs of it for panels.
+#include "kernels/attention/attention.h"
+
 #include <algorithm>
 #include <cmath>
 
 #include "kernels/gemm/gemm.h"
-#include "kernels/kernel.h"
+#include "kernels/gemm/pairs.h"
 #include "kernels/norm/rows.h"
 #include "kernels/thread_pool.h"
 
@@ -16,11 +19,13 @@ constexpr int64_t kBlock = 4 * static_cast<int64_t>(gemm::kRows);  // queries at
 struct Plan {
   int64_t batch, heads, group;      // group: query heads for each key head
   int64_t queries, keys, depth, value_depth;
-  size_t packed_k, packed_v, scores;  // floats
+  const gemm::PairUnit* unit;       // null: products are of f32
+  size_t packed_k, packed_v, scores, pairs;  // floats; pairs: scratch of products of bf16
   float scale;
   bool causal;
   int mask;                         // 0 none, 1 float, 2 bool
 };
+static_assert(sizeof(Plan) <= kStateBytes);
 
 // Strides of dimension `d` of 4 (batch, head, row, column), for ranks 2 to 4; missing ones are 0.
 int64_t stride(const TensorView& t, int d) {
@@ -33,7 +38,9 @@ int64_t size(const TensorView& t, int d) {
 }
 bool unit_columns(const TensorView& t) { return t.size(t.rank() - 1) == 1 || t.strides[t.rank() - 1] == 1; }
 
-bool prepare(const Operands& o, void* state, size_t* scratch) {
+}  // namespace
+
+bool prepare(const Operands& o, void* state, size_t* scratch, const gemm::PairUnit* unit) {
   const TensorView &q = o.in(0), &k = o.in(1), &v = o.in(2), &out = o.out(0);
   for (const TensorView* t : {&q, &k, &v, static_cast<const TensorView*>(&out)})
     if (t->dtype != DType::f32 || t->rank() < 2 || t->rank() > 4 || !unit_columns(*t)) return false;
@@ -63,8 +70,38 @@ bool prepare(const Operands& o, void* state, size_t* scratch) {
   p.packed_k = round(gemm::packed_size(static_cast<size_t>(p.depth), static_cast<size_t>(p.keys)));
   p.packed_v = round(gemm::packed_size(static_cast<size_t>(p.keys), static_cast<size_t>(p.value_depth)));
   p.scores = round(static_cast<size_t>(std::min(kBlock, p.queries) * p.keys));
-  *scratch = (p.packed_k + p.packed_v + p.scores) * sizeof(float) * o.threads;
+  p.unit = unit;
+  p.pairs = unit ? gemm::pair_scratch_bytes(static_cast<size_t>(std::min(kBlock, p.queries))) / sizeof(float) : 0;
+  *scratch = (p.packed_k + p.packed_v + p.scores + p.pairs) * sizeof(float) * o.threads;
   return true;
+}
+
+namespace {
+
+// B, of k x n, as `multiply` wants it.
+void pack(const Plan& p, const float* b, int64_t row_stride, int64_t column_stride, int64_t k, int64_t n, float* packed) {
+  if (p.unit)
+    gemm::pack_pairs(*p.unit, b, row_stride, column_stride, static_cast<size_t>(k), static_cast<size_t>(n), reinterpret_cast<uint16_t*>(packed));
+  else
+    gemm::pack(b, row_stride, column_stride, static_cast<size_t>(k), static_cast<size_t>(n), packed);
+}
+
+// C = A B, of m rows, where B was packed with `depth` rows, of which the first k are used.
+void multiply(const Plan& p, const float* a, int64_t lda, int64_t m, int64_t n, int64_t k, const float* packed, int64_t depth, float* c, int64_t ldc, float* pairs) {
+  const int64_t width = static_cast<int64_t>(gemm::kPanel), panels = (n + width - 1) / width;
+  if (p.unit) {
+    const float* rows[kBlock];
+    for (int64_t i = 0; i < m; ++i) rows[i] = a + i * lda;
+    const gemm::Product product{static_cast<size_t>(m), static_cast<size_t>(n), static_cast<size_t>(k), 1, rows, nullptr, c, static_cast<size_t>(ldc), {}};
+    return gemm::run_pairs(*p.unit, product, {reinterpret_cast<const uint16_t*>(packed), reinterpret_cast<std::byte*>(pairs), gemm::pair_panel_size(static_cast<size_t>(depth))},
+                           0, static_cast<size_t>(panels));
+  }
+  const int64_t step = k == depth ? panels : 1;  // panels at a time: their distance is what is multiplied of them
+  for (int64_t panel = 0; panel < panels; panel += step) {
+    const int64_t column = panel * width;
+    const gemm::Gemm g{static_cast<size_t>(std::min(step * width, n - column)), static_cast<size_t>(k), a, lda, packed + column * depth, c + column, ldc, {}};
+    gemm::run(g, 0, static_cast<size_t>(m), 0, static_cast<size_t>(step));
+  }
 }
 
 // Queries [begin, end) of a head.
@@ -72,19 +109,17 @@ void run_head(const Plan& p, const Operands& o, int64_t b, int64_t h, int64_t be
   const TensorView &q = o.in(0), &k = o.in(1), &v = o.in(2), &out = o.out(0);
   const TensorView* mask = o.optional(3);
   const rows::Functions& row = rows::functions();
-  float *packed_k = memory, *packed_v = packed_k + p.packed_k, *scores = packed_v + p.packed_v;
+  float *packed_k = memory, *packed_v = packed_k + p.packed_k, *scores = packed_v + p.packed_v, *pairs = scores + p.scores;
   const int64_t kh = h / p.group;
   const float* keys = k.as<float>() + b * stride(k, 0) + kh * stride(k, 1);
   const float* values = v.as<float>() + b * stride(v, 0) + kh * stride(v, 1);
-  gemm::pack(keys, 1, stride(k, 2), static_cast<size_t>(p.depth), static_cast<size_t>(p.keys), packed_k);
-  gemm::pack(values, stride(v, 2), 1, static_cast<size_t>(p.keys), static_cast<size_t>(p.value_depth), packed_v);
+  pack(p, keys, 1, stride(k, 2), p.depth, p.keys, packed_k);
+  pack(p, values, stride(v, 2), 1, p.keys, p.value_depth, packed_v);
   for (int64_t first = begin; first < end; first += kBlock) {
     const int64_t count = std::min(kBlock, end - first);
     // Causal: nobody in this block sees keys past its last row.
     const int64_t seen = p.causal ? std::min(p.keys, first + count) : p.keys;
-    const gemm::Gemm qk{static_cast<size_t>(seen), static_cast<size_t>(p.depth),
-                        q.as<float>() + b * stride(q, 0) + h * stride(q, 1) + first * stride(q, 2), stride(q, 2), packed_k, scores, seen, {}};
-    gemm::run(qk, 0, static_cast<size_t>(count), 0, (static_cast<size_t>(seen) + gemm::kPanel - 1) / gemm::kPanel);
+    multiply(p, q.as<float>() + b * stride(q, 0) + h * stride(q, 1) + first * stride(q, 2), stride(q, 2), count, seen, p.depth, packed_k, p.depth, scores, seen, pairs);
     float sums[kBlock];
     for (int64_t i = 0; i < count; ++i) {
       float* s = scores + i * seen;
@@ -95,21 +130,17 @@ void run_head(const Plan& p, const Operands& o, int64_t b, int64_t h, int64_t be
       std::fill(s + length, s + seen, 0.0f);
     }
     float* to = out.as<float>() + b * stride(out, 0) + h * stride(out, 1) + first * stride(out, 2);
-    // Panels of V are `keys` rows long; the first `seen` of each are used.
-    for (int64_t panel = 0; panel * static_cast<int64_t>(gemm::kPanel) < p.value_depth; ++panel) {
-      const int64_t column = panel * static_cast<int64_t>(gemm::kPanel);
-      const gemm::Gemm pv{static_cast<size_t>(std::min<int64_t>(gemm::kPanel, p.value_depth - column)), static_cast<size_t>(seen), scores, seen,
-                          packed_v + column * p.keys, to + column, stride(out, 2) ? stride(out, 2) : p.value_depth, {}};
-      gemm::run(pv, 0, static_cast<size_t>(count), 0, 1);
-    }
+    multiply(p, scores, seen, count, p.value_depth, seen, packed_v, p.keys, to, stride(out, 2) ? stride(out, 2) : p.value_depth, pairs);
     for (int64_t i = 0; i < count; ++i)
       row.scale_row(to + i * stride(out, 2), static_cast<size_t>(p.value_depth), sums[i] == 0 ? 0 : 1 / sums[i]);
   }
 }
 
+}  // namespace
+
 Error run(const void* state, const Operands& o, const KernelContext& context) {
   const auto& p = *static_cast<const Plan*>(state);
-  const size_t floats = p.packed_k + p.packed_v + p.scores;
+  const size_t floats = p.packed_k + p.packed_v + p.scores + p.pairs;
   const int64_t heads = p.batch * p.heads, blocks = (p.queries + kBlock - 1) / kBlock;
   const int64_t threads = context.pool ? static_cast<int64_t>(context.pool->threads()) : 1;
   if (heads * blocks == 0) return {};
@@ -123,9 +154,10 @@ Error run(const void* state, const Operands& o, const KernelContext& context) {
   return {};
 }
 
-}  // namespace
-
-extern const Kernel kAttention;
-const Kernel kAttention = {"aten::scaled_dot_product_attention", sizeof(Plan), prepare, run};
+extern const Kernel kAttention, kAttentionBf16;
+const Kernel kAttention = {"aten::scaled_dot_product_attention", kStateBytes,
+                           [](const Operands& o, void* state, size_t* scratch) { return prepare(o, state, scratch, nullptr); }, run};
+const Kernel kAttentionBf16 = {"portfire::attention_bf16", kStateBytes,
+                               [](const Operands& o, void* state, size_t* scratch) { return prepare(o, state, scratch, gemm::pair_unit()); }, run};
 
 }  // namespace portfire::attention

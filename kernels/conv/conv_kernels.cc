@@ -17,7 +17,7 @@ bool prepare(const Operands& o, void* state, size_t* scratch) {
   ops::packed_conv2d::Window w;
   if (ops::packed_conv2d::read_window(a, 5, &w) || !o.out(0).is_contiguous()) return false;
   if (const TensorView* r = o.optional(3); r && !r->is_contiguous()) return false;
-  if (!plan_implicit_gemm(o.in(0), o.out(0), w, {nullptr, nullptr, a.string(9), a.real(10), a.real(11)}, p)) return false;
+  if (!plan_implicit_gemm(o.in(0), o.in(1), o.out(0), w, {nullptr, nullptr, a.string(9), a.real(10), a.real(11)}, p)) return false;
   *scratch = p->image_bytes + p->thread_bytes * o.threads;
   return true;
 }
@@ -39,7 +39,7 @@ Error run(const void* state, const Operands& o, const KernelContext& context) {
   const int64_t groups = chunks >= threads * 2 ? 1 : std::min(panels, threads * 2);
   parallel(context.pool, static_cast<size_t>(chunks * groups), [&](size_t task, size_t worker) {
     const int64_t first = static_cast<int64_t>(task) / groups * chunk, group = static_cast<int64_t>(task) % groups, at = first * p.channels;
-    run_pixels(p, x, {o.in(1).as<float>(), bias, residual ? residual + at : nullptr}, first, std::min(p.pixels - first, chunk), panels * group / groups,
+    run_pixels(p, x, {o.in(1).data, bias, residual ? residual + at : nullptr}, first, std::min(p.pixels - first, chunk), panels * group / groups,
                panels * (group + 1) / groups, o.out(0).as<float>() + at, context.scratch.data() + p.image_bytes + worker * p.thread_bytes);
   });
   return {};

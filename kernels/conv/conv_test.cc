@@ -56,6 +56,21 @@ TEST(Convolution, ChannelsLastAndPacked) {
   }
 }
 
+TEST(Convolution, PackedInBf16) {
+  for (const Conv& c : kConvs) {
+    if (c.groups != 1) continue;
+    for (const char* activation : {"", "relu", "clamp", "silu"}) {
+      KernelCase k("portfire::packed_conv2d");
+      const int64_t s = c.size, terms = c.kernel * c.kernel * c.ins, out = (s + 2 * c.padding - c.dilation * (c.kernel - 1) - 1) / c.stride + 1;
+      k.tensor({2, s, s, c.ins}).rounded().tensor(DType::bf16, {(c.outs + 15) / 16, (terms + 1) / 2, 16, 2}).tensor({c.outs});
+      *activation ? k.tensor({2, out, out, c.outs}) : k.none();
+      k.number(c.outs).ints({c.kernel, c.kernel}).ints({c.stride, c.stride});
+      k.ints({c.padding, c.padding, c.padding, c.padding}).ints({c.dilation, c.dilation}).text(activation).real(-9).real(20);
+      k.expect_kernel_matches();
+    }
+  }
+}
+
 TEST(Convolution, Winograd) {
   struct Case {
     int64_t ins, outs, height, width;

@@ -53,9 +53,11 @@ void point_rows(const ImplicitGemm& p, const TensorView& x, int64_t first, int64
   }
 }
 
+size_t bf16_bytes(const ImplicitGemm& p) { return gemm::bf16_scratch_bytes(static_cast<size_t>(std::min(p.pixels, kMostPixels))); }
+
 }  // namespace
 
-bool plan_implicit_gemm(const TensorView& x, const TensorView& out, const Window& w, const ops::packed_conv2d::Finish& f, ImplicitGemm* plan) {
+bool plan_implicit_gemm(const TensorView& x, const TensorView& packed, const TensorView& out, const Window& w, const ops::packed_conv2d::Finish& f, ImplicitGemm* plan) {
   ImplicitGemm& p = *plan;
   if (!gemm::parse_activation(f.activation, &p.activation) && f.activation != "clamp") return false;
   p.w = w;
@@ -78,6 +80,8 @@ bool plan_implicit_gemm(const TensorView& x, const TensorView& out, const Window
   p.image_bytes = adjacent && !(p.lines && padded) ? 0 : static_cast<size_t>(x.size(0) * p.frame.height * p.frame.width * x.size(3) * 4 + 63) / 64 * 64;
   p.dense = p.taps == 1 && !p.lines && w.stride[0] == 1 && w.stride[1] == 1 && !padded && (p.image_bytes > 0 || x.is_contiguous());
   p.thread_bytes = (static_cast<size_t>(p.taps * kMostPixels) * sizeof(float*) + static_cast<size_t>(p.k) * sizeof(float) + 127) / 64 * 64;
+  p.bf16 = packed.dtype == DType::bf16;
+  if (p.bf16) p.thread_bytes += bf16_bytes(p);
   return true;
 }
 
@@ -94,13 +98,17 @@ TensorView arrange(const ImplicitGemm& p, const TensorView& x, std::byte* image,
 
 void run_pixels(const ImplicitGemm& p, const TensorView& x, const Weights& weights, int64_t first, int64_t count, int64_t p0, int64_t p1, float* to,
                 std::byte* memory) {
+  std::byte* const bf16_scratch = memory;
+  if (p.bf16) memory += bf16_bytes(p);
   auto** rows = reinterpret_cast<const float**>(memory);
   auto* zeros = reinterpret_cast<float*>(memory + static_cast<size_t>(p.taps * kMostPixels) * sizeof(float*));
   std::fill_n(zeros, p.k, 0.0f);
   point_rows(p, x, first, count, zeros, rows);
-  gemm::run(gemm::Product{static_cast<size_t>(count), static_cast<size_t>(p.channels), static_cast<size_t>(p.k), static_cast<size_t>(p.taps), rows,
-                          weights.packed, to, static_cast<size_t>(p.channels), {weights.bias, weights.residual, p.activation, p.low, p.high}},
-            static_cast<size_t>(p0), static_cast<size_t>(p1));
+  gemm::Product product{static_cast<size_t>(count), static_cast<size_t>(p.channels), static_cast<size_t>(p.k), static_cast<size_t>(p.taps), rows,
+                        nullptr, to, static_cast<size_t>(p.channels), {weights.bias, weights.residual, p.activation, p.low, p.high}};
+  if (p.bf16) return gemm::run(product, {static_cast<const uint16_t*>(weights.packed), bf16_scratch}, static_cast<size_t>(p0), static_cast<size_t>(p1));
+  product.packed = static_cast<const float*>(weights.packed);
+  gemm::run(product, static_cast<size_t>(p0), static_cast<size_t>(p1));
 }
 
 }  // namespace portfire::conv

@@ -7,6 +7,7 @@
 #include <cstddef>
 
 #include "kernels/conv/channels_last.h"
+#include "kernels/gemm/bf16.h"
 #include "kernels/gemm/gemm.h"
 #include "ops/packed_conv2d.h"
 
@@ -20,6 +21,7 @@ struct ImplicitGemm {
   Frame frame;  // of the input in its other order
   gemm::Activation activation;
   float low, high;
+  bool bf16;                         // weights
   size_t thread_bytes, image_bytes;  // of scratch: for each thread, and for the input in another order
 };
 
@@ -27,14 +29,15 @@ struct ImplicitGemm {
 inline constexpr int64_t kMostPixels = 16 * static_cast<int64_t>(gemm::kRows);
 
 // x and out: shapes and strides count, data may be missing; out is contiguous. False where the products know no such activation.
-bool plan_implicit_gemm(const TensorView& x, const TensorView& out, const ops::packed_conv2d::Window& w, const ops::packed_conv2d::Finish& f,
+bool plan_implicit_gemm(const TensorView& x, const TensorView& packed, const TensorView& out, const ops::packed_conv2d::Window& w, const ops::packed_conv2d::Finish& f,
                         ImplicitGemm* plan);
 
 // The input as run_pixels wants it; `image`: image_bytes of memory.
 TensorView arrange(const ImplicitGemm& p, const TensorView& x, std::byte* image, ThreadPool* pool);
 
 struct Weights {
-  const float *packed, *bias, *residual;  // residual: of the first pixel, or null
+  const void* packed;
+  const float *bias, *residual;  // residual: of the first pixel, or null
 };
 // Panels [p0, p1) of output pixels [first, first + count), to `to` and on. `memory`: thread_bytes.
 void run_pixels(const ImplicitGemm& p, const TensorView& x, const Weights& weights, int64_t first, int64_t count, int64_t p0, int64_t p1, float* to,

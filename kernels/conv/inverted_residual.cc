@@ -64,11 +64,11 @@ bool prepare(const Operands& o, void* state, size_t* scratch) {
   p.expand.image_bytes = p.expand.thread_bytes = p.project.thread_bytes = 0;
   if (p.expands) {
     const TensorView expanded = shaped({p.images, p.expanded_height, p.expanded_width, p.channels}, nullptr);
-    if (!plan_implicit_gemm(x, expanded, s.expand_window, s.expand_finish, &p.expand)) return false;
+    if (!plan_implicit_gemm(x, *s.expand, expanded, s.expand_window, s.expand_finish, &p.expand)) return false;
   }
   if (p.projects) {
     const TensorView rows = shaped({1, p.strip_rows, p.width, p.channels}, nullptr), to = shaped({1, p.strip_rows, p.width, p.out_channels}, nullptr);
-    if (!plan_implicit_gemm(rows, to, {{1, 1}, {1, 1}, {0, 0, 0, 0}, {1, 1}}, s.project_finish, &p.project)) return false;
+    if (!plan_implicit_gemm(rows, *s.project, to, {{1, 1}, {1, 1}, {0, 0, 0, 0}, {1, 1}}, s.project_finish, &p.project)) return false;
   }
   p.ring_bytes = p.expands ? whole_lines(p.ring_rows * p.expanded_width * p.channels) : 0;
   p.middle_bytes = p.projects ? whole_lines(p.strip_rows * p.width * p.channels) : 0;
@@ -89,14 +89,15 @@ void run_product(const ImplicitGemm& p, const TensorView& x, Weights w, int64_t 
 }
 
 const float* data(const TensorView* t) { return t ? t->as<float>() : nullptr; }
+const void* packed(const TensorView* t) { return t ? t->data : nullptr; }
 
 // What one thread carries along: a strip after the other, down one image.
 class Walk {
  public:
   Walk(const Plan& p, const Operands& o, const TensorView& x, int64_t image, std::byte* memory)
       : p_(p), x_(x), image_(image), ring_(reinterpret_cast<float*>(memory)), middle_(reinterpret_cast<float*>(memory + p.ring_bytes)),
-        memory_(memory + p.ring_bytes + p.middle_bytes), expand_{data(o.optional(1)), data(o.optional(2)), nullptr},
-        project_{data(o.optional(5)), data(o.optional(6)), data(o.optional(7))}, out_(o.out(0).as<float>()) {
+        memory_(memory + p.ring_bytes + p.middle_bytes), expand_{packed(o.optional(1)), data(o.optional(2)), nullptr},
+        project_{packed(o.optional(5)), data(o.optional(6)), data(o.optional(7))}, out_(o.out(0).as<float>()) {
     static const WindowFn fn = depthwise_row();
     line_ = {fn, &p.w, p.expanded_width, p.width, p.channels, p.expands ? p.channels : x.strides[2], o.in(3).as<float>(), data(o.optional(4)),
              p.clamp, p.low, p.high};

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "kernels/thread_pool.h"
+#include "kernels/gemm/blocks.h"
 
 namespace portfire::gemm {
 
@@ -63,43 +63,12 @@ namespace {
 // Elements of k at a time, panels that share a block of A, rows of A at a time.
 constexpr size_t kDepth = 384, kGroup = 8, kChunk = 16 * kRows;
 
-// Elements [skip, skip + k) of taps [tap, tap + taps).
-struct Depth {
-  size_t tap, taps, skip, k;
-  bool first, last;
-};
-// The blocks of a product's depth: whole taps together, or even parts of one.
-class Depths {
- public:
-  explicit Depths(const Product& p) : p_(p) {
-    const size_t parts = (p.k + kDepth - 1) / kDepth;
-    k_ = parts > 1 ? (p.k + parts - 1) / parts : p.k;
-    const size_t together = std::max<size_t>(1, kDepth / std::max<size_t>(1, p.k)), blocks = (p.taps + together - 1) / together;
-    taps_ = parts > 1 ? 1 : (p.taps + blocks - 1) / std::max<size_t>(1, blocks);
-  }
-  template <class F>
-  void each(F f) const {
-    for (size_t tap = 0; tap < p_.taps; tap += taps_) {
-      size_t skip = 0;
-      do {
-        const size_t k = std::min(k_, p_.k - skip), taps = std::min(taps_, p_.taps - tap);
-        f(Depth{tap, taps, skip, k, tap + skip == 0, tap + taps == p_.taps && skip + k == p_.k});
-        skip += k;
-      } while (skip < p_.k);
-    }
-  }
-
- private:
-  const Product& p_;
-  size_t k_, taps_;
-};
-
 }  // namespace
 
 void run(const Product& p, size_t p0, size_t p1) {
   static const TileFn tile = tile_fn();
   static const TileShape shape = tile_shape();
-  const Depths depths(p);
+  const Depths depths(p.k, p.taps, kDepth);
   const size_t end = std::min(p.n, p1 * kPanel), length = p.k * p.taps;
   const size_t tiles = (p.m + shape.rows - 1) / shape.rows;
   for (size_t begin = p0 * kPanel; begin < end; begin += kGroup * kPanel) {
@@ -138,28 +107,8 @@ void run(const Gemm& g, size_t m0, size_t m1, size_t p0, size_t p1) {
   }
 }
 
-namespace {
-
-// So many multiplications are worth a part of their own; fewer than kLeast, a microsecond or so, not even a thread that is awake.
-constexpr size_t kGrain = 1 << 18, kLeast = 1 << 15;
-
-}  // namespace
-
 void run_parallel(const Gemm& g, size_t m, ThreadPool* pool) {
-  const size_t panels = (g.n + kPanel - 1) / kPanel, blocks = (m + kRows - 1) / kRows;
-  const size_t threads = pool ? pool->threads() : 1, work = m * g.n * g.k;
-  if (threads == 1 || work < kLeast) return run(g, 0, m, 0, panels);
-  // Split the longer side; a few pieces for each thread even out what the others are doing.
-  const size_t pieces = std::min(threads * 4, work < kGrain ? 2 : work / kGrain + 1);
-  if (panels >= blocks) {
-    const size_t tasks = std::min(pieces, panels);
-    parallel(pool, tasks, [&](size_t t, size_t) { run(g, 0, m, panels * t / tasks, panels * (t + 1) / tasks); });
-  } else {
-    const size_t tasks = std::min(pieces, blocks);
-    parallel(pool, tasks, [&](size_t t, size_t) {
-      run(g, blocks * t / tasks * kRows, std::min(m, blocks * (t + 1) / tasks * kRows), 0, panels);
-    });
-  }
+  in_parts(m, g.n, g.k, pool, [&](size_t m0, size_t m1, size_t p0, size_t p1, size_t) { run(g, m0, m1, p0, p1); });
 }
 
 }  // namespace portfire::gemm

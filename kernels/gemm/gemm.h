@@ -65,10 +65,18 @@ struct Row {
   Epilogue epilogue;
 };
 using RowFn = void (*)(const Row&);
+// Rows of C that lie ldc apart, n elements each.
+struct Finished {
+  float* c;
+  size_t rows, n, ldc;
+};
+using FinishFn = void (*)(const Finished&, Activation);
 // For this machine.
 TileFn tile_fn();
 TileShape tile_shape();
 RowFn row_fn();
+// Other activations than relu and clamp, on finished sums.
+FinishFn finish_fn();
 
 inline size_t packed_size(size_t k, size_t n) { return (n + kPanel - 1) / kPanel * kPanel * k; }
 // B with element (k, n) at b[k * row_stride + n * column_stride].

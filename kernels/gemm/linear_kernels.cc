@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "kernels/copy/strided.h"
+#include "kernels/gemm/bf16.h"
 #include "kernels/gemm/gemm.h"
 #include "kernels/kernel.h"
 
@@ -32,7 +33,9 @@ bool as_rows(const TensorView& t, int64_t* rows, int64_t* stride) {
 struct LinearPlan {
   int64_t m, lda;
   bool copies;  // the rows of x have no one stride: they are copied
+  bool bf16;    // weights
   Activation activation;
+  size_t copy_bytes;  // of scratch
 };
 
 bool prepare_linear(const Operands& o, void* state, size_t* scratch) {
@@ -44,8 +47,10 @@ bool prepare_linear(const Operands& o, void* state, size_t* scratch) {
   if (p->copies) {
     p->lda = x.size(x.rank() - 1);
     p->m = rows;
-    *scratch = static_cast<size_t>(x.numel()) * sizeof(float);
   }
+  p->copy_bytes = p->copies ? (x.bytes() + 63) / 64 * 64 : 0;
+  p->bf16 = o.in(1).dtype == DType::bf16;
+  *scratch = p->copy_bytes + (p->bf16 ? bf16_scratch_bytes(static_cast<size_t>(p->m)) * o.threads : 0);
   if (rows > 1 && stride != o.out(0).size(o.out(0).rank() - 1)) return false;
   if (const TensorView* r = o.optional(3); r && !r->is_contiguous()) return false;
   return parse_activation(o.args[5]->string, &p->activation) && p->activation != Activation::clamp;
@@ -55,7 +60,7 @@ Error run_linear(const void* state, const Operands& o, const KernelContext& cont
   const auto& p = *static_cast<const LinearPlan*>(state);
   const TensorView &x = o.in(0), &out = o.out(0);
   Gemm g{static_cast<size_t>(out.size(out.rank() - 1)), static_cast<size_t>(x.size(x.rank() - 1)), x.as<float>(), p.lda,
-         o.in(1).as<float>(), out.as<float>(), out.size(out.rank() - 1), {}};
+         p.bf16 ? nullptr : o.in(1).as<float>(), out.as<float>(), out.size(out.rank() - 1), {}};
   if (p.copies) {
     TensorView copy = x;
     copy.data = context.scratch.data();
@@ -66,7 +71,10 @@ Error run_linear(const void* state, const Operands& o, const KernelContext& cont
   if (const TensorView* b = o.optional(2)) g.epilogue.bias = b->as<float>();
   if (const TensorView* r = o.optional(3)) g.epilogue.residual = r->as<float>();
   g.epilogue.activation = p.activation;
-  run_parallel(g, static_cast<size_t>(p.m), context.pool);
+  if (p.bf16)
+    run_parallel(g, {o.in(1).as<uint16_t>(), context.scratch.data() + p.copy_bytes}, static_cast<size_t>(p.m), context.pool);
+  else
+    run_parallel(g, static_cast<size_t>(p.m), context.pool);
   return {};
 }
 

@@ -15,6 +15,7 @@ namespace portfire::HWY_NAMESPACE {
 
 using gemm::Activation;
 using gemm::Epilogue;
+using gemm::Finished;
 using gemm::kPanel;
 using gemm::kRows;
 using gemm::Row;
@@ -24,11 +25,6 @@ using TileVec = hn::Vec<TileTag>;
 
 #define PF_TILE_ROWS(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11)
 
-// Rows of C that lie ldc apart, n elements each.
-struct Finished {
-  float* c;
-  size_t rows, n, ldc;
-};
 template <class F>
 HWY_INLINE void for_each_vector(const Finished& t, F f) {
   const TileTag d;
@@ -299,6 +295,7 @@ void run_row(const Row& row) {
 
 gemm::TileFn get_tile() { return &run_tile; }
 gemm::RowFn get_row() { return &run_row; }
+gemm::FinishFn get_finish() { return &finish; }
 
 }  // namespace portfire::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -308,10 +305,12 @@ namespace portfire {
 HWY_EXPORT(get_tile);
 HWY_EXPORT(get_shape);
 HWY_EXPORT(get_row);
+HWY_EXPORT(get_finish);
 namespace gemm {
 TileFn tile_fn() { return HWY_DYNAMIC_DISPATCH(get_tile)(); }
 TileShape tile_shape() { return HWY_DYNAMIC_DISPATCH(get_shape)(); }
 RowFn row_fn() { return HWY_DYNAMIC_DISPATCH(get_row)(); }
+FinishFn finish_fn() { return HWY_DYNAMIC_DISPATCH(get_finish)(); }
 }  // namespace gemm
 }  // namespace portfire
 #endif

@@ -73,6 +73,28 @@ class Maker {
     return &tensors_.emplace_back(t);
   }
 
+  // Weights of k x n for packed operators, which do not come by chance; mostly of f32 and bf16.
+  Value panels(int64_t k, int64_t n) {
+    TensorSpec spec;
+    spec.dtype = c_.one_in(16) ? dtype() : c_.one_in(2) ? DType::bf16 : DType::f32;
+    const bool pairs = spec.dtype == DType::bf16;
+    for (const int64_t size : {pairs ? (n + 15) / 16 : (n + 31) / 32, pairs ? (k + 1) / 2 : k, pairs ? int64_t{16} : int64_t{32}}) spec.shape.push(size);
+    if (pairs) spec.shape.push(2);
+    int64_t bytes;
+    return checked_bytes(spec.dtype, spec.shape, &bytes) && bytes <= kMaxElements * 16 ? Value::of(with_memory(spec)) : Value::of(tensor());
+  }
+  Value small_floats(size_t rank) {
+    TensorSpec spec;
+    spec.dtype = DType::f32;
+    while (rank-- > 0) spec.shape.push(c_.byte() % 7);
+    return Value::of(with_memory(spec));
+  }
+  Value small_ints(size_t count, int64_t least) {
+    auto& list = ints_.emplace_back();
+    while (list.size() < count) list.push_back(least + c_.byte() % 3);
+    return Value::of(IntList{list.data(), static_cast<uint32_t>(list.size())});
+  }
+
   std::span<std::byte> scratch(size_t bytes) {
     held_.push_back(memory(bytes));
     return {static_cast<std::byte*>(held_.back().get()), bytes};
@@ -171,10 +193,31 @@ void run_kernels(const Op& op, const Operands& operands, Maker& maker, uint64_t*
   }
 }
 
+// Makes arguments of packed products fit each other, apart from what they share with other operators.
+void fit_packed(const Op& op, Maker& maker, Choices& choices, std::vector<Value>& values) {
+  const bool linear = op.name() == "portfire::packed_linear";
+  if (!linear && op.name() != "portfire::packed_conv2d") return;
+  if (choices.one_in(8)) return;
+  if (!choices.one_in(4)) values[0] = maker.small_floats(linear ? 1 + choices.below(3) : 4);
+  const TensorView& x = *values[0].tensor;
+  if (x.rank() == 0) return;
+  static constexpr const char* kActivations[] = {"", "relu", "gelu", "silu", "clamp"};
+  values[linear ? 5 : 9] = Value::of(std::string_view(choices.of(kActivations)));
+  int64_t k = x.size(x.rank() - 1);
+  values[2] = values[3] = Value();
+  values[4] = Value::of(int64_t{choices.byte() % 40});
+  if (!linear) {
+    for (const auto& [at, count] : {std::pair<size_t, size_t>{5, 2}, {6, 2}, {7, 4}, {8, 2}}) values[at] = maker.small_ints(count, at == 7 ? 0 : 1);
+    k *= values[5].ints.data[0] * values[5].ints.data[1];
+  }
+  values[1] = maker.panels(k, values[4].integer);
+}
+
 void call(const Op& op, Choices& choices) {
   Maker maker(choices);
   std::vector<Value> values;
   for_each_argument(op.schema, [&](size_t, std::string_view type) { values.push_back(maker.value(type)); });
+  fit_packed(op, maker, choices, values);
   std::vector<const Value*> args;
   for (const Value& v : values) args.push_back(&v);
   PF_CHECK(!check_kinds(op.schema, args));

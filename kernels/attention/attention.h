@@ -1,0 +1,18 @@
+// The kernels of attention, for tests that bring a unit for products of bf16 (kernels/gemm/pairs.h) of their own.
+#pragma once
+
+#include "kernels/kernel.h"
+
+namespace portfire::gemm {
+struct PairUnit;
+}
+
+namespace portfire::attention {
+
+inline constexpr size_t kStateBytes = 256;
+
+// unit: null for products of f32.
+bool prepare(const Operands& o, void* state, size_t* scratch, const gemm::PairUnit* unit);
+Error run(const void* state, const Operands& o, const KernelContext& context);
+
+}  // namespace portfire::attention

@@ -1,0 +1,135 @@
+// The tiles of pairs.h over a vector unit: what an instruction set gives, one line each. Included inside the region where a
+// file turns its instruction set on, hence without includes of its own (it wants pairs.h) and without lambdas, which do
+// not inherit it. A unit U has
+//
+//   Vec, Pairs                        16 floats; 16 pairs of bf16
+//   zero(), load(p, count), store(v, p, count)   of the first `count` floats if they are fewer than 16; the rest is 0, or stays
+//   pairs(p)                          16 pairs from memory
+//   pair(p)                           one pair 16 times
+//   dot(sum, a, b)                    sum + a.even b.even + a.odd b.odd, each lane by itself
+//   add(a, b), bounded(v, low, high)  a NaN stays one
+//   round(from, count, to)            up to 32 floats to bf16
+template <class U, size_t kM, size_t kVectors>
+void pair_vectors(const PairTile& t) {
+  using V = typename U::Vec;
+  using P = typename U::Pairs;
+  const Epilogue& e = t.epilogue;
+  [[maybe_unused]] const size_t rest = kVectors > 1 ? t.n - kPairPanel : 0;
+  // Sums start from bias and residual, or from what the blocks of k before left in C.
+  const float* const start = t.first ? e.residual : t.c;
+  const V zero = U::zero();
+  const V bias0 = t.first && e.bias ? U::load(e.bias, t.n) : zero;
+  [[maybe_unused]] const V bias1 = kVectors > 1 && t.first && e.bias ? U::load(e.bias + kPairPanel, rest) : zero;
+#define PF_PAIR_ROWS(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11)
+#define PF_START(i)                                                                                                      \
+  [[maybe_unused]] V c##i##0 = zero, c##i##1 = zero;                                                                      \
+  if constexpr (kM > i) {                                                                                                \
+    c##i##0 = start ? U::add(bias0, U::load(start + i * t.ldc, t.n)) : bias0;                                             \
+    if constexpr (kVectors > 1) c##i##1 = start ? U::add(bias1, U::load(start + i * t.ldc + kPairPanel, rest)) : bias1;    \
+  }
+  PF_PAIR_ROWS(PF_START)
+#undef PF_START
+  const uint16_t *a = t.a, *b = t.b;
+  for (size_t p = 0; p < t.pairs; ++p, a += 2, b += 2 * kPairPanel) {
+    const P b0 = U::pairs(b);
+    [[maybe_unused]] const P b1 = kVectors > 1 ? U::pairs(b + t.b_step) : b0;
+#define PF_STEP(i)                                                           \
+  if constexpr (kM > i) {                                                    \
+    const P pair = U::pair(a + i * kPairStride);                             \
+    c##i##0 = U::dot(c##i##0, pair, b0);                                      \
+    if constexpr (kVectors > 1) c##i##1 = U::dot(c##i##1, pair, b1);          \
+  }
+    PF_PAIR_ROWS(PF_STEP)
+#undef PF_STEP
+  }
+  const bool relu = t.last && e.activation == Activation::relu, clamp = t.last && e.activation == Activation::clamp;
+  const float infinity = __builtin_inff(), low = relu ? 0 : clamp ? e.low : -infinity, high = clamp ? e.high : infinity;
+#define PF_STORE(i)                                                                                                        \
+  if constexpr (kM > i) {                                                                                                  \
+    U::store(U::bounded(c##i##0, low, high), t.c + i * t.ldc, t.n);                                                         \
+    if constexpr (kVectors > 1) U::store(U::bounded(c##i##1, low, high), t.c + i * t.ldc + kPairPanel, rest);               \
+  }
+  PF_PAIR_ROWS(PF_STORE)
+#undef PF_STORE
+#undef PF_PAIR_ROWS
+}
+
+// One row, as many panels at once as keep the unit busy while a sum waits for its last addition.
+template <class U, size_t kPanels>
+void pair_row(const PairTile& t) {
+  using V = typename U::Vec;
+  const Epilogue& e = t.epilogue;
+  const float* const start = t.first ? e.residual : t.c;
+#define PF_PAIR_PANELS(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7)
+#define PF_START(i)                                                                                        \
+  [[maybe_unused]] V c##i = U::zero();                                                                      \
+  if constexpr (kPanels > i) {                                                                             \
+    if (t.first && e.bias) c##i = U::load(e.bias + i * kPairPanel, t.n - i * kPairPanel);                   \
+    if (start) c##i = U::add(c##i, U::load(start + i * kPairPanel, t.n - i * kPairPanel));                  \
+  }
+  PF_PAIR_PANELS(PF_START)
+#undef PF_START
+  const uint16_t *a = t.a, *b = t.b;
+  for (size_t p = 0; p < t.pairs; ++p, a += 2, b += 2 * kPairPanel) {
+    const typename U::Pairs pair = U::pair(a);
+#define PF_STEP(i) \
+  if constexpr (kPanels > i) c##i = U::dot(c##i, pair, U::pairs(b + i * t.b_step));
+    PF_PAIR_PANELS(PF_STEP)
+#undef PF_STEP
+  }
+  const bool relu = t.last && e.activation == Activation::relu, clamp = t.last && e.activation == Activation::clamp;
+  const float infinity = __builtin_inff(), low = relu ? 0 : clamp ? e.low : -infinity, high = clamp ? e.high : infinity;
+#define PF_STORE(i) \
+  if constexpr (kPanels > i) U::store(U::bounded(c##i, low, high), t.c + i * kPairPanel, t.n - i * kPairPanel);
+  PF_PAIR_PANELS(PF_STORE)
+#undef PF_STORE
+#undef PF_PAIR_PANELS
+}
+
+template <class U, size_t kM>
+void pair_rows(const PairTile& t) {
+  t.n > kPairPanel ? pair_vectors<U, kM, 2>(t) : pair_vectors<U, kM, 1>(t);
+}
+
+template <class U>
+void pair_row_of(const PairTile& t) {
+  switch ((t.n + kPairPanel - 1) / kPairPanel) {
+    case 1: return pair_row<U, 1>(t);
+    case 2: return pair_row<U, 2>(t);
+    case 3: return pair_row<U, 3>(t);
+    case 4: return pair_row<U, 4>(t);
+    case 5: return pair_row<U, 5>(t);
+    case 6: return pair_row<U, 6>(t);
+    case 7: return pair_row<U, 7>(t);
+    case 8: return pair_row<U, 8>(t);
+    default: return;
+  }
+}
+
+template <class U>
+void pair_tile(const PairTile& t) {
+  switch (t.m) {
+    case 1: return pair_row_of<U>(t);
+    case 2: return pair_rows<U, 2>(t);
+    case 3: return pair_rows<U, 3>(t);
+    case 4: return pair_rows<U, 4>(t);
+    case 5: return pair_rows<U, 5>(t);
+    case 6: return pair_rows<U, 6>(t);
+    case 7: return pair_rows<U, 7>(t);
+    case 8: return pair_rows<U, 8>(t);
+    case 9: return pair_rows<U, 9>(t);
+    case 10: return pair_rows<U, 10>(t);
+    case 11: return pair_rows<U, 11>(t);
+    case 12: return pair_rows<U, 12>(t);
+    default: return;
+  }
+}
+
+template <class U>
+void pair_round(const float* from, size_t n, uint16_t* to) {
+  for (; n > 32; n -= 32, from += 32, to += 32) U::round(from, 32, to);
+  U::round(from, n, to);
+}
+
+template <class U>
+inline constexpr PairUnit kUnitOf = {pair_tile<U>, pair_round<U>};

@@ -1,0 +1,105 @@
+#include "kernels/gemm/pairs.h"
+
+#include <algorithm>
+
+namespace portfire::gemm {
+namespace {
+
+constexpr size_t kChunk = 16 * kPairRows;  // rows of A at a time
+
+// Elements [skip, skip + k) of a row, its taps behind each other; a last one without a partner gets a zero.
+void round_row(const PairUnit& unit, const Product& p, size_t row, size_t skip, size_t k, uint16_t* to) {
+  if (k % 2) to[k] = 0;
+  for (size_t tap = p.k ? skip / p.k : 0, at = skip - tap * p.k; k > 0; ++tap, at = 0) {
+    const size_t count = std::min(k, p.k - at);
+    unit.round(p.rows[tap * p.m + row] + at, count, to);
+    to += count;
+    k -= count;
+  }
+}
+
+constexpr size_t kPiece = 512;  // numbers rounded at a time
+
+// Columns that lie together: a pair of each goes 16 pairs further.
+void pack_columns(const PairUnit& unit, const float* b, int64_t column_stride, size_t k, size_t n, uint16_t* packed) {
+  uint16_t piece[kPiece];
+  for (size_t j = 0; j < n; ++j) {
+    const float* from = b + static_cast<int64_t>(j) * column_stride;
+    uint16_t* to = packed + j / kPairPanel * pair_panel_size(k) + j % kPairPanel * 2;
+    for (size_t i = 0; i < k; i += kPiece) {
+      const size_t count = std::min(kPiece, k - i);
+      unit.round(from + i, count, piece);
+      if (count % 2) piece[count] = 0;
+      for (size_t p = 0; p < count; p += 2, to += 2 * kPairPanel) std::copy_n(piece + p, 2, to);
+    }
+  }
+}
+
+// Rows that lie together: two at a time are interleaved.
+void pack_rows(const PairUnit& unit, const float* b, int64_t row_stride, size_t k, size_t n, uint16_t* packed) {
+  uint16_t even[kPiece], odd[kPiece] = {};
+  for (size_t i = 0; i < k; i += 2)
+    for (size_t j0 = 0; j0 < n; j0 += kPiece) {
+      const float* from = b + static_cast<int64_t>(i) * row_stride + j0;
+      const size_t count = std::min(kPiece, n - j0);
+      unit.round(from, count, even);
+      if (i + 1 < k) unit.round(from + row_stride, count, odd);
+      else std::fill_n(odd, count, uint16_t{0});
+      for (size_t j = 0; j < count; j += kPairPanel) {
+        uint16_t* to = packed + (j0 + j) / kPairPanel * pair_panel_size(k) + i * kPairPanel;
+        for (size_t x = 0; x < std::min(kPairPanel, count - j); ++x) {
+          to[2 * x] = even[j + x];
+          to[2 * x + 1] = odd[j + x];
+        }
+      }
+    }
+}
+
+}  // namespace
+
+void pack_pairs(const PairUnit& unit, const float* b, int64_t row_stride, int64_t column_stride, size_t k, size_t n, uint16_t* packed) {
+  if (n % kPairPanel) std::fill_n(packed + n / kPairPanel * pair_panel_size(k), pair_panel_size(k), uint16_t{0});
+  column_stride == 1 ? pack_rows(unit, b, row_stride, k, n, packed) : pack_columns(unit, b, column_stride, k, n, packed);
+}
+
+size_t pair_scratch_bytes(size_t m) { return std::max<size_t>(1, std::min(m, kChunk)) * kPairStride * sizeof(uint16_t); }
+
+void run_pairs(const PairUnit& unit, const Product& p, const Bf16Weights& w, size_t p0, size_t p1) {
+  static const FinishFn finish = finish_fn();
+  const size_t length = p.k * p.taps, panel = w.panel ? w.panel : pair_panel_size(length), end = std::min(p.n, p1 * kPanel);
+  const size_t parts = std::max<size_t>(1, (length + kPairDepth - 1) / kPairDepth), depth = ((length + parts - 1) / parts + 1) / 2 * 2;
+  const size_t width = (p.m == 1 ? 8 : 2) * kPairPanel;
+  auto* const a = reinterpret_cast<uint16_t*>(w.scratch);
+  for (size_t m0 = 0; m0 < p.m; m0 += kChunk) {
+    const size_t m = std::min(kChunk, p.m - m0), tiles = (m + kPairRows - 1) / kPairRows;
+    size_t skip = 0;
+    do {
+      const size_t k = std::min(depth, length - skip);
+      for (size_t i = 0; i < m; ++i) round_row(unit, p, m0 + i, skip, k, a + i * kPairStride);
+      for (size_t column = p0 * kPanel; column < end; column += width) {
+        PairTile t{};
+        t.n = std::min(width, end - column);
+        t.pairs = (k + 1) / 2;
+        t.b = w.packed + column / kPairPanel * panel + skip * kPairPanel;
+        t.b_step = panel;
+        t.ldc = p.ldc;
+        t.first = skip == 0;
+        t.last = skip + k == length;
+        t.epilogue = p.epilogue;
+        if (t.epilogue.bias) t.epilogue.bias += column;
+        for (size_t i = 0; i < tiles; ++i) {
+          const size_t row = m * i / tiles, at = (m0 + row) * p.ldc + column;
+          t.m = m * (i + 1) / tiles - row;
+          t.a = a + row * kPairStride;
+          t.c = p.c + at;
+          t.epilogue.residual = p.epilogue.residual ? p.epilogue.residual + at : nullptr;
+          unit.tile(t);
+          if (t.last) finish({t.c, t.m, t.n, t.ldc}, t.epilogue.activation);
+        }
+      }
+      skip += k;
+    } while (skip < length);
+  }
+}
+
+}  // namespace portfire::gemm
