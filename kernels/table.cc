@@ -5,6 +5,7 @@ namespace portfire {
 
 // X(namespace, constant), the preferred one for an operator first
 #define PF_KERNELS(X)      \
+  X(pointwise, kSigns) \
   X(pointwise, kPointwise) \
   X(pointwise, kComplexMul) \
   X(pointwise, kComplexAdd) \
