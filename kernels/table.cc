@@ -31,6 +31,8 @@ namespace portfire {
   X(copy, kSliceScatter) \
   X(copy, kConstantPad) \
   X(reduce, kSum) \
+  X(reduce, kSumSquares) \
+  X(reduce, kSumNumbers) \
   X(reduce, kMean) \
   X(reduce, kProd) \
   X(reduce, kProdDim) \
