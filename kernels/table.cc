@@ -55,6 +55,11 @@ namespace portfire {
   X(index, kScatter) \
   X(index, kScatterValue) \
   X(index, kScatterAdd) \
+  X(index, kScatterReduce) \
+  X(index, kMaskedScatter) \
+  X(index, kSearchsorted) \
+  X(copy, kArange) \
+  X(index, kIndexPut) \
   X(copy, kReflectionPad1d) \
   X(copy, kReflectionPad2d) \
   X(copy, kReflectionPad3d) \
@@ -98,6 +103,7 @@ namespace portfire {
   X(spatial, kBicubic2d) \
   X(spatial, kBilinear2dAa) \
   X(spatial, kBicubic2dAa) \
+  X(spatial, kCol2im) \
   X(spatial, kGridSampler2d) \
   X(spatial, kGridSampler3d) \
   X(attention, kAttention) \
