@@ -29,6 +29,7 @@ namespace portfire {
   X(copy, kWrite) \
   X(copy, kSelectScatter) \
   X(copy, kSliceScatter) \
+  X(copy, kDiagonalScatter) \
   X(copy, kConstantPad) \
   X(reduce, kSum) \
   X(reduce, kSumSquares) \

@@ -60,6 +60,13 @@ TEST(Copy, BordersFromWithin) {
   KernelCase("aten::reflection_pad2d").tensor(DType::f32, {16, 20, 60, 60}).ints({2, 2, 2, 2}).expect_kernel_matches(0);
 }
 
+TEST(Copy, Diagonals) {
+  for (DType t : {DType::u8, DType::bf16, DType::f32, DType::i64, DType::c128})
+    for (Layout layout : {Layout::contiguous, Layout::transposed, Layout::gaps})
+      for (int64_t offset : {-2, 0, 3})
+        KernelCase("aten::diagonal_scatter").tensor(t, {4, 9, 9}, layout).tensor(t, {4, 9 - std::abs(offset)}).number(offset).number(1).number(2).expect_kernel_matches(0);
+}
+
 TEST(Copy, CountsUp) {
   for (DType t : {DType::i64, DType::i32, DType::u8, DType::f32, DType::f64, DType::bf16})
     for (int64_t n : {0, 1, 255, 256, 257, 200000}) {
