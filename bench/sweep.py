@@ -1,9 +1,11 @@
 """Every operator beside PyTorch eager, one thread each: writes the table docs/operator_speed.md.
 
-Usage: sweep.py [--only SUBSTR,SUBSTR] [--again] [--seconds 0.1] [--binary build/release/portfire]
+Usage: sweep.py [--only SUBSTR,SUBSTR] [--again] [--slow RATIO] [--part 1/4] [--archives] [--seconds 0.1]
 One-operator modules (sweep_cases.py) are exported once into build/sweep, compiled, checked against PyTorch's answer, then the
 two take turns twice; a figure is the lesser of the two turns' medians. Results are kept in build/sweep/results.json: a sweep
-that stops goes on where it was, --only measures again what it names (the table keeps the others), --again measures all.
+that stops goes on where it was, --only measures again what it names (the table keeps the others), --again measures all, --slow
+what was below a ratio, --part every so-manieth of these. --archives exports and measures nothing: a machine that is quiet for a
+minute only need not wait for that.
 """
 import argparse, datetime, hashlib, json, logging, os, pathlib, platform, statistics, subprocess, sys, time, warnings
 
@@ -50,14 +52,21 @@ def median_ms(f, seconds):
     return statistics.median(times)
 
 
-def measure(case, dtype, size, o):
+def archive_of(case, dtype, size, o):
+    """Where the exported module lies, with its inputs and itself."""
     torch.manual_seed(size)
     inputs, module = case.make(dtype, size), Module(case.f).eval()
     name = hashlib.sha1(f"{case.name} {NAMES[dtype]} {size}".encode()).hexdigest()[:12]
-    archive, program = CACHE / f"{name}.pt2", CACHE / f"{name}.pte"
+    archive = CACHE / f"{name}.pt2"
     if not archive.exists() or o.export:
         torch.export.save(torch.export.export(module, inputs), CACHE / "new.pt2")
         (CACHE / "new.pt2").rename(archive)
+    return archive, inputs, module
+
+
+def measure(case, dtype, size, o):
+    archive, inputs, module = archive_of(case, dtype, size, o)
+    program = archive.with_suffix(".pte")
     output([o.binary, "compile", archive, "-o", program])
     answers = module(*inputs)
     answers = list(answers) if isinstance(answers, (tuple, list)) else [answers]
@@ -111,6 +120,8 @@ def main():
     parser.add_argument("--again", action="store_true")
     parser.add_argument("--export", action="store_true", help="export anew")
     parser.add_argument("--slow", type=float, default=0, help="only what was below this ratio")
+    parser.add_argument("--part", default="1/1", help="of what is to be measured")
+    parser.add_argument("--archives", action="store_true", help="only export")
     parser.add_argument("--seconds", type=float, default=0.1)
     parser.add_argument("--binary", default=str(ROOT / "build/release/portfire"))
     o = parser.parse_args()
@@ -131,6 +142,15 @@ def main():
                 continue
             if any(w in key.replace("|", " ") for w in wanted) if wanted else (o.again or o.slow or not old):
                 todo.append((key, case, dtype, size))
+    part, parts = (int(p) for p in o.part.split("/"))
+    todo = todo[part - 1 :: parts]
+    if o.archives:
+        for key, case, dtype, size in todo:
+            try:
+                archive_of(case, dtype, size, o)
+            except Exception as e:
+                print(f"{key}: {e}", file=sys.stderr)
+        return
     for i, (key, case, dtype, size) in enumerate(todo):
         try:
             results[key] = measure(case, dtype, size, o)

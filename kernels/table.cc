@@ -5,6 +5,7 @@ namespace portfire {
 
 // X(namespace, constant), the preferred one for an operator first
 #define PF_KERNELS(X)      \
+  X(pointwise, kSigns) \
   X(pointwise, kPointwise) \
   X(pointwise, kComplexMul) \
   X(pointwise, kComplexAdd) \
@@ -28,8 +29,11 @@ namespace portfire {
   X(copy, kWrite) \
   X(copy, kSelectScatter) \
   X(copy, kSliceScatter) \
+  X(copy, kDiagonalScatter) \
   X(copy, kConstantPad) \
   X(reduce, kSum) \
+  X(reduce, kSumSquares) \
+  X(reduce, kSumNumbers) \
   X(reduce, kMean) \
   X(reduce, kProd) \
   X(reduce, kProdDim) \
@@ -52,6 +56,11 @@ namespace portfire {
   X(index, kScatter) \
   X(index, kScatterValue) \
   X(index, kScatterAdd) \
+  X(index, kScatterReduce) \
+  X(index, kMaskedScatter) \
+  X(index, kSearchsorted) \
+  X(copy, kArange) \
+  X(index, kIndexPut) \
   X(copy, kReflectionPad1d) \
   X(copy, kReflectionPad2d) \
   X(copy, kReflectionPad3d) \
@@ -96,6 +105,7 @@ namespace portfire {
   X(spatial, kBicubic2d) \
   X(spatial, kBilinear2dAa) \
   X(spatial, kBicubic2dAa) \
+  X(spatial, kCol2im) \
   X(spatial, kGridSampler2d) \
   X(spatial, kGridSampler3d) \
   X(attention, kAttention) \

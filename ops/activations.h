@@ -18,18 +18,16 @@ PF_COMPOSITE(Relu6, "aten::relu6(Tensor self) -> Tensor") { g.result(clamp_to(g,
 
 // clamp(x + 3, 0, 6) / 6
 PF_COMPOSITE(Hardsigmoid, "aten::hardsigmoid(Tensor self) -> Tensor") {
-  auto x = g.tensor("self"), w = widen(g, x);
-  g.result(g.cast(clamp_to(g, w + 3, 0, 6) / 6, x.dtype()));
+  g.result(g("portfire::hardsigmoid", g.tensor("self")));
 }
 // x clamp(x + 3, 0, 6) / 6
 PF_COMPOSITE(Hardswish, "aten::hardswish(Tensor self) -> Tensor") {
-  auto x = g.tensor("self"), w = widen(g, x);
-  g.result(g.cast(w * clamp_to(g, w + 3, 0, 6) / 6, x.dtype()));
+  g.result(g("portfire::hardswish", g.tensor("self")));
 }
 
 PF_COMPOSITE(LeakyRelu, "aten::leaky_relu(Tensor self, Scalar negative_slope=0.01) -> Tensor") {
   auto x = g.tensor("self");
-  g.result(g.where(g("aten::gt.Scalar", x, 0), x, x * g.arg("negative_slope")));
+  g.result(g.cast(g("portfire::leaky_relu.Scalar", widen(g, x), g.arg("negative_slope")), x.dtype()));
 }
 
 // x > 0: scale x; else alpha scale (exp(input_scale x) - 1)
@@ -53,8 +51,7 @@ PF_COMPOSITE(Selu, "aten::selu(Tensor self) -> Tensor") {
 }
 
 PF_COMPOSITE(PreluKernel, "aten::_prelu_kernel(Tensor self, Tensor weight) -> Tensor") {
-  auto x = g.tensor("self");
-  g.result(g.where(g("aten::gt.Scalar", x, 0), x, g.tensor("weight") * x));
+  g.result(g("portfire::leaky_relu", g.tensor("self"), g.tensor("weight")));
 }
 // One weight for all, or one for each index of dimension 1.
 PF_COMPOSITE(Prelu, "aten::prelu(Tensor self, Tensor weight) -> Tensor") {
@@ -90,20 +87,22 @@ PF_COMPOSITE(Softplus, "aten::softplus(Tensor self, Scalar beta=1, Scalar thresh
 // x - sign(x) lambd outside [-lambd, lambd], else 0 (NaN stays)
 PF_COMPOSITE(Softshrink, "aten::softshrink(Tensor self, Scalar lambd=0.5) -> Tensor") {
   auto x = g.tensor("self");
-  auto shrunk = x - g("aten::sign", x) * g.arg("lambd");
-  g.result(g.where(g("aten::gt.Scalar", g("aten::abs", x), g.arg("lambd")), shrunk, x * 0));
+  g.result(g.cast(g("portfire::softshrink", widen(g, x), g.arg("lambd")), x.dtype()));
 }
 PF_COMPOSITE(Hardshrink, "aten::hardshrink(Tensor self, Scalar lambd=0.5) -> Tensor") {
-  auto x = g.tensor("self");
-  g.result(g.where(g("aten::le.Scalar", g("aten::abs", x), g.arg("lambd")), 0, x));
+  g.result(g("portfire::hardshrink", g.tensor("self"), g.arg("lambd")));
 }
 PF_COMPOSITE(Tanhshrink, "aten::tanhshrink(Tensor self) -> Tensor") {
   auto x = g.tensor("self");
   g.result(x - g("aten::tanh", x));
 }
+// x above the threshold, else value: numbers that an integer dtype cuts off, and a 16-bit one leaves as they are
 PF_COMPOSITE(Threshold, "aten::threshold(Tensor self, Scalar threshold, Scalar value) -> Tensor") {
   auto x = g.tensor("self");
-  g.result(g.cast(g.where(g("aten::le.Scalar", x, g.arg("threshold")), g.arg("value"), x), x.dtype()));
+  const double threshold = g.real("threshold"), value = g.real("value");
+  if (is_floating(x.dtype()))
+    return g.result(g.cast(g("portfire::threshold", g.cast(x, compute_dtype(x.dtype())), threshold, value), x.dtype()));
+  g.result(g("portfire::threshold", x, static_cast<int64_t>(threshold), static_cast<int64_t>(value)));
 }
 
 // log sigmoid(x) = min(x, 0) - log(1 + exp(-|x|)); the second result is exp(-|x|)

@@ -104,9 +104,11 @@ T times(G& g, T x, const char* factor) {
 // self + value tensor1 tensor2
 PF_COMPOSITE(Addcmul, "aten::addcmul(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor") {
   auto x = g.tensor("self"), a = g.tensor("tensor1"), b = g.tensor("tensor2");
-  auto y = x + times(g, a, "value") * b;
-  if (compute_dtype(y.dtype()) != y.dtype()) y = g.cast(widen(g, x) + times(g, widen(g, a), "value") * b, y.dtype());
-  g.result(y);
+  const DType t = promote(promote(x.dtype(), a.dtype()), b.dtype());
+  const bool scaled = !g.arg("value").integer() || *g.arg("value").integer() != 1;
+  if (!is_floating(t)) return g.result(x + times(g, a, "value") * b);
+  if (compute_dtype(t) == t || !scaled) return g.result(g("portfire::addcmul", x, times(g, a, "value"), b));
+  g.result(g.cast(g("portfire::addcmul", widen(g, x), times(g, widen(g, a), "value"), widen(g, b)), t));
 }
 // self + value tensor1 / tensor2
 PF_COMPOSITE(Addcdiv, "aten::addcdiv(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor") {
@@ -119,18 +121,13 @@ PF_COMPOSITE(Addcdiv, "aten::addcdiv(Tensor self, Tensor tensor1, Tensor tensor2
 // self + weight (end - self), from the nearer end: exact at weight 0 and 1
 PF_COMPOSITE(LerpScalar, "aten::lerp.Scalar(Tensor self, Tensor end, Scalar weight) -> Tensor") {
   auto x = g.tensor("self"), end = g.tensor("end");
-  auto from = widen(g, x), to = widen(g, end), difference = to - from;
-  const double weight = g.real("weight");
-  auto y = std::fabs(weight) < 0.5 ? from + difference * weight : to - difference * (1 - weight);
-  g.result(g.cast(y, x.dtype()));
+  if (is_complex(x.dtype())) return g.result(x + (end - x) * g.arg("weight"));
+  g.result(g.cast(g("portfire::lerp.Scalar", widen(g, x), widen(g, end), g.real("weight")), x.dtype()));
 }
 PF_COMPOSITE(LerpTensor, "aten::lerp.Tensor(Tensor self, Tensor end, Tensor weight) -> Tensor") {
-  auto x = g.tensor("self"), end = g.tensor("end"), weight = widen(g, g.tensor("weight"));
-  auto from = widen(g, x), to = widen(g, end), difference = to - from;
-  auto near_start = g("aten::lt.Scalar", g("aten::abs", weight), 0.5);
-  auto y = g.where(near_start, from + difference * weight,
-                   to - difference * g("portfire::sub.Scalar_Tensor", 1, weight));
-  g.result(g.cast(y, x.dtype()));
+  auto x = g.tensor("self"), end = g.tensor("end"), weight = g.tensor("weight");
+  if (is_complex(x.dtype())) return g.result(x + (end - x) * weight);
+  g.result(g.cast(g("portfire::lerp", widen(g, x), widen(g, end), widen(g, weight)), x.dtype()));
 }
 
 // --- rounding, powers, scaling ---
@@ -212,10 +209,12 @@ PF_COMPOSITE(NanToNum,
              "aten::nan_to_num(Tensor self, float? nan=None, float? posinf=None, float? neginf=None) -> Tensor") {
   auto x = g.tensor("self");
   if (!is_floating(x.dtype())) return g.result(x);
-  const double inf = std::numeric_limits<double>::infinity(), most = greatest(x.dtype());
-  auto y = g.where(g("aten::isnan", x), real_or(g, "nan", 0), x);
-  y = g.where(g("aten::eq.Scalar", x, inf), real_or(g, "posinf", most), y);
-  g.result(g.where(g("aten::eq.Scalar", x, -inf), real_or(g, "neginf", -most), y));
+  const double most = greatest(x.dtype());
+  // What one replaces is nothing for the other.
+  const double nan = real_or(g, "nan", 0);
+  if (!std::isinf(nan)) x = g("portfire::replace_nan", x, nan);
+  x = g("portfire::replace_inf", x, real_or(g, "posinf", most), real_or(g, "neginf", -most));
+  g.result(std::isinf(nan) ? g("portfire::replace_nan", x, nan) : x);
 }
 
 // --- other names ---

@@ -50,10 +50,9 @@ Trained<T> train(G& g, T x, T w, T b, T running_mean, T running_var, double mome
     dims.push_back(d);
     count = count * g.size(x, d);
   }
-  auto wide = g.cast(x, t);
-  auto mean = g("aten::mean.dim", wide, dims, false);
-  auto off = wide - per_channel(g, mean, x.rank(), t);
-  auto var = g("aten::mean.dim", off * off, dims, false);
+  auto mean = g("aten::mean.dim", x, dims, false, t);
+  auto off = g.cast(x, t) - per_channel(g, mean, x.rank(), t);
+  auto var = g("portfire::sum_squares", off, dims, false) / g.scalar_tensor(count, t);
   auto invstd = g("aten::rsqrt", var + eps);
   auto normal = off * per_channel(g, w ? invstd * g.cast(w, t) : invstd, x.rank(), t);
   if (b) normal = normal + per_channel(g, b, x.rank(), t);

@@ -105,6 +105,21 @@ void copy_element(const TensorView& to, int64_t i, const TensorView& from, int64
     store_int(to, i, load_int(from, j));
 }
 
+double next_after(DType dtype, double x, double y) {
+  if (x != x || y != y) return x + y;
+  if (x == y) return y;
+  if (dtype == DType::f64) return std::nextafter(x, y);
+  if (dtype == DType::f32) return std::nextafter(static_cast<float>(x), static_cast<float>(y));
+  const bool half = dtype == DType::f16;
+  const auto v = static_cast<float>(x);
+  uint16_t bits = half ? f32_to_f16(v) : f32_to_bf16(v);
+  if (x == 0)
+    bits = y < 0 ? 0x8001 : 1;
+  else
+    bits = static_cast<uint16_t>((x < y) == (x > 0) ? bits + 1 : bits - 1);
+  return half ? f16_to_f32(bits) : bf16_to_f32(bits);
+}
+
 double round_to(DType dtype, double v) {
   switch (dtype) {
     case DType::f32: return static_cast<float>(v);

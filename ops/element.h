@@ -22,6 +22,8 @@ void store_complex(const TensorView& view, int64_t offset, std::complex<double> 
 void copy_element(const TensorView& to, int64_t to_offset, const TensorView& from, int64_t from_offset);
 // `value` rounded to what `dtype` can hold (wrapped, for integers).
 double round_to(DType dtype, double value);
+// The next number that `dtype` holds after x towards y; both are such numbers.
+double next_after(DType dtype, double x, double y);
 int64_t wrap_to(DType dtype, int64_t value);
 
 // Counts through all indices of a shape, row-major. An empty shape has no index; rank 0 has one.

@@ -37,16 +37,17 @@ PF_COMPOSITE(L1Loss, "aten::l1_loss(Tensor self, Tensor target, int reduction=1)
 // |d| < beta: d^2 / (2 beta); else |d| - beta / 2
 PF_COMPOSITE(SmoothL1Loss,
              "aten::smooth_l1_loss(Tensor self, Tensor target, int reduction=1, float beta=1.) -> Tensor") {
-  auto d = g("aten::abs", g.tensor("self") - g.tensor("target"));
+  auto x = g.tensor("self"), y = g.tensor("target");
   const double beta = g.real("beta");
-  if (beta == 0) return g.result(reduce(g, d));
-  g.result(reduce(g, g.where(g("aten::lt.Scalar", d, beta), d * d * (0.5 / beta), d - 0.5 * beta)));
+  if (beta == 0) return g.result(reduce(g, g("aten::abs", x - y)));
+  auto loss = g("portfire::smooth_l1", widen(g, x), widen(g, y), beta);
+  g.result(reduce(g, g.cast(loss, float_result(promote(x.dtype(), y.dtype())))));
 }
 // |d| <= delta: d^2 / 2; else delta (|d| - delta / 2)
 PF_COMPOSITE(HuberLoss, "aten::huber_loss(Tensor self, Tensor target, int reduction=1, float delta=1.) -> Tensor") {
-  auto d = g("aten::abs", g.tensor("self") - g.tensor("target"));
-  const double delta = g.real("delta");
-  g.result(reduce(g, g.where(g("aten::le.Scalar", d, delta), d * d * 0.5, (d - 0.5 * delta) * delta)));
+  auto x = g.tensor("self"), y = g.tensor("target");
+  auto loss = g("portfire::huber", widen(g, x), widen(g, y), g.real("delta"));
+  g.result(reduce(g, g.cast(loss, float_result(promote(x.dtype(), y.dtype())))));
 }
 // log(1 + exp(-x y))
 PF_COMPOSITE(SoftMarginLoss, "aten::soft_margin_loss(Tensor self, Tensor target, int reduction=1) -> Tensor") {

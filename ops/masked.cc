@@ -87,8 +87,13 @@ Error MaskedSelect::reference(const Args& a, std::span<TensorView> outs) {
   Shape both;
   PF_TRY(broadcast(x.shape, mask.shape, &both));
   int64_t n = 0;
-  each_pair(both, x, mask, [&](int64_t i, int64_t m) {
-    if (is_true(mask, m)) copy_element(out, n++ * out.strides[0], x, i);
+  const auto* chosen = mask.as<const uint8_t>();
+  with_bits(x.dtype, [&](auto tag) {
+    const auto* from = x.as<decltype(tag)>();
+    auto* to = out.as<decltype(tag)>();
+    each_pair(both, x, mask, [&](int64_t i, int64_t m) {
+      if (chosen[m] != 0) to[n++ * out.strides[0]] = from[i];
+    });
   });
   out.shape.sizes[0] = n;
   return {};

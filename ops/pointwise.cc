@@ -143,7 +143,7 @@ Error run_pointwise(const Pointwise& p, const Args& a, std::span<TensorView> out
       for (size_t i = first; i < p.arity; ++i)
         x[i] = operand<double>(a[i], at, is_number(a[i]) ? number_dtype : dtype);
       if (scaled) x[p.arity - 1] *= round_to(dtype, a.real(p.arity));
-      store_real(out, at.offset(out), p.real(x[0], x[1], x[2]));
+      store_real(out, at.offset(out), p.name == "nextafter" ? next_after(dtype, x[0], x[1]) : p.real(x[0], x[1], x[2]));
     }
   } else {
     for (Index at(out.shape); at.valid(); at.next()) {

@@ -87,6 +87,20 @@ PF_OP(gelu_none, "gelu", "portfire::gelu(Tensor self) -> Tensor", false)
 PF_OP(gelu_tanh_, "gelu_tanh", "portfire::gelu_tanh(Tensor self) -> Tensor", false)
 PF_OP(bitwise_not_, "bitwise_not", "portfire::bitwise_not(Tensor self) -> Tensor", false)
 PF_OP(square_, "square", "portfire::square(Tensor self) -> Tensor", false)
+PF_OP(threshold_, "threshold", "portfire::threshold(Tensor self, Scalar threshold, Scalar value) -> Tensor", false)
+PF_OP(leaky_relu_, "leaky_relu", "portfire::leaky_relu(Tensor self, Tensor slope) -> Tensor", false)
+PF_OP(leaky_relu_scalar, "leaky_relu", "portfire::leaky_relu.Scalar(Tensor self, Scalar slope) -> Tensor", false)
+PF_OP(hardshrink_, "hardshrink", "portfire::hardshrink(Tensor self, Scalar lambd) -> Tensor", false)
+PF_OP(softshrink_, "softshrink", "portfire::softshrink(Tensor self, Scalar lambd) -> Tensor", false)
+PF_OP(hardsigmoid_, "hardsigmoid", "portfire::hardsigmoid(Tensor self) -> Tensor", false)
+PF_OP(hardswish_, "hardswish", "portfire::hardswish(Tensor self) -> Tensor", false)
+PF_OP(replace_nan_, "replace_nan", "portfire::replace_nan(Tensor self, Scalar value) -> Tensor", false)
+PF_OP(replace_inf_, "replace_inf", "portfire::replace_inf(Tensor self, Scalar above, Scalar below) -> Tensor", false)
+PF_OP(lerp_, "lerp", "portfire::lerp(Tensor self, Tensor end, Tensor weight) -> Tensor", false)
+PF_OP(lerp_scalar, "lerp", "portfire::lerp.Scalar(Tensor self, Tensor end, Scalar weight) -> Tensor", false)
+PF_OP(smooth_l1_, "smooth_l1", "portfire::smooth_l1(Tensor self, Tensor target, Scalar beta) -> Tensor", false)
+PF_OP(addcmul_, "addcmul", "portfire::addcmul(Tensor self, Tensor tensor1, Tensor tensor2) -> Tensor", false)
+PF_OP(huber_, "huber", "portfire::huber(Tensor self, Tensor target, Scalar delta) -> Tensor", false)
 PF_OP(special_i0e, "i0e", "aten::special_i0e(Tensor self) -> Tensor", false)
 PF_OP(special_i1, "i1", "aten::special_i1(Tensor self) -> Tensor", false)
 PF_OP(special_i1e, "i1e", "aten::special_i1e(Tensor self) -> Tensor", false)
@@ -100,7 +114,8 @@ using Ops = OpList<PF_UNARIES(PF_ONE) PF_BINARIES(PF_ONE) PF_BINARIES_BOTH(PF_TW
                    PF_BITWISE(PF_BITWISE_NAME) PF_WITH_SCALARS(PF_WITH_SCALAR_NAME) PF_OF_SCALARS(PF_OF_SCALAR_NAME)
                    add_tensor, add_scalar, sub_tensor, sub_scalar, pow_tensor_tensor, pow_tensor_scalar, pow_scalar,
                    remainder_scalar_tensor, where_self, where_scalar_other, where_scalar_self, where_scalar,
-                   div_trunc_, div_floor_, bitwise_not_, square_, gelu_none, gelu_tanh_, special_i0e, special_i1,
+                   threshold_, leaky_relu_, leaky_relu_scalar, hardshrink_, softshrink_, hardsigmoid_, hardswish_,
+                   replace_nan_, replace_inf_, lerp_, lerp_scalar, smooth_l1_, addcmul_, huber_, div_trunc_, div_floor_, bitwise_not_, square_, gelu_none, gelu_tanh_, special_i0e, special_i1,
                    special_i1e>;
 
 }  // namespace portfire::ops::pointwise

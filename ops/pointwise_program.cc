@@ -135,7 +135,8 @@ Error PointwiseProgram::reference(const Args& a, std::span<TensorView> outs) {
       if (real_dtype(s.dtype)) {
         for (int i = 0; i < s.arity; ++i)
           if (s.operands[i].reg < 0) x[i].real = round_to(s.dtype, x[i].real);
-        out.real = round_to(s.result, s.op->real(x[0].real, x[1].real, x[2].real));
+        const double y = s.op->name == "nextafter" ? next_after(s.dtype, x[0].real, x[1].real) : s.op->real(x[0].real, x[1].real, x[2].real);
+        out.real = round_to(s.result, y);
         out.integer = static_cast<int64_t>(out.real == out.real && out.real > -9e18 && out.real < 9e18 ? out.real : 0);
       } else {
         out.integer = wrap_to(s.result, s.op->integer(x[0].integer, x[1].integer, x[2].integer));

@@ -129,6 +129,19 @@ double bessel_ie(int order, double x) {
 double bessel_i0e(double x) { return x != x ? x : bessel_ie(0, x); }
 double bessel_i1e(double x) { return x != x ? x : bessel_ie(1, x); }
 
+// NaN stays; bounds are numbers.
+template <class T>
+T clamp(T x, T low, T high) {
+  const T y = x < low ? low : x;
+  return y > high ? high : y;
+}
+// From the nearer end: exact at weight 0 and 1.
+double lerp(double x, double y, double weight) {
+  return std::fabs(weight) < 0.5 ? x + (y - x) * weight : y - (y - x) * (1 - weight);
+}
+double smooth_l1(double d, double beta) { return d < beta ? 0.5 * d * d / beta : d - 0.5 * beta; }
+double huber(double d, double delta) { return d <= delta ? 0.5 * d * d : delta * (d - 0.5 * delta); }
+
 constexpr Pointwise kTable[] = {
 #define X(name, arity, rule, on_reals, on_integers)                                            \
   {#name, arity, PointwiseRule::rule,                                                          \

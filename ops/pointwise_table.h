@@ -102,7 +102,20 @@ enum class PointwiseRule : uint8_t { keep, floating, predicate, first };
   X(le, 2, predicate, x <= y, x <= y)                                                         \
   X(gt, 2, predicate, x > y, x > y)                                                           \
   X(ge, 2, predicate, x >= y, x >= y)                                                         \
-  X(where, 3, first, x ? y : z, x ? y : z)
+  X(where, 3, first, x ? y : z, x ? y : z)                                                    \
+  X(clamp, 3, keep, clamp(x, y, z), clamp(x, y, z))                                           \
+  X(threshold, 3, keep, x <= y ? z : x, x <= y ? z : x)                                       \
+  X(leaky_relu, 2, keep, x > 0 ? x : x * y, 0)                                                \
+  X(hardshrink, 2, keep, std::fabs(x) <= y ? 0 : x, 0)                                        \
+  X(softshrink, 2, keep, x > y ? x - y : x < -y ? x + y : x * 0, 0)                           \
+  X(hardsigmoid, 1, floating, clamp(x + 3, 0.0, 6.0) / 6, 0)                                  \
+  X(hardswish, 1, floating, x * clamp(x + 3, 0.0, 6.0) / 6, 0)                                \
+  X(replace_nan, 2, keep, x != x ? y : x, x)                                                  \
+  X(replace_inf, 3, keep, std::isinf(x) ? (x > 0 ? y : z) : x, x)                             \
+  X(lerp, 3, keep, lerp(x, y, z), 0)                                                          \
+  X(smooth_l1, 3, keep, smooth_l1(std::fabs(x - y), z), 0)                                    \
+  X(addcmul, 3, keep, x + y * z, wrapping_add(x, wrapping_mul(y, z)))                         \
+  X(huber, 3, keep, huber(std::fabs(x - y), z), 0)
 
 struct Pointwise {
   std::string_view name;

@@ -1,5 +1,6 @@
 #include "ops/reduce.h"
 
+#include <functional>
 #include <limits>
 
 #include "ops/element.h"
@@ -36,16 +37,17 @@ T fold_strip(const T* v, int64_t n, T total, Step step) {
   return total;
 }
 
-// out = finish(step over all x_j from start), each x_j converted to `dtype` and then the wide type
+// out = finish(step over all map(x_j) from start), each x_j converted to `dtype` and then the wide type
 // T, in any order.
-template <class T, class Step, class Finish>
+template <class T, class Step, class Finish, class Map = std::identity>
 void fold(const TensorView& x, DType dtype, const TensorView& out, const bool* mask, bool keepdim, T start, Step step,
-          Finish finish) {
+          Finish finish, Map map = {}) {
   const ReducedRows rows(x, mask);
   const bool converts = narrows(x.dtype, dtype);
   const auto convert = [&](T* v, int64_t n) {
     if (converts)
       for (int64_t i = 0; i < n; ++i) v[i] = rounded(dtype, v[i]);
+    for (int64_t i = 0; i < n; ++i) v[i] = map(v[i]);
   };
   if (rows.side_by_side()) {
     rows.for_each_group(out, keepdim, [&](int64_t from, int64_t to, int64_t to_step, int64_t count) {
@@ -68,6 +70,14 @@ void fold(const TensorView& x, DType dtype, const TensorView& out, const bool* m
     });
     store_one(out, to, finish(total));
   });
+}
+
+template <class Map>
+Error add_mapped(const Args& a, const TensorView& out, Map map) {
+  bool mask[kMaxRank];
+  PF_TRY(dim_mask(a.ints(1), a.tensor(0).rank(), mask));
+  fold(a.tensor(0), out.dtype, out, mask, a.boolean(2), 0.0, std::plus(), std::identity(), map);
+  return {};
 }
 
 Error add_up(const Args& a, const TensorView& out, bool divide) {
@@ -141,6 +151,13 @@ Error Sum::infer(const Args& a, std::span<TensorSpec> outs) {
   return infer_dims(a, sum_dtype(a, 3), a.ints(1), a.boolean(2), outs[0]);
 }
 Error Sum::reference(const Args& a, std::span<TensorView> outs) { return add_up(a, outs[0], false); }
+
+Error SumSquares::reference(const Args& a, std::span<TensorView> outs) {
+  return add_mapped(a, outs[0], [](double v) { return v * v; });
+}
+Error SumNumbers::reference(const Args& a, std::span<TensorView> outs) {
+  return add_mapped(a, outs[0], [](double v) { return v != v ? 0 : v; });
+}
 
 Error Mean::infer(const Args& a, std::span<TensorSpec> outs) {
   const DType dtype = a.dtype(3, a.tensor(0).dtype);

@@ -13,6 +13,19 @@ struct Sum {
   static Error infer(const Args& a, std::span<TensorSpec> outs);
   static Error reference(const Args& a, std::span<TensorView> outs);
 };
+// sum_j x_j^2 of reals, sum_j x_j over those that are not NaN; in the dtype of x, or in `dtype`.
+struct SumSquares {
+  static constexpr std::string_view schema =
+      "portfire::sum_squares(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor";
+  static Error infer(const Args& a, std::span<TensorSpec> outs) { return Sum::infer(a, outs); }
+  static Error reference(const Args& a, std::span<TensorView> outs);
+};
+struct SumNumbers {
+  static constexpr std::string_view schema =
+      "portfire::sum_numbers(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor";
+  static Error infer(const Args& a, std::span<TensorSpec> outs) { return Sum::infer(a, outs); }
+  static Error reference(const Args& a, std::span<TensorView> outs);
+};
 // sum_j x_j / n
 struct Mean {
   static constexpr std::string_view schema =
@@ -83,7 +96,7 @@ PF_COMPOSITE(AllDim, "aten::all.dim(Tensor self, int dim, bool keepdim=False) ->
 PF_COMPOSITE(MaxAll, "aten::max(Tensor self) -> Tensor") { g.result(g("aten::amax", g.tensor("self"))); }
 PF_COMPOSITE(MinAll, "aten::min(Tensor self) -> Tensor") { g.result(g("aten::amin", g.tensor("self"))); }
 
-using Ops = OpList<Sum, Mean, Prod, ProdDim, Amax, Amin, Any, All, Var, SumAll, MeanAll, AnyAll, AllAll, AnyDim, AllDim,
+using Ops = OpList<Sum, SumSquares, SumNumbers, Mean, Prod, ProdDim, Amax, Amin, Any, All, Var, SumAll, MeanAll, AnyAll, AllAll, AnyDim, AllDim,
                    MaxAll, MinAll>;
 
 }  // namespace portfire::ops::reduce

@@ -68,11 +68,13 @@ struct Slices {
   int64_t dim;
   bool flat;
 
-  Slices(G& g, typename G::Tensor src) : to(g.tensor("self")), index(g.tensor("index")), source(src) {
+  // `wraps`: negative numbers count from the back.
+  Slices(G& g, typename G::Tensor src, bool wraps = false) : to(g.tensor("self")), index(g.tensor("index")), source(src) {
     dim = g.dim("dim", to.rank());
     flat = to.rank() == 0;
     if (flat) to = g.reshape(to, {1});
     if (source && source.rank() == 0) source = g.reshape(source, {1});
+    if (wraps) index = g.where(g("aten::lt.Scalar", index, 0), index + g.size(to, dim), index);
     auto sizes = g.sizes(to);
     std::vector<typename G::Int> alone(to.rank(), 1);
     sizes[dim] = alone[dim] = g.numel(index);
@@ -115,11 +117,9 @@ struct IndexReduce {
                            g.arg("include_self"))));
   }
 };
-// Here negative numbers count from the back.
 template <class G>
 void index_fill(G& g, bool tensor_value) {
-  Slices<G> s(g, {});
-  s.index = g.where(g("aten::lt.Scalar", s.index, 0), s.index + g.size(s.to, s.dim), s.index);
+  const Slices<G> s(g, {}, true);
   if (!tensor_value) return g.result(s.finish(g, g("aten::scatter.value", s.to, s.dim, s.index, g.arg("value"))));
   auto value = g("aten::expand", g.cast(g.reshape(g.tensor("value"), {}), s.to.dtype()), g.sizes(s.index));
   g.result(s.finish(g, g("aten::scatter.src", s.to, s.dim, s.index, value)));

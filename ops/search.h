@@ -99,7 +99,7 @@ struct Bincount {
     auto x = g.cast(g.tensor("self"), DType::i64), weights = g.tensor("weights");
     auto n = g.integer("minlength");
     if (!same(g.numel(x), 0)) n = max(g.item(g("aten::max", x)) + 1, n);
-    if (!weights) weights = g.full(g.sizes(x), 1, DType::i64);
+    if (!weights) weights = g("aten::expand", g.full({1}, 1, DType::i64), g.sizes(x));
     if (weights.dtype() != DType::i64 && weights.dtype() != DType::f32) weights = g.cast(weights, DType::f64);
     g.result(g("aten::scatter_add", g.full({n}, 0, weights.dtype()), 0, x, weights));
   }

@@ -115,16 +115,22 @@ PF_COMPOSITE(SumToSize, "aten::sum_to_size(Tensor self, SymInt[] size) -> Tensor
 
 template <class G, class T>
 T without_nan(G& g, T x) {
-  return is_floating(x.dtype()) || is_complex(x.dtype()) ? g.where(g("aten::isnan", x), 0, x) : x;
+  if (is_complex(x.dtype())) return g.where(g("aten::isnan", x), 0, x);
+  return is_floating(x.dtype()) ? g("portfire::replace_nan", x, 0.0) : x;
+}
+template <class G, class T>
+T sum_without_nan(G& g, T x) {
+  if (is_floating(x.dtype())) return g("portfire::sum_numbers", x, g.arg("dim"), g.arg("keepdim"), g.arg("dtype"));
+  return g("aten::sum.dim_IntList", without_nan(g, x), g.arg("dim"), g.arg("keepdim"), g.arg("dtype"));
 }
 PF_COMPOSITE(Nansum,
              "aten::nansum(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor") {
-  g.result(g("aten::sum.dim_IntList", without_nan(g, g.tensor("self")), g.arg("dim"), g.arg("keepdim"), g.arg("dtype")));
+  g.result(sum_without_nan(g, g.tensor("self")));
 }
 PF_COMPOSITE(Nanmean,
              "aten::nanmean(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor") {
   auto x = g.tensor("self");
-  auto sum = g("aten::sum.dim_IntList", without_nan(g, x), g.arg("dim"), g.arg("keepdim"), g.arg("dtype"));
+  auto sum = sum_without_nan(g, x);
   auto count = g("aten::sum.dim_IntList", g("aten::logical_not", g("aten::isnan", x)), g.arg("dim"), g.arg("keepdim"));
   g.result(sum / count);
 }

@@ -91,7 +91,12 @@ void store(const TensorView& v, int64_t offset, int64_t stride, int64_t n, const
   }
 }
 void store(const TensorView& v, int64_t offset, int64_t stride, int64_t n, const int64_t* in) {
-  for (int64_t i = 0; i < n; ++i) store_int(v, offset + i * stride, in[i]);
+  if (v.dtype == DType::i64) {
+    int64_t* p = v.as<int64_t>() + offset;
+    for (int64_t i = 0; i < n; ++i) p[i * stride] = in[i];
+  } else {
+    for (int64_t i = 0; i < n; ++i) store_int(v, offset + i * stride, in[i]);
+  }
 }
 void store(const TensorView& v, int64_t offset, int64_t stride, int64_t n, const Complex* in) {
   for (int64_t i = 0; i < n; ++i) store_complex(v, offset + i * stride, in[i]);

@@ -63,7 +63,7 @@ T rounded(DType dtype, T v) {
 // Does `to` hold less than `from`?
 inline bool narrows(DType from, DType to) {
   return from != to &&
-         (byte_size(to) < byte_size(from) || to == DType::boolean || (from == DType::bf16) != (to == DType::bf16));
+         (byte_size(to) < byte_size(from) || to == DType::boolean || to == DType::bf16 || (from == DType::bf16 && to == DType::f16));
 }
 
 // The dimensions of `x` parted into kept and reduced ones.

@@ -61,7 +61,8 @@ struct DiagEmbed {
     const int64_t low = d1 < d2 ? d1 : d2, high = d1 < d2 ? d2 : d1;
     sizes.insert(sizes.begin() + low, n);
     sizes.insert(sizes.begin() + high, n);
-    g.result(g("aten::diagonal_scatter", g.full(sizes, 0, x.dtype()), x, offset, d1, d2));
+    auto zeros = g("aten::expand", g.full({}, 0, x.dtype()), sizes);
+    g.result(g("aten::diagonal_scatter", zeros, x, offset, d1, d2));
   }
 };
 

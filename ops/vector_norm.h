@@ -38,7 +38,8 @@ T norm_of(G& g, T x, double p, const std::vector<int64_t>& dims, bool keepdim) {
   } else if (p == 1) {
     y = sum(size);
   } else if (p == 2) {
-    y = g("aten::sqrt", sum(size * size));
+    const bool real = is_floating(x.dtype());
+    y = g("aten::sqrt", real ? g("portfire::sum_squares", x, dim, keepdim, w.dtype()) : sum(size * size));
   } else {
     y = g("aten::pow.Tensor_Scalar", sum(g("aten::pow.Tensor_Scalar", size, p)), 1 / p);
   }

@@ -183,6 +183,7 @@ PF_COPY_KERNEL(kStack, "aten::stack", prepare_list, run_stack)
 PF_COPY_KERNEL(kWrite, "portfire::write", prepare_write, run_write)
 PF_COPY_KERNEL(kSelectScatter, "aten::select_scatter", prepare_scattered, run_scattered<ops::slice::Select::view>)
 PF_COPY_KERNEL(kSliceScatter, "aten::slice_scatter", prepare_scattered, run_scattered<ops::slice::Slice::view>)
+PF_COPY_KERNEL(kDiagonalScatter, "aten::diagonal_scatter", prepare_scattered, run_scattered<ops::strided::Diagonal::view>)
 PF_COPY_KERNEL(kConstantPad, "aten::constant_pad_nd", prepare_first, run_pad)
 #undef PF_COPY_KERNEL
 

@@ -60,5 +60,22 @@ TEST(Copy, BordersFromWithin) {
   KernelCase("aten::reflection_pad2d").tensor(DType::f32, {16, 20, 60, 60}).ints({2, 2, 2, 2}).expect_kernel_matches(0);
 }
 
+TEST(Copy, Diagonals) {
+  for (DType t : {DType::u8, DType::bf16, DType::f32, DType::i64, DType::c128})
+    for (Layout layout : {Layout::contiguous, Layout::transposed, Layout::gaps})
+      for (int64_t offset : {-2, 0, 3})
+        KernelCase("aten::diagonal_scatter").tensor(t, {4, 9, 9}, layout).tensor(t, {4, 9 - std::abs(offset)}).number(offset).number(1).number(2).expect_kernel_matches(0);
+}
+
+TEST(Copy, CountsUp) {
+  for (DType t : {DType::i64, DType::i32, DType::u8, DType::f32, DType::f64, DType::bf16})
+    for (int64_t n : {0, 1, 255, 256, 257, 200000}) {
+      if (n > 100 && byte_size(t) < 4) continue;
+      KernelCase("aten::arange.start_step").number(0).number(n).number(1).value(Value::of(static_cast<int64_t>(t))).none().none().none().expect_kernel_matches(0);
+      KernelCase("aten::arange.start_step").number(3).number(3 + 2 * n).number(2).value(Value::of(static_cast<int64_t>(t))).none().none().none().expect_kernel_matches(0);
+    }
+  KernelCase("aten::arange.start_step").real(0.5).real(-70).real(-0.3).none().none().none().none().expect_kernel_matches(0);
+}
+
 }  // namespace
 }  // namespace portfire::copy

@@ -78,7 +78,7 @@ void copy(const TensorView& to, const TensorView& source, ThreadPool* pool) {
   if (to.numel() == 0) return;
   const Walk w(to, ops::broadcast_view(source, to.shape));
   const size_t element = byte_size(to.dtype);
-  const bool transposes = w.column.to == 1 && w.row.from == 1 && w.column.from != 1 && w.column.size > 3 && w.row.size > 3 &&
+  const bool transposes = w.column.to == 1 && w.row.from == 1 && w.column.from != 1 && w.column.from != 0 && w.column.size > 3 && w.row.size > 3 &&
                           element != 1 && element != 16;
   // Planes are cut into strips of rows, and a single row into pieces, until every thread has its share.
   const int64_t threads = pool ? static_cast<int64_t>(pool->threads()) : 1;

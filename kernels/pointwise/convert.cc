@@ -206,6 +206,23 @@ PF_NARROW(i16, int32_t, static_cast<int16_t>(v))
 PF_CLASSES(X)
 #undef X
 
+// Below AVX-512 no instruction makes an i64 of a float. Where all of a vector fit into i32 that does: else one by one.
+void f32_to_i64_by_vectors(void* strip, const void* source, size_t n) {
+  const hn::CappedTag<int64_t, 8> wide;
+  const hn::Rebind<float, decltype(wide)> d;
+  const hn::Rebind<int32_t, decltype(wide)> narrow;
+  const float* in = static_cast<const float*>(source);
+  int64_t* out = static_cast<int64_t*>(strip);
+  for (size_t i = 0; i < pointwise::padded(n); i += hn::Lanes(d)) {
+    const auto v = hn::LoadU(d, in + i);
+    if (HWY_LIKELY(hn::AllTrue(d, hn::Lt(hn::Abs(v), hn::Set(d, 0x1p31f))))) {
+      hn::StoreU(hn::PromoteTo(wide, hn::ConvertTo(narrow, v)), wide, out + i);
+    } else {
+      for (size_t k = 0; k < hn::Lanes(d); ++k) out[i + k] = whole64(in[i + k]);
+    }
+  }
+}
+
 #if HWY_TARGET <= HWY_AVX2 && HWY_ARCH_X86
 void narrow_f16_by_vectors(void* strip, size_t n) {
   const hn::CappedTag<float, 16> d;
@@ -239,6 +256,7 @@ pointwise::NarrowFn find_narrow(DType t) {
   return t == DType::f16 ? narrow_f16_by_vectors : t == DType::bf16 ? narrow_bf16_by_vectors : t == DType::i16 ? &narrow_i16 : nullptr;
 }
 pointwise::ConvertFn find_convert(pointwise::Class from, DType to) {
+  if (from == pointwise::Class::f32 && to == DType::i64) return f32_to_i64_by_vectors;
 #define X(name, ...)                                  \
   if (from == pointwise::Class::name) {               \
     if (to == DType::boolean) return &name##_to_boolean; \

@@ -57,6 +57,18 @@ TEST(DoubleMath, RestsAreExact) {
     }
 }
 
+// All pairs of bytes, zeros among the divisors too.
+TEST(DoubleMath, QuotientsOfBytes) {
+  std::vector<double> x, y;
+  for (int a = 0; a < 256; ++a)
+    for (int b = 0; b < 256; ++b) {
+      x.push_back(a);
+      y.push_back(b);
+    }
+  for (const char* name : {"div_trunc", "div_floor", "fmod", "remainder"})
+    KernelCase("portfire::pointwise").reals(DType::u8, {65536}, x).reals(DType::u8, {65536}, y).list(2).text(std::string(name) + ".u8 0 1").expect_kernel_matches(0);
+}
+
 TEST(DoubleMath, ShiftsAndSignsOfIntegers) {
   for (DType t : {DType::i64, DType::i32, DType::i16, DType::i8, DType::u8}) {
     const std::string dtype = name_of(t);

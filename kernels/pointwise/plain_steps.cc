@@ -36,6 +36,13 @@ namespace portfire::HWY_NAMESPACE {
   X(sign, (x > 0) - !((x > 0) | (x == 0)), __VA_ARGS__) \
   X(sgn, (x > 0) - !((x > 0) | (x == 0)), __VA_ARGS__)  \
   X(bitwise_left_shift, static_cast<U>(y) < 8 * sizeof(T) ? static_cast<U>(static_cast<U>(x) << (static_cast<U>(y) % (8 * sizeof(T)))) : U(0), __VA_ARGS__)
+// f32 holds quotients of bytes well enough to cut them off.
+#define PF_QUOTIENT (y == 0 ? 0 : static_cast<int>(static_cast<float>(x) / static_cast<float>(y == 0 ? 1 : y)))
+#define PF_U8_ONLY(X, ...)                                           \
+  X(div_trunc, PF_QUOTIENT, __VA_ARGS__)                             \
+  X(div_floor, PF_QUOTIENT, __VA_ARGS__)                             \
+  X(fmod, y == 0 ? 0 : x - PF_QUOTIENT * y, __VA_ARGS__)             \
+  X(remainder, y == 0 ? 0 : x - PF_QUOTIENT * y, __VA_ARGS__)
 // What a choice between operands passes on is NaN where one of them is.
 #define PF_F64_ONLY(X, ...)                                        \
   X(neg, -x, __VA_ARGS__)                                          \
@@ -104,6 +111,7 @@ PF_WHERE(8, uint64_t)
 PF_INTEGER_TYPES(X)
 #undef X
 PF_F64_ONLY(PF_STEP, f64, double, double, double)
+PF_U8_ONLY(PF_STEP, u8, uint8_t, uint8_t, uint8_t)
 #define X(type, T, U) PF_PREDICATES(PF_STEP, type, T, U, uint8_t)
 PF_NUMBER_TYPES(X)
 X(f32, float, float)
@@ -121,6 +129,9 @@ pointwise::StepFn find_plain_step(const ops::Pointwise& op, pointwise::Class c) 
   }
   PF_INTEGER_TYPES(X)
 #undef X
+  if (c == pointwise::Class::u8) {
+    PF_U8_ONLY(PF_FIND, u8)
+  }
   if (c == pointwise::Class::f64) {
     PF_F64_ONLY(PF_FIND, f64)
     PF_FLOAT_PREDICATES(PF_FIND, f64)

@@ -55,6 +55,89 @@ TEST(Pointwise, Functions) {
   }
 }
 
+TEST(Pointwise, Choices) {
+  const std::vector<double> hard = {0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 3.0, -3.0, 1e-3, 1e-41, -1e-41, 90.0, 1e18, -1e18, kInf, -kInf, kNan};
+  const auto n = static_cast<int64_t>(hard.size());
+  const std::vector<std::string> steps = {"threshold # 0 #1 #7",   "leaky_relu # 0 #0x1p-3",      "hardshrink # 0 #0.5", "softshrink # 0 #0.5",
+                                          "hardsigmoid # 0",       "hardswish # 0",               "replace_nan # 0 #3",  "replace_inf # 0 #5 #-4",
+                                          "lerp # 0 1 #0.25",      "lerp # 0 1 #0.75",            "smooth_l1 # 0 1 #1",  "huber # 0 1 #0.5",
+                                          "nextafter # 0 1",       "clamp # 0 #-1 #2",            "clamp # 0 1 #2",      "leaky_relu # 0 1",
+                                          "addcmul # 0 1 1",       "maximum # 0 #-2; minimum # 2 #1", "maximum # 0 #2; minimum # 2 #1; add # 3 2",
+                                          "replace_nan # 0 #1; replace_inf # 2 #5 #-5; add # 3 #1"};
+  for (DType t : {DType::f32, DType::f64, DType::bf16, DType::f16})
+    for (const std::string& form : steps) {
+      std::string text;
+      for (size_t i = 0; i < form.size(); ++i) {
+        if (form.compare(i, 3, " # ") == 0) {
+          text += '.';
+          text += name_of(t);
+          text += ' ';
+          i += 2;
+        } else {
+          text += form[i];
+        }
+      }
+      if (t == DType::f16 && text.starts_with("nextafter")) continue;
+      const double tolerance = t == DType::f64 ? 1e-14 : t == DType::f32 ? 1e-6 : 0.008;
+      for (int64_t m : {1, 63, 64, 65, 1100})
+        KernelCase("portfire::pointwise").tensor(t, {m}).tensor(t, {m}).list(2).text(text).expect_kernel_matches(tolerance);
+      for (double x : hard)
+        KernelCase("portfire::pointwise").reals(t, {1}, {x}).reals(t, {n}, hard).list(2).text(text).expect_kernel_matches(tolerance);
+    }
+  for (DType t : {DType::i64, DType::i32, DType::i16, DType::i8, DType::u8, DType::boolean}) {
+    const std::string dtype = std::string(".") + name_of(t);
+    for (const char* form : {"clamp$ 0 #3 #50", "threshold$ 0 #10 #7", "maximum$ 0 #10; minimum$ 1 #20"}) {
+      std::string text = form;
+      for (size_t at; (at = text.find('$')) != text.npos;) text.replace(at, 1, dtype);
+      KernelCase("portfire::pointwise").tensor(t, {1100}).list(1).text(text).expect_kernel_matches(0);
+    }
+  }
+}
+
+// Signs of 16-bit floats are changed where they are; of others, and of tensors that lie otherwise, as all else.
+TEST(Pointwise, Signs) {
+  const std::vector<double> hard = {0.0, -0.0, 1.0, -1.0, kInf, -kInf, kNan};
+  for (DType t : {DType::f16, DType::bf16})
+    for (const char* name : {"abs", "neg", "copysign"})
+      for (Layout layout : {Layout::contiguous, Layout::transposed}) {
+        const bool two = std::string_view(name) == "copysign";
+        const std::string step = std::string(name) + "." + name_of(t) + (two ? " 1 0" : " 0");
+        for (int64_t m : {0, 1, 7, 64, 3000}) {
+          KernelCase c("portfire::pointwise");
+          c.tensor(t, {m, 3}, layout);
+          if (two) c.tensor(t, {m, 3});
+          c.list(two ? 2 : 1).text(step).expect_kernel_matches(0);
+        }
+        KernelCase c("portfire::pointwise");
+        c.reals(t, {7}, hard);
+        if (two) c.reals(t, {7}, {1, -1, -1, 1, -1, 1, -1});
+        c.list(two ? 2 : 1).text(step).expect_kernel_matches(0);
+      }
+}
+
+// Chains of 16-bit floats that are computed in f32 and rounded once, results that are operands, operands that
+// stay where the others change.
+TEST(Pointwise, CastsThatDoNothing) {
+  for (DType t : {DType::f16, DType::bf16, DType::i16}) {
+    const std::string name = name_of(t), wide = t == DType::i16 ? "i32" : "f32";
+    for (int64_t m : {5, 64, 1500}) {
+      KernelCase("portfire::pointwise").tensor(t, {m}).tensor(t, {m}).list(2).text("cast." + wide + " 0; mul." + wide + " 2 2; cast." + name + " 3").expect_kernel_matches(0);
+      KernelCase("portfire::pointwise").tensor(t, {m}).tensor(t, {m}).list(2).text("cast." + wide + " 0").expect_kernel_matches(0);
+      KernelCase("portfire::pointwise").tensor(t, {m}).tensor(t, {m}).list(2).text("mul." + name + " 0 1; cast." + wide + " 2; add." + wide + " 3 3; cast." + name + " 4").expect_kernel_matches(0);
+      KernelCase("portfire::pointwise").tensor(t, {m}).tensor(t, {m}).list(2).text("mul." + name + " 0 1; cast." + wide + " 2").expect_kernel_matches(0);
+    }
+  }
+  KernelCase("portfire::pointwise").tensor(DType::boolean, {70}).list(1).text("cast.u8 0").expect_kernel_matches(0);
+  KernelCase("portfire::pointwise").tensor(DType::u8, {70}).list(1).text("cast.bool 0").expect_kernel_matches(0);
+  for (DType t : {DType::f32, DType::f16})
+    for (int64_t rows : {3, 40, 700})
+      for (int64_t columns : {3, 250, 500, 700}) {
+        const std::string dtype = name_of(t);
+        KernelCase("portfire::pointwise").tensor(t, {rows, columns}).tensor(t, {columns}).tensor(t, {rows, 1}).tensor(t, {}).list(4)
+            .text("mul." + dtype + " 0 1; add." + dtype + " 4 2; mul." + dtype + " 5 3; add." + dtype + " 6 1").expect_kernel_matches(1e-2);
+      }
+}
+
 TEST(Pointwise, EveryClass) {
   for (DType t : {DType::f64, DType::i64, DType::i32, DType::i16, DType::i8, DType::u8, DType::boolean}) {
     std::string dtype = ".";

@@ -42,6 +42,8 @@ StepFn step_fn(const ops::Pointwise& op, DType dtype) {
     if (StepFn fast = f32_math(op)) return fast;
   }
   if (StepFn fast = double_math(op, c)) return fast;
+  if (dtype != DType::boolean)
+    if (StepFn fast = choice_step(op, c)) return fast;
   // Arithmetic on bool goes by the formula, which knows that 1 + 1 is 1; there is little of it.
   const bool arithmetic = op.rule == ops::PointwiseRule::keep && op.name != "maximum" && op.name != "minimum" &&
                           op.name != "bitwise_and" && op.name != "bitwise_or" && op.name != "bitwise_xor";

@@ -67,10 +67,11 @@ StoreFn store_fn(DType dtype);
 void fill_strip(void* out, DType dtype, double real, int64_t integer, size_t n);
 
 // For each ISA, the best of this machine; null where there is none. f32_steps.cc, f32_math.cc,
-// double_math.cc, plain_steps.cc
+// double_math.cc, choice_steps.cc, plain_steps.cc
 StepFn f32_step(const ops::Pointwise& op);
 StepFn f32_math(const ops::Pointwise& op);
 StepFn double_math(const ops::Pointwise& op, Class c);
+StepFn choice_step(const ops::Pointwise& op, Class c);
 StepFn plain_step(const ops::Pointwise& op, Class c);
 
 }  // namespace portfire::pointwise

@@ -9,8 +9,8 @@
 
 namespace portfire::reduce {
 
-// squares: sum of (x - about)^2. NaN goes through maxima and minima.
-enum class Fold : uint8_t { sum, squares, product, maximum, minimum };
+// squares: sum of (x - about)^2; numbers: sum of what is not NaN. NaN goes through maxima and minima.
+enum class Fold : uint8_t { sum, squares, numbers, product, maximum, minimum };
 
 // What totals of T are kept in beyond a strip.
 template <class T>
@@ -19,8 +19,9 @@ using Wide = std::conditional_t<std::is_floating_point_v<T>, double, int64_t>;
 // T: float, double, int64_t, and int32_t and uint8_t, which have only maximum and minimum.
 template <class T>
 struct Functions {
-  // Of at most a few thousand elements: float sums are made in float.
   Wide<T> (*row)(const T* x, size_t n, T about);
+  // Of `count` rows that begin `step` elements after each other, about 0.
+  void (*rows)(const T* x, int64_t step, size_t count, size_t n, Wide<T>* totals);
   // totals[i] = fold(totals[i], x[i]); about[i] goes with it. Runs on to the next multiple of 64.
   void (*column)(T* totals, const T* x, size_t n, const T* about);
 };

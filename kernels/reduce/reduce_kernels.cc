@@ -28,11 +28,13 @@ struct Plan {
   bool direct;                     // the input is in memory as in a strip
   pointwise::LoadFn load;
   pointwise::ConvertFn convert;    // null: loaded is converted
+  int64_t readable = 0;            // elements from the first one on that lie together
   int64_t chunks = 1;              // that the inner dimension is folded in, where it is reduced
 };
 
 constexpr int64_t kGrain = 32 << 10;  // elements for each thread at least
 constexpr int64_t kChunk = 64 << 10;
+constexpr int64_t kBatch = 64;        // results that are stored at once
 constexpr int64_t kRows = 64;         // of f32 totals before they are added in f64
 
 // Elements of the input as T.
@@ -49,7 +51,7 @@ struct Strips {
     const std::byte* from = x.as<std::byte>() + offset * static_cast<int64_t>(byte_size(x.dtype));
     const int64_t stride = plan.walk.inner_in;
     const auto count = static_cast<size_t>(n);
-    if (plan.direct && stride == 1 && !(padded && n % 64)) return reinterpret_cast<const T*>(from);
+    if (plan.direct && stride == 1 && (!padded || n % 64 == 0 || offset + (n + 63) / 64 * 64 <= plan.readable)) return reinterpret_cast<const T*>(from);
     plan.load(plan.convert ? static_cast<void*>(loaded) : values, from, stride, count);
     if (plan.convert) plan.convert(values, loaded, count);
     return values;
@@ -62,9 +64,10 @@ Wide<T> fold_row(const Functions<T>& f, Fold fold, Strips<T>& strips, int64_t of
   const Walk& w = strips.plan.walk;
   Wide<T> total = Wide<T>(start_of<T>(fold));
   if (begin == end || w.row_length == 0) return total;
+  const int64_t most = strips.plan.direct && w.inner_in == 1 ? kChunk : static_cast<int64_t>(kStrip);
   for_each(w.reduced, [&](int64_t at) {
-    for (int64_t i = begin; i < end; i += static_cast<int64_t>(kStrip)) {
-      const int64_t n = std::min(end - i, static_cast<int64_t>(kStrip));
+    for (int64_t i = begin; i < end; i += most) {
+      const int64_t n = std::min(end - i, most);
       const T* x = strips.get(offset + at + i * w.inner_in, n, false);
       total = join(fold, total, f.row(x, static_cast<size_t>(n), about));
     }
@@ -102,6 +105,29 @@ void finish(const Plan& p, Wide<T>* totals, int64_t n) {
   }
 }
 
+// Results one after the other, each of one run of elements: `end` - `begin` of them.
+template <class T>
+void run_short_rows(const Plan& p, const Operands& o, const Functions<T>& f, Strips<T>& strips, int64_t begin, int64_t end) {
+  const Walk& w = p.walk;
+  const int64_t step = w.kept.rank ? w.kept.in[0] : 0;
+  const int64_t most = p.direct ? kBatch : std::clamp<int64_t>(static_cast<int64_t>(kStrip) / w.inner, 1, kBatch);
+  Wide<T> totals[kBatch];
+  for (int64_t k = begin; k < end; k += most) {
+    const int64_t n = std::min(end - k, most), offset = w.kept.in_offset(k);
+    const T* x = strips.get(offset, p.direct ? w.inner : n * w.inner, false);
+    f.rows(x, step, static_cast<size_t>(n), static_cast<size_t>(w.inner), totals);
+    finish<T>(p, totals, n);
+    ops::store(o.out(0), w.kept.out_offset(k), w.kept.rank ? w.kept.out[0] : 1, n, totals);
+  }
+}
+// Rows that other ones do not come between, short enough or in memory as they should be.
+template <class T>
+bool has_short_rows(const Plan& p) {
+  const Walk& w = p.walk;
+  if (w.reduced.rank > 0 || w.kept.rank > 1 || w.inner_in != 1 || w.inner == 0 || p.chunks > 1 || p.finish == Finish::variance) return false;
+  return p.direct ? w.inner <= kChunk : w.inner <= static_cast<int64_t>(kStrip) && w.kept.rank == 1 && w.kept.in[0] == w.inner;
+}
+
 // Each result by itself.
 template <class T>
 void run_rows(const Plan& p, const Operands& o, const KernelContext& context) {
@@ -114,6 +140,7 @@ void run_rows(const Plan& p, const Operands& o, const KernelContext& context) {
   parallel(context.pool, static_cast<size_t>(tasks), [&](size_t t, size_t) {
     Strips<T> strips(p, o.in(0));
     const auto task = static_cast<int64_t>(t);
+    if (has_short_rows<T>(p)) return run_short_rows<T>(p, o, f, strips, units * task / tasks, units * (task + 1) / tasks);
     for (int64_t u = units * task / tasks; u < units * (task + 1) / tasks; ++u) {
       const int64_t k = u / p.chunks, chunk = u % p.chunks, offset = w.kept.in_offset(k);
       const int64_t begin = w.inner * chunk / p.chunks, end = w.inner * (chunk + 1) / p.chunks;
@@ -203,13 +230,14 @@ bool prepare_fold(const Operands& o, Fold fold, Finish finish, DType computed, s
     if (p->c == Class::i8 && extreme) p->c = Class::i32;
     if ((p->c == Class::i32 || p->c == Class::i8 || p->c == Class::u8) && !extreme) p->c = Class::i64;
     // What f32 would overflow or cancel.
-    if (p->c == Class::f32 && (fold == Fold::product || fold == Fold::squares)) p->c = Class::f64;
+    if (p->c == Class::f32 && (fold == Fold::product || finish == Finish::variance)) p->c = Class::f64;
   }
   const DType folded = p->c == Class::f32 ? DType::f32 : p->c == Class::f64 ? DType::f64 : p->c == Class::i64 ? DType::i64 : p->c == Class::i32 ? DType::i32 : finish == Finish::truth ? DType::boolean : DType::u8;
   const Class loaded = pointwise::class_of(x.dtype);
   p->load = pointwise::load_fn(x.dtype);
   p->convert = loaded != p->c || (folded == DType::boolean && x.dtype != DType::boolean) ? pointwise::convert_fn(loaded, folded) : nullptr;
   p->direct = !p->convert && pointwise::in_class(x.dtype);
+  p->readable = x.is_contiguous() ? x.numel() : 0;
   p->walk = Walk(x, mask, o.out(0), keepdim);
   // One or few long rows are cut, so that threads can share them.
   const int64_t kept = p->walk.kept.count();
@@ -225,6 +253,7 @@ bool sums_wide(const Operands& o) { return !ops::narrows(o.in(0).dtype, o.out(0)
 template <Fold fold, Finish finish>
 bool prepare_sum(const Operands& o, void* state, size_t* scratch) {
   const Args a(o.args);
+  if (fold != Fold::sum && !is_floating(o.out(0).dtype)) return false;
   return sums_wide(o) && prepare_fold(o, fold, finish, o.out(0).dtype, a.ints(1), a.boolean(2), new (state) Plan, scratch);
 }
 bool prepare_product(const Operands& o, void* state, size_t* scratch) {
@@ -259,6 +288,8 @@ bool prepare_variance(const Operands& o, void* state, size_t* scratch) {
   extern const Kernel name;             \
   const Kernel name = {op, sizeof(Plan), __VA_ARGS__, run};
 PF_REDUCE_KERNEL(kSum, "aten::sum.dim_IntList", prepare_sum<Fold::sum, Finish::none>)
+PF_REDUCE_KERNEL(kSumSquares, "portfire::sum_squares", prepare_sum<Fold::squares, Finish::none>)
+PF_REDUCE_KERNEL(kSumNumbers, "portfire::sum_numbers", prepare_sum<Fold::numbers, Finish::none>)
 PF_REDUCE_KERNEL(kMean, "aten::mean.dim", prepare_sum<Fold::sum, Finish::mean>)
 PF_REDUCE_KERNEL(kProd, "aten::prod", prepare_product)
 PF_REDUCE_KERNEL(kProdDim, "aten::prod.dim_int", prepare_product_dim)

@@ -38,6 +38,32 @@ TEST(Reduce, LongRows) {
   KernelCase("aten::amax").tensor(DType::f32, {2, 150001}).ints({1}).flag(false).expect_kernel_matches(0);
 }
 
+TEST(Reduce, SquaresAndNumbers) {
+  for (DType t : {DType::f32, DType::f64, DType::bf16, DType::f16})
+    each_shape([&](const Shape& s, Layout layout, bool keepdim) {
+      const double tolerance = t == DType::bf16 || t == DType::f16 ? 0.008 : 1e-6;
+      KernelCase("portfire::sum_squares").tensor(t, s.sizes, layout).ints(s.dims).flag(keepdim).none().expect_kernel_matches(tolerance);
+      KernelCase c("portfire::sum_numbers");
+      c.tensor(t, s.sizes, layout);
+      for (ops::Index at(c.last().shape); at.valid(); at.next())
+        if ((at[0] + 1) % 3 == 0) ops::store_real(c.last(), at.offset(c.last()), std::numeric_limits<double>::quiet_NaN());
+      c.ints(s.dims).flag(keepdim).none().expect_kernel_matches(tolerance);
+    });
+  KernelCase("portfire::sum_squares").tensor(DType::bf16, {300, 40}).ints({1}).flag(false).value(Value::of(static_cast<int64_t>(DType::f32))).expect_kernel_matches(1e-6);
+}
+
+// Rows of all lengths, one after the other and with gaps between.
+TEST(Reduce, ShortRows) {
+  for (DType t : {DType::f32, DType::f64, DType::i64, DType::bf16, DType::u8})
+    for (int64_t n : {1, 2, 7, 8, 9, 31, 33, 50, 250, 600, 1500})
+      for (Layout layout : {Layout::contiguous, Layout::gaps}) {
+        const double tolerance = t == DType::bf16 ? 0.008 : 1e-5;
+        KernelCase("aten::sum.dim_IntList").tensor(t, {130, n}, layout).ints({1}).flag(false).none().expect_kernel_matches(tolerance);
+        KernelCase("aten::amax").tensor(t, {130, n}, layout).ints({1}).flag(false).expect_kernel_matches(0);
+        KernelCase("aten::prod.dim_int").tensor(t, {70, n}, layout).number(1).flag(false).none().expect_kernel_matches(tolerance);
+      }
+}
+
 TEST(Reduce, Extremes) {
   for (DType t : {DType::f32, DType::f64, DType::i64, DType::i32, DType::i16, DType::u8, DType::i8, DType::boolean, DType::bf16})
     each_shape([&](const Shape& s, Layout layout, bool keepdim) {

@@ -109,5 +109,16 @@ TEST(GridSampler, ModesAndPaddings) {
       KernelCase("aten::grid_sampler_2d").tensor(DType::f32, {1, 2, 4, 5}).reals(DType::f32, {1, 1, 4, 2}, {inf, 0, nan, 0, -inf, nan, 1e30, -1e30}).number(mode).number(padding).flag(false).expect_kernel_matches(1e-6);
 }
 
+TEST(Spatial, Fold) {
+  struct Case {
+    std::vector<int64_t> columns, size, kernel, dilation, padding, stride;
+  };
+  const Case cases[] = {{{2, 3 * 9, 5 * 7}, {5, 7}, {3, 3}, {1, 1}, {1, 1}, {1, 1}}, {{2 * 6, 3 * 4}, {6, 12}, {2, 3}, {1, 1}, {0, 1}, {2, 3}}, {{1, 4, 12}, {4, 6}, {2, 2}, {1, 2}, {0, 0}, {1, 1}},
+                        {{1, 2, 1300}, {1, 2600}, {1, 2}, {1, 1}, {0, 0}, {1, 2}}, {{1, 9, 4}, {2, 2}, {3, 3}, {1, 1}, {1, 1}, {1, 1}}, {{1, 9, 25}, {1, 1}, {3, 3}, {2, 2}, {4, 4}, {1, 1}}};
+  for (DType t : {DType::f32, DType::f64, DType::f16, DType::bf16})
+    for (const Case& c : cases)
+      KernelCase("aten::col2im").tensor(t, c.columns).ints(c.size).ints(c.kernel).ints(c.dilation).ints(c.padding).ints(c.stride).expect_kernel_matches(t == DType::f32 ? 1e-6 : 0);
+}
+
 }  // namespace
 }  // namespace portfire::spatial
