@@ -41,23 +41,26 @@ class Depths {
 // So many multiplications are worth a part of their own; fewer than kLeast, a microsecond or so, not even a thread that is awake.
 inline constexpr size_t kGrain = 1 << 18, kLeast = 1 << 15;
 
+// How rows and panels are cut: `rows` times `panels` parts of about the same size.
+struct Parts {
+  size_t rows, panels;
+};
+// Of so many blocks of kRows rows and so many panels, for the threads to end at about the same time: what the last of them does,
+// and a quarter of a part more, since they do not run evenly. No part smaller than `least` blocks times panels.
+Parts choose_parts(size_t blocks, size_t panels, size_t threads, size_t least);
+
 // Calls f(m0, m1, p0, p1, worker) for parts of m rows and the panels of n columns, on the pool where it is worth it.
 template <class F>
 void in_parts(size_t m, size_t n, size_t k, ThreadPool* pool, F f) {
   const size_t panels = (n + kPanel - 1) / kPanel, blocks = (m + kRows - 1) / kRows;
   const size_t threads = pool ? pool->threads() : 1, work = m * n * k;
   if (threads == 1 || work < kLeast) return f(0, m, 0, panels, 0);
-  // Split the longer side; a few pieces for each thread even out what the others are doing.
-  const size_t pieces = std::min(threads * 4, work < kGrain ? 2 : work / kGrain + 1);
-  if (panels >= blocks) {
-    const size_t tasks = std::min(pieces, panels);
-    parallel(pool, tasks, [&](size_t t, size_t worker) { f(0, m, panels * t / tasks, panels * (t + 1) / tasks, worker); });
-  } else {
-    const size_t tasks = std::min(pieces, blocks);
-    parallel(pool, tasks, [&](size_t t, size_t worker) {
-      f(blocks * t / tasks * kRows, std::min(m, blocks * (t + 1) / tasks * kRows), 0, panels, worker);
-    });
-  }
+  const size_t one = std::max<size_t>(1, work / (blocks * panels));
+  const Parts parts = work < kGrain ? choose_parts(1, panels, 2, 1) : choose_parts(blocks, panels, threads, (kGrain / 2 + one - 1) / one);
+  parallel(pool, parts.rows * parts.panels, [&](size_t t, size_t worker) {
+    const size_t r = t / parts.panels, p = t % parts.panels;
+    f(blocks * r / parts.rows * kRows, std::min(m, blocks * (r + 1) / parts.rows * kRows), panels * p / parts.panels, panels * (p + 1) / parts.panels, worker);
+  });
 }
 
 }  // namespace portfire::gemm

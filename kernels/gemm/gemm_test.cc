@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include "kernels/gemm/blocks.h"
 #include "kernels/kernel_case.h"
 
 namespace portfire::gemm {
@@ -40,6 +41,40 @@ TEST(Gemm, MatchesTheSumOfProducts) {
           }
         ASSERT_EQ(c[m * n], 77.0f) << "wrote past the end";
       }
+}
+
+TEST(Gemm, PartsForThreads) {
+  for (const size_t threads : {2u, 3u, 8u, 64u})
+    for (const size_t blocks : {1u, 2u, 6u, 11u, 300u})
+      for (const size_t panels : {1u, 2u, 9u, 12u, 48u, 1000u}) {
+        const Parts parts = choose_parts(blocks, panels, threads, 1);
+        EXPECT_LE(parts.rows, blocks);
+        EXPECT_LE(parts.panels, panels);
+        EXPECT_LE(parts.rows * parts.panels, 8 * threads);
+        if (blocks * panels >= 8 * threads) {
+          EXPECT_GE(parts.rows * parts.panels, std::min(threads, std::max(blocks, panels)));
+        }
+      }
+  const Parts even = choose_parts(11, 12, 2, 1), odd = choose_parts(6, 9, 2, 1), whole = choose_parts(6, 9, 2, 54);
+  EXPECT_EQ(even.rows * even.panels % 2, 0u);
+  EXPECT_EQ(odd.rows, 2u) << "nine panels are no even shares of two threads";
+  EXPECT_EQ(whole.rows * whole.panels, 1u);
+}
+
+// However rows and panels are cut, each element is made once.
+TEST(Gemm, OnThreads) {
+  ThreadPool pool(3);
+  for (const size_t m : {1u, 30u, 77u, 200u})
+    for (const size_t n : {33u, 288u, 700u}) {
+      const size_t k = 96;
+      const auto a = random_floats(m * k, 1), b = random_floats(n * k, 2);
+      std::vector<float> packed(packed_size(k, n)), c(m * n), expected(m * n);
+      pack(b.data(), 1, static_cast<int64_t>(k), k, n, packed.data());
+      const auto gemm = [&](float* to) { return Gemm{n, k, a.data(), static_cast<int64_t>(k), packed.data(), to, static_cast<int64_t>(n), {}}; };
+      run(gemm(expected.data()), 0, m, 0, (n + kPanel - 1) / kPanel);
+      run_parallel(gemm(c.data()), m, &pool);
+      EXPECT_EQ(c, expected) << m << " " << n;
+    }
 }
 
 TEST(Gemm, PacksEitherOrder) {
