@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "kernels/conv/implicit_gemm.h"
+#include "kernels/gemm/blocks.h"
 #include "kernels/kernel.h"
 #include "kernels/thread_pool.h"
 
@@ -30,17 +31,19 @@ Error run(const void* state, const Operands& o, const KernelContext& context) {
   const float* residual = o.optional(3) ? o.optional(3)->as<float>() : nullptr;
   const int64_t panels = (p.channels + static_cast<int64_t>(kPanel) - 1) / static_cast<int64_t>(kPanel);
   const int64_t threads = context.pool ? static_cast<int64_t>(context.pool->threads()) : 1;
-  // Chunks of whole blocks, small enough that every thread has some; where there are few pixels the
-  // panels are split as well.
+  // Chunks of whole blocks; where pixels are few the panels are split as well.
   constexpr int64_t kBlock = static_cast<int64_t>(kRows);
-  const int64_t blocks = (p.pixels + kBlock - 1) / kBlock;
-  const int64_t chunk = std::clamp<int64_t>((blocks + threads - 1) / threads, 1, kMostPixels / kBlock) * kBlock;
-  const int64_t chunks = (p.pixels + chunk - 1) / chunk;
-  const int64_t groups = chunks >= threads * 2 ? 1 : std::min(panels, threads * 2);
+  const int64_t blocks = (p.pixels + kBlock - 1) / kBlock, work = std::max<int64_t>(1, kBlock * static_cast<int64_t>(kPanel) * p.k * p.taps);
+  const gemm::Parts parts = threads == 1 ? gemm::Parts{1, 1}
+                                         : gemm::choose_parts(static_cast<size_t>(blocks), static_cast<size_t>(panels), static_cast<size_t>(threads),
+                                                              (gemm::kGrain / 2 + static_cast<size_t>(work) - 1) / static_cast<size_t>(work));
+  const int64_t chunks = std::max(static_cast<int64_t>(parts.rows), (blocks * kBlock + kMostPixels - 1) / kMostPixels);
+  const int64_t groups = chunks >= threads * 4 ? 1 : static_cast<int64_t>(parts.panels);
   parallel(context.pool, static_cast<size_t>(chunks * groups), [&](size_t task, size_t worker) {
-    const int64_t first = static_cast<int64_t>(task) / groups * chunk, group = static_cast<int64_t>(task) % groups, at = first * p.channels;
-    run_pixels(p, x, {o.in(1).data, bias, residual ? residual + at : nullptr}, first, std::min(p.pixels - first, chunk), panels * group / groups,
-               panels * (group + 1) / groups, o.out(0).as<float>() + at, context.scratch.data() + p.image_bytes + worker * p.thread_bytes);
+    const int64_t chunk = static_cast<int64_t>(task) / groups, group = static_cast<int64_t>(task) % groups;
+    const int64_t first = blocks * chunk / chunks * kBlock, end = std::min(p.pixels, blocks * (chunk + 1) / chunks * kBlock), at = first * p.channels;
+    run_pixels(p, x, {o.in(1).data, bias, residual ? residual + at : nullptr}, first, end - first, panels * group / groups, panels * (group + 1) / groups,
+               o.out(0).as<float>() + at, context.scratch.data() + p.image_bytes + worker * p.thread_bytes);
   });
   return {};
 }
