@@ -39,11 +39,10 @@ class Fuser {
   std::optional<std::vector<Arg>> visit(Builder& b, const Node& n, std::vector<Arg>& args) {
     auto it = member_.find(&n);
     if (it == member_.end()) return std::nullopt;
-    std::map<const Node*, std::vector<Arg>>& seen = per_graph_.of(b);
-    seen[&n] = args;
+    seen_[&n] = args;
     const Block& block = blocks_[it->second];
     if (&n != block.end()) return std::vector<Arg>{args[0]};  // nobody else asks for it
-    return std::vector<Arg>{build(b, block, seen)};
+    return std::vector<Arg>{build(b, block)};
   }
 
  private:
@@ -97,13 +96,13 @@ class Fuser {
     blocks_.push_back(block);
   }
 
-  Arg build(Builder& b, const Block& block, std::map<const Node*, std::vector<Arg>>& seen) {
+  Arg build(Builder& b, const Block& block) {
     const auto two = [](int64_t v) { return Arg(Arg::List{v, v}); };
     const Arg none, zeros = Arg(Arg::List{int64_t{0}, int64_t{0}, int64_t{0}, int64_t{0}});
-    const std::vector<Arg>& d = seen[block.depthwise];
+    const std::vector<Arg>& d = seen_[block.depthwise];
     std::vector<Arg> e = {d[0], none, none, none, int64_t{0}, two(1), two(1), zeros, two(1), std::string(), 0.0, 0.0}, p = e;
-    if (block.expand) e = seen[block.expand];
-    if (block.project) p = seen[block.project];
+    if (block.expand) e = seen_[block.expand];
+    if (block.project) p = seen_[block.project];
     return b("portfire::inverted_residual", e[0], e[1], e[2], d[1], d[2], p[1], p[2], p[3], e[4], e[5], e[6], e[7], e[8], e[9], e[10], e[11], d[3], d[4], d[5],
              d[6], d[7], d[8], d[9], p[4], p[9], p[10], p[11]);
   }
@@ -112,7 +111,7 @@ class Fuser {
   Uses uses_;
   std::vector<Block> blocks_;
   std::map<const Node*, size_t> member_;
-  PerGraph<std::map<const Node*, std::vector<Arg>>> per_graph_;
+  std::map<const Node*, std::vector<Arg>> seen_;  // arguments of members, of this graph all of them, in terms of the new one
 };
 
 }  // namespace
