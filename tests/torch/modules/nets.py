@@ -44,6 +44,43 @@ def cnn():
     return Case(settle(net), [randoms((2, 3, 14, 14))])
 
 
+class Separable(nn.Module):
+    """Dense, depthwise, 1 x 1; the sum with what came in where shapes allow."""
+
+    def __init__(self, i, middle, o, kernel=3, stride=1, first=1):
+        super().__init__()
+        self.expand = conv(i, middle, first) if middle != i else nn.Identity()
+        self.depthwise = conv(middle, middle, kernel, stride=stride, groups=middle)
+        self.project = nn.Sequential(nn.Conv2d(middle, o, 1, bias=False), nn.BatchNorm2d(o))
+        self.adds = stride == 1 and i == o
+
+    def forward(self, x):
+        y = self.project(self.depthwise(self.expand(x)))
+        return x + y if self.adds else y
+
+
+@case
+def separable():
+    """Images large enough that rows are carried through all three, beside small ones."""
+    net = nn.Sequential(
+        Separable(3, 40, 12, kernel=5, first=3),
+        Separable(12, 72, 12),
+        Separable(12, 12, 20),
+        Separable(20, 90, 24, stride=2),
+        Separable(24, 48, 24),
+    )
+    return Case(settle(net), [randoms((2, 3, 61, 58))])
+
+
+@case
+def separable_first():
+    """Nothing comes before; sizes and batch change."""
+    net = nn.Sequential(Separable(16, 16, 8), conv(8, 8), Separable(8, 64, 8))
+    height, width = torch.export.Dim("height", min=8, max=96), torch.export.Dim("width", min=8, max=96)
+    calls = [randoms((1, 16, h, w)) for h, w in ((90, 96), (9, 8), (33, 70))]
+    return Case(settle(net), calls, ({2: height, 3: width},))
+
+
 @case
 def cnn_wide():
     """Filters and images large enough for minimal filtering, sizes that its tiles do not divide."""
