@@ -1,4 +1,4 @@
-// portfire: the command line. docs/cli.md is its contract.
+// portfire: the command line.
 #include <csignal>
 
 #include <CLI/CLI.hpp>
