@@ -13,14 +13,7 @@ constexpr int64_t kStripBytes = 224 << 10;  // of an L2 of 512 KiB, beside weigh
 constexpr int64_t kLeastPixels = 32;        // in a strip: fewer are no work for a matrix product
 constexpr int64_t kMostRows = 1024;
 
-TensorView view_of(const TensorSpec& spec, void* data) {
-  TensorView v;
-  v.data = data;
-  v.dtype = spec.dtype;
-  v.shape = spec.shape;
-  v.set_contiguous();
-  return v;
-}
+TensorView view_of(const TensorSpec& spec, const void* data) { return TensorView::of(data, spec.dtype, spec.shape.dims()); }
 
 Error bytes_of(const TensorSpec& spec, size_t* bytes) {
   int64_t n = 0;

@@ -27,15 +27,6 @@ struct Plan {
 
 size_t whole_lines(int64_t floats) { return (static_cast<size_t>(floats) * sizeof(float) + 63) / 64 * 64; }
 
-TensorView shaped(std::initializer_list<int64_t> sizes, const void* data) {
-  TensorView v;
-  v.dtype = DType::f32;
-  v.data = const_cast<void*>(data);
-  for (int64_t s : sizes) v.shape.push(s);
-  v.set_contiguous();
-  return v;
-}
-
 bool prepare(const Operands& o, void* state, size_t* scratch) {
   Plan& p = *new (state) Plan;
   Stages s;
@@ -63,11 +54,11 @@ bool prepare(const Operands& o, void* state, size_t* scratch) {
   p.ring_rows = strip.expanded_rows;
   p.expand.image_bytes = p.expand.thread_bytes = p.project.thread_bytes = 0;
   if (p.expands) {
-    const TensorView expanded = shaped({p.images, p.expanded_height, p.expanded_width, p.channels}, nullptr);
+    const TensorView expanded = TensorView::of<float>(nullptr, {p.images, p.expanded_height, p.expanded_width, p.channels});
     if (!plan_implicit_gemm(x, *s.expand, expanded, s.expand_window, s.expand_finish, &p.expand)) return false;
   }
   if (p.projects) {
-    const TensorView rows = shaped({1, p.strip_rows, p.width, p.channels}, nullptr), to = shaped({1, p.strip_rows, p.width, p.out_channels}, nullptr);
+    const TensorView rows = TensorView::of<float>(nullptr, {1, p.strip_rows, p.width, p.channels}), to = TensorView::of<float>(nullptr, {1, p.strip_rows, p.width, p.out_channels});
     if (!plan_implicit_gemm(rows, *s.project, to, {{1, 1}, {1, 1}, {0, 0, 0, 0}, {1, 1}}, s.project_finish, &p.project)) return false;
   }
   p.ring_bytes = p.expands ? whole_lines(p.ring_rows * p.expanded_width * p.channels) : 0;
@@ -120,7 +111,7 @@ class Walk {
     }
     if (!p_.projects) return;
     const int64_t at = pixel * p_.out_channels;
-    const TensorView rows = shaped({1, end - begin, p_.width, p_.channels}, middle_);
+    const TensorView rows = TensorView::of(middle_, {1, end - begin, p_.width, p_.channels});
     run_product(p_.project, rows, {project_.packed, project_.bias, project_.residual ? project_.residual + at : nullptr}, 0, (end - begin) * p_.width, out_ + at, memory_);
   }
 

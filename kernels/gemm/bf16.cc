@@ -7,9 +7,7 @@
 namespace portfire::gemm {
 namespace {
 
-// Elements of k, panels that share a block of A, and rows of A at a time, as for f32; rows for which weights are decoded in
-// registers.
-constexpr size_t kDepth = 384, kGroup = 8, kChunk = 16 * kRows, kFew = 4 * kFewRows;
+constexpr size_t kFew = 4 * kFewRows;  // rows for which weights are decoded in registers
 
 // --- many rows ---
 
@@ -97,16 +95,8 @@ void run(const Product& p, const Bf16Weights& w, size_t p0, size_t p1) {
 
 void run_parallel(const Gemm& g, const Bf16Weights& w, size_t m, ThreadPool* pool) {
   in_parts(m, g.n, g.k, pool, [&](size_t m0, size_t m1, size_t p0, size_t p1, size_t worker) {
-    const float* rows[kChunk];
-    for (size_t begin = m0; begin < m1; begin += kChunk) {
-      const size_t count = std::min(kChunk, m1 - begin);
-      for (size_t i = 0; i < count; ++i) rows[i] = g.a + static_cast<int64_t>(begin + i) * g.lda;
-      const int64_t at = static_cast<int64_t>(begin) * g.ldc;
-      Epilogue e = g.epilogue;
-      if (e.residual) e.residual += at;
-      run(Product{count, g.n, g.k, 1, rows, nullptr, g.c + at, static_cast<size_t>(g.ldc), e},
-          {w.packed, w.scratch + worker * bf16_scratch_bytes(m)}, p0, p1);
-    }
+    const Bf16Weights own{w.packed, w.scratch + worker * bf16_scratch_bytes(m)};
+    in_chunks(g, m0, m1, [&](const Product& p) { run(p, own, p0, p1); });
   });
 }
 

@@ -8,6 +8,9 @@
 
 namespace portfire::gemm {
 
+// Elements of k at a time, panels that share a block of A, rows of A at a time.
+inline constexpr size_t kDepth = 384, kGroup = 8, kChunk = 16 * kRows;
+
 // Elements [skip, skip + k) of taps [tap, tap + taps).
 struct Depth {
   size_t tap, taps, skip, k;
@@ -37,6 +40,20 @@ class Depths {
  private:
   size_t k_, taps_, step_, together_;
 };
+
+// Calls f(product) for rows [m0, m1) of g, kChunk at a time: as lists of rows, its epilogue moved along.
+template <class F>
+void in_chunks(const Gemm& g, size_t m0, size_t m1, F f) {
+  const float* rows[kChunk];
+  for (size_t m = m0; m < m1; m += kChunk) {
+    const size_t count = std::min(kChunk, m1 - m);
+    for (size_t i = 0; i < count; ++i) rows[i] = g.a + static_cast<int64_t>(m + i) * g.lda;
+    const int64_t at = static_cast<int64_t>(m) * g.ldc;
+    Epilogue e = g.epilogue;
+    if (e.residual) e.residual += at;
+    f(Product{count, g.n, g.k, 1, rows, g.packed, g.c + at, static_cast<size_t>(g.ldc), e});
+  }
+}
 
 // So many multiplications are worth a part of their own; fewer than kLeast, a microsecond or so, not even a thread that is awake.
 inline constexpr size_t kGrain = 1 << 18, kLeast = 1 << 15;

@@ -58,13 +58,6 @@ void run_row(const Gemm& g, size_t m, size_t p0, size_t p1) {
 
 }  // namespace
 
-namespace {
-
-// Elements of k at a time, panels that share a block of A, rows of A at a time.
-constexpr size_t kDepth = 384, kGroup = 8, kChunk = 16 * kRows;
-
-}  // namespace
-
 void run(const Product& p, size_t p0, size_t p1) {
   static const TileFn tile = tile_fn();
   static const TileShape shape = tile_shape();
@@ -96,15 +89,7 @@ void run(const Product& p, size_t p0, size_t p1) {
 void run(const Gemm& g, size_t m0, size_t m1, size_t p0, size_t p1) {
   if (p0 >= p1) return;
   if (m1 - m0 == 1) return run_row(g, m0, p0, p1);
-  const float* rows[kChunk];
-  for (size_t m = m0; m < m1; m += kChunk) {
-    const size_t count = std::min(kChunk, m1 - m);
-    for (size_t i = 0; i < count; ++i) rows[i] = g.a + static_cast<int64_t>(m + i) * g.lda;
-    const int64_t at = static_cast<int64_t>(m) * g.ldc;
-    Epilogue e = g.epilogue;
-    if (e.residual) e.residual += at;
-    run(Product{count, g.n, g.k, 1, rows, g.packed, g.c + at, static_cast<size_t>(g.ldc), e}, p0, p1);
-  }
+  in_chunks(g, m0, m1, [&](const Product& p) { run(p, p0, p1); });
 }
 
 void run_parallel(const Gemm& g, size_t m, ThreadPool* pool) {
