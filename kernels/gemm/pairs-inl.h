@@ -9,54 +9,77 @@
 //   dot(sum, a, b)                    sum + a.even b.even + a.odd b.odd, each lane by itself
 //   add(a, b), bounded(v, low, high)  a NaN stays one
 //   round(from, count, to)            up to 32 floats to bf16
+// `tiles` tiles of kM rows below each other, from row `row` on, the `index`-th and on of the strip.
 template <class U, size_t kM, size_t kVectors>
-void pair_vectors(const PairTile& t) {
+[[gnu::noinline]] void pair_vectors(const PairTile& t, size_t row, size_t index, size_t tiles) {
   using V = typename U::Vec;
   using P = typename U::Pairs;
   const Epilogue& e = t.epilogue;
+  const size_t ldc = t.ldc, ahead_step = t.ahead_step, b_step = t.b_step;
   [[maybe_unused]] const size_t rest = kVectors > 1 ? t.n - kPairPanel : 0;
   // Sums start from bias and residual, or from what the blocks of k before left in C.
-  const float* const start = t.first ? e.residual : t.c;
-  const V zero = U::zero();
-  const V bias0 = t.first && e.bias ? U::load(e.bias, t.n) : zero;
-  [[maybe_unused]] const V bias1 = kVectors > 1 && t.first && e.bias ? U::load(e.bias + kPairPanel, rest) : zero;
+  const float* start = t.first ? e.residual : t.c;
+  if (start) start += row * ldc;
+  float* c = t.c + row * ldc;
+  const uint16_t* rows = t.a + row * kPairStride;
+  const std::byte *ahead0 = t.ahead + index * t.pairs * ahead_step, *ahead1 = ahead0 + b_step * sizeof(uint16_t);
+  const float* const bias = t.first ? e.bias : nullptr;
+  const bool bounds_it = t.last && (e.activation == Activation::relu || e.activation == Activation::clamp);
 #define PF_PAIR_ROWS(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11)
+  for (; tiles > 0; --tiles, c += kM * ldc, rows += kM * kPairStride) {
+    const V bias0 = bias ? U::load(bias, t.n) : U::zero();
+    [[maybe_unused]] const V bias1 = kVectors > 1 && bias ? U::load(bias + kPairPanel, rest) : U::zero();
 #define PF_START(i)                                                                                                      \
-  [[maybe_unused]] V c##i##0 = zero, c##i##1 = zero;                                                                      \
+  [[maybe_unused]] V c##i##0 = bias0, c##i##1 = bias1;                                                                    \
   if constexpr (kM > i) {                                                                                                \
-    c##i##0 = start ? U::add(bias0, U::load(start + i * t.ldc, t.n)) : bias0;                                             \
-    if constexpr (kVectors > 1) c##i##1 = start ? U::add(bias1, U::load(start + i * t.ldc + kPairPanel, rest)) : bias1;    \
+    if (start) {                                                                                                         \
+      c##i##0 = U::add(bias0, U::load(start + i * ldc, t.n));                                                             \
+      if constexpr (kVectors > 1) c##i##1 = U::add(bias1, U::load(start + i * ldc + kPairPanel, rest));                   \
+    }                                                                                                                    \
   }
-  PF_PAIR_ROWS(PF_START)
+    PF_PAIR_ROWS(PF_START)
 #undef PF_START
-  const uint16_t *a = t.a, *b = t.b;
-  for (size_t p = 0; p < t.pairs; ++p, a += 2, b += 2 * kPairPanel) {
-    const P b0 = U::pairs(b);
-    [[maybe_unused]] const P b1 = kVectors > 1 ? U::pairs(b + t.b_step) : b0;
+    const uint16_t *a = rows, *b = t.b;
+    for (size_t p = 0; p < t.pairs; ++p, a += 2, b += 2 * kPairPanel, ahead0 += ahead_step, ahead1 += ahead_step) {
+      __builtin_prefetch(ahead0, 0, 2);  // into L2
+      if constexpr (kVectors > 1) __builtin_prefetch(ahead1, 0, 2);
+      const P b0 = U::pairs(b);
+      [[maybe_unused]] const P b1 = kVectors > 1 ? U::pairs(b + b_step) : b0;
 #define PF_STEP(i)                                                           \
   if constexpr (kM > i) {                                                    \
     const P pair = U::pair(a + i * kPairStride);                             \
     c##i##0 = U::dot(c##i##0, pair, b0);                                      \
     if constexpr (kVectors > 1) c##i##1 = U::dot(c##i##1, pair, b1);          \
   }
-    PF_PAIR_ROWS(PF_STEP)
+      PF_PAIR_ROWS(PF_STEP)
 #undef PF_STEP
+    }
+    if (bounds_it) {
+      const bool relu = e.activation == Activation::relu;
+      const float low = relu ? 0 : e.low, high = relu ? __builtin_inff() : e.high;
+#define PF_BOUND(i)                                                           \
+  if constexpr (kM > i) {                                                     \
+    c##i##0 = U::bounded(c##i##0, low, high);                                  \
+    if constexpr (kVectors > 1) c##i##1 = U::bounded(c##i##1, low, high);      \
   }
-  const bool relu = t.last && e.activation == Activation::relu, clamp = t.last && e.activation == Activation::clamp;
-  const float infinity = __builtin_inff(), low = relu ? 0 : clamp ? e.low : -infinity, high = clamp ? e.high : infinity;
-#define PF_STORE(i)                                                                                                        \
-  if constexpr (kM > i) {                                                                                                  \
-    U::store(U::bounded(c##i##0, low, high), t.c + i * t.ldc, t.n);                                                         \
-    if constexpr (kVectors > 1) U::store(U::bounded(c##i##1, low, high), t.c + i * t.ldc + kPairPanel, rest);               \
+      PF_PAIR_ROWS(PF_BOUND)
+#undef PF_BOUND
+    }
+#define PF_STORE(i)                                                                        \
+  if constexpr (kM > i) {                                                                  \
+    U::store(c##i##0, c + i * ldc, t.n);                                                    \
+    if constexpr (kVectors > 1) U::store(c##i##1, c + i * ldc + kPairPanel, rest);          \
   }
-  PF_PAIR_ROWS(PF_STORE)
+    PF_PAIR_ROWS(PF_STORE)
 #undef PF_STORE
+    if (start) start += kM * ldc;
+  }
 #undef PF_PAIR_ROWS
 }
 
 // One row, as many panels at once as keep the unit busy while a sum waits for its last addition.
 template <class U, size_t kPanels>
-void pair_row(const PairTile& t) {
+[[gnu::noinline]] void pair_row(const PairTile& t) {
   using V = typename U::Vec;
   const Epilogue& e = t.epilogue;
   const float* const start = t.first ? e.residual : t.c;
@@ -87,8 +110,8 @@ void pair_row(const PairTile& t) {
 }
 
 template <class U, size_t kM>
-void pair_rows(const PairTile& t) {
-  t.n > kPairPanel ? pair_vectors<U, kM, 2>(t) : pair_vectors<U, kM, 1>(t);
+void pair_rows(const PairTile& t, size_t row, size_t index, size_t tiles) {
+  t.n > kPairPanel ? pair_vectors<U, kM, 2>(t, row, index, tiles) : pair_vectors<U, kM, 1>(t, row, index, tiles);
 }
 
 template <class U>
@@ -107,22 +130,32 @@ void pair_row_of(const PairTile& t) {
 }
 
 template <class U>
-void pair_tile(const PairTile& t) {
-  switch (t.m) {
-    case 1: return pair_row_of<U>(t);
-    case 2: return pair_rows<U, 2>(t);
-    case 3: return pair_rows<U, 3>(t);
-    case 4: return pair_rows<U, 4>(t);
-    case 5: return pair_rows<U, 5>(t);
-    case 6: return pair_rows<U, 6>(t);
-    case 7: return pair_rows<U, 7>(t);
-    case 8: return pair_rows<U, 8>(t);
-    case 9: return pair_rows<U, 9>(t);
-    case 10: return pair_rows<U, 10>(t);
-    case 11: return pair_rows<U, 11>(t);
-    case 12: return pair_rows<U, 12>(t);
+void pair_tiles(const PairTile& t, size_t height, size_t row, size_t index, size_t tiles) {
+  switch (height) {
+    case 2: return pair_rows<U, 2>(t, row, index, tiles);
+    case 3: return pair_rows<U, 3>(t, row, index, tiles);
+    case 4: return pair_rows<U, 4>(t, row, index, tiles);
+    case 5: return pair_rows<U, 5>(t, row, index, tiles);
+    case 6: return pair_rows<U, 6>(t, row, index, tiles);
+    case 7: return pair_rows<U, 7>(t, row, index, tiles);
+    case 8: return pair_rows<U, 8>(t, row, index, tiles);
+    case 9: return pair_rows<U, 9>(t, row, index, tiles);
+    case 10: return pair_rows<U, 10>(t, row, index, tiles);
+    case 11: return pair_rows<U, 11>(t, row, index, tiles);
+    case 12: return pair_rows<U, 12>(t, row, index, tiles);
     default: return;
   }
+}
+
+// Tiles of about the same height: a low one is a slow one.
+template <class U>
+void pair_strip(const PairTile& t) {
+  if (t.m == 1) return pair_row_of<U>(t);
+  const size_t tiles = (t.m + kPairRows - 1) / kPairRows;
+  if (tiles == 0) return;
+  const size_t height = t.m / tiles, higher = t.m % tiles;
+  if (higher > 0) pair_tiles<U>(t, height + 1, 0, 0, higher);
+  pair_tiles<U>(t, height, higher * (height + 1), higher, tiles - higher);
 }
 
 template <class U>
@@ -132,4 +165,4 @@ void pair_round(const float* from, size_t n, uint16_t* to) {
 }
 
 template <class U>
-inline constexpr PairUnit kUnitOf = {pair_tile<U>, pair_round<U>};
+inline constexpr PairUnit kUnitOf = {pair_strip<U>, pair_round<U>};

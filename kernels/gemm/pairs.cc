@@ -76,26 +76,16 @@ void run_pairs(const PairUnit& unit, const Product& p, const Bf16Weights& w, siz
     do {
       const size_t k = std::min(depth, length - skip);
       for (size_t i = 0; i < m; ++i) round_row(unit, p, m0 + i, skip, k, a + i * kPairStride);
+      const auto at = [&](size_t column, size_t from) { return w.packed + column / kPairPanel * panel + from * kPairPanel; };
       for (size_t column = p0 * kPanel; column < end; column += width) {
-        PairTile t{};
-        t.n = std::min(width, end - column);
-        t.pairs = (k + 1) / 2;
-        t.b = w.packed + column / kPairPanel * panel + skip * kPairPanel;
-        t.b_step = panel;
-        t.ldc = p.ldc;
-        t.first = skip == 0;
-        t.last = skip + k == length;
-        t.epilogue = p.epilogue;
+        // What comes next is fetched meanwhile, a part of it by each tile.
+        const bool more = column + width < end;
+        PairTile t{m, std::min(width, end - column), (k + 1) / 2, a, at(column, skip), panel, p.c + m0 * p.ldc + column, p.ldc, skip == 0, skip + k == length, p.epilogue,
+                   reinterpret_cast<const std::byte*>(more ? at(column + width, skip) : at(p0 * kPanel, skip + k)), (2 * kPairPanel * sizeof(uint16_t) + tiles - 1) / tiles};
         if (t.epilogue.bias) t.epilogue.bias += column;
-        for (size_t i = 0; i < tiles; ++i) {
-          const size_t row = m * i / tiles, at = (m0 + row) * p.ldc + column;
-          t.m = m * (i + 1) / tiles - row;
-          t.a = a + row * kPairStride;
-          t.c = p.c + at;
-          t.epilogue.residual = p.epilogue.residual ? p.epilogue.residual + at : nullptr;
-          unit.tile(t);
-          if (t.last) finish({t.c, t.m, t.n, t.ldc}, t.epilogue.activation);
-        }
+        if (t.epilogue.residual) t.epilogue.residual += m0 * p.ldc + column;
+        unit.strip(t);
+        if (t.last) finish({t.c, m, t.n, t.ldc}, t.epilogue.activation);
       }
       skip += k;
     } while (skip < length);

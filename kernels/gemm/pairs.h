@@ -11,7 +11,9 @@ namespace portfire::gemm {
 
 inline constexpr size_t kPairRows = 12, kPairDepth = 512, kPairStride = kPairDepth + 32;
 
-// One tile of C, or one block of k of it.
+// A strip of C of up to two panels, cut into tiles of at most kPairRows rows, or one block of k of it; or one row of up to
+// eight panels. With each of the pairs of each tile of two panels the memory at `ahead` and b_step numbers further is
+// fetched, which moves by ahead_step bytes.
 struct PairTile {
   size_t m, n, pairs;
   const uint16_t* a;  // row i from a + i * kPairStride on
@@ -20,13 +22,15 @@ struct PairTile {
   float* c;
   size_t ldc;
   bool first, last;   // of the blocks of k, as in Tile
-  Epilogue epilogue;  // of the tile's first column and row
+  Epilogue epilogue;  // of the strip's first column and row
+  const std::byte* ahead;
+  size_t ahead_step;
 };
 
 // What the drivers need of an instruction set. Sums, bounds and storing are of f32.
 struct PairUnit {
-  // m <= kPairRows and n <= 2 panels, or m = 1 and n <= 8 panels. Other activations than relu and clamp are left to do.
-  void (*tile)(const PairTile&);
+  // Other activations than relu and clamp are left to do.
+  void (*strip)(const PairTile&);
   // To bf16, to nearest even.
   void (*round)(const float* from, size_t n, uint16_t* to);
 };

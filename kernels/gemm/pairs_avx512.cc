@@ -43,7 +43,7 @@ namespace {
 
 struct Avx512 {
   using Vec = __m512;
-  using Pairs = __m512i;
+  using Pairs = __m512bh;
 
   static __mmask16 first(size_t count) { return static_cast<__mmask16>(count < 16 ? (1u << count) - 1 : 0xffffu); }
   static Vec zero() { return _mm512_setzero_ps(); }
@@ -52,13 +52,13 @@ struct Avx512 {
   static Vec add(Vec a, Vec b) { return _mm512_add_ps(a, b); }
   // The second operand is what comes out where one is NaN.
   static Vec bounded(Vec v, float low, float high) { return _mm512_min_ps(_mm512_set1_ps(high), _mm512_max_ps(_mm512_set1_ps(low), v)); }
-  static Pairs pairs(const uint16_t* p) { return _mm512_loadu_si512(p); }
+  static Pairs pairs(const uint16_t* p) { return (Pairs)_mm512_loadu_si512(p); }
   static Pairs pair(const uint16_t* p) {
     int word;
     std::memcpy(&word, p, sizeof word);
-    return _mm512_set1_epi32(word);
+    return (Pairs)_mm512_set1_epi32(word);
   }
-  static Vec dot(Vec sum, Pairs a, Pairs b) { return _mm512_dpbf16_ps(sum, (__m512bh)a, (__m512bh)b); }
+  static Vec dot(Vec sum, Pairs a, Pairs b) { return _mm512_dpbf16_ps(sum, a, b); }
   static void round(const float* from, size_t count, uint16_t* to) {
     const Vec low = load(from, count), high = count > 16 ? load(from + 16, count - 16) : zero();
     const auto mask = static_cast<__mmask32>(count < 32 ? (1u << count) - 1 : 0xffffffffu);
