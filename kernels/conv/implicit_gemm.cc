@@ -2,6 +2,10 @@
 
 #include <algorithm>
 
+#include "kernels/gemm/pairs.h"
+#include "kernels/isa.h"
+#include "kernels/thread_pool.h"
+
 namespace portfire::conv {
 namespace {
 
@@ -10,49 +14,45 @@ using ops::packed_conv2d::Window;
 constexpr int64_t kDirectChannels = 8;  // fewer are not worth a tap of their own
 constexpr int64_t kWiden = 4;           // times that a frame may enlarge an image
 
-// An output pixel and where its window begins in the input.
-class Pixel {
- public:
-  Pixel(const ImplicitGemm& p, int64_t index) : p_(p), n_(index / (p.oh * p.ow)), oh_(index / p.ow % p.oh), ow_(index % p.ow) {}
-  void next() {
-    if (++ow_ < p_.ow) return;
-    ow_ = 0;
-    if (++oh_ < p_.oh) return;
-    oh_ = 0;
-    ++n_;
-  }
-  int64_t image() const { return n_; }
-  int64_t top() const { return oh_ * p_.w.stride[0] - p_.w.padding[0]; }
-  int64_t left() const { return ow_ * p_.w.stride[1] - p_.w.padding[1]; }
-
- private:
-  const ImplicitGemm& p_;
-  int64_t n_, oh_, ow_;
+struct Inside {
+  int64_t begin, end;
 };
+// Of columns [c0, c1), those whose pixels [column * stride + offset, + width) lie in [0, size).
+Inside inside(int64_t c0, int64_t c1, int64_t stride, int64_t offset, int64_t width, int64_t size) {
+  const int64_t low = offset >= 0 ? 0 : (-offset + stride - 1) / stride, room = size - width - offset;
+  const int64_t begin = std::clamp(low, c0, c1);
+  return {begin, room < 0 ? begin : std::clamp(room / stride + 1, begin, c1)};
+}
 
-// rows[tap * count + i] for the pixels [first, first + count).
-void point_rows(const ImplicitGemm& p, const TensorView& x, int64_t first, int64_t count, const float* zeros, const float** rows) {
+// rows[tap * count + i] for the pixels [first, first + count), of T's: a row of output pixels after the other, of it a tap.
+template <class T>
+void point_rows(const ImplicitGemm& p, const TensorView& x, int64_t first, int64_t count, const T* zeros, const T** rows) {
   if (p.dense) {
-    const float* from = x.as<float>() + first * x.size(3);
+    const T* from = x.as<T>() + first * x.size(3);
     for (int64_t i = 0; i < count; ++i) rows[i] = from + i * x.size(3);
     return;
   }
   const int64_t across = p.lines ? 1 : p.w.kernel[1], width = p.lines ? p.w.kernel[1] : 1;
-  Pixel pixel(p, first);
-  for (int64_t i = 0; i < count; ++i, pixel.next()) {
-    const float** to = rows + i;
-    const float* image = x.as<float>() + pixel.image() * x.strides[0];
+  for (int64_t done = 0; done < count;) {
+    const int64_t row = (first + done) / p.ow, column = (first + done) % p.ow, end = std::min(p.ow, column + count - done);
+    const int64_t n = row / p.oh, top = row % p.oh * p.w.stride[0] - p.w.padding[0] + p.frame.top;
+    const T** to = rows + done - column;
     for (int64_t kh = 0; kh < p.w.kernel[0]; ++kh) {
-      const int64_t h = pixel.top() + kh * p.w.dilation[0] + p.frame.top;
+      const int64_t h = top + kh * p.w.dilation[0];
       for (int64_t kw = 0; kw < across; ++kw, to += count) {
-        const int64_t v = pixel.left() + kw * p.w.dilation[1] + p.frame.left;
-        const bool inside = h >= 0 && h < x.size(1) && v >= 0 && v + width <= x.size(2);
-        *to = inside ? image + h * x.strides[1] + v * x.strides[2] : zeros;
+        const int64_t left = kw * p.w.dilation[1] - p.w.padding[1] + p.frame.left, step = p.w.stride[1] * x.strides[2];
+        const Inside in = h >= 0 && h < x.size(1) ? inside(column, end, p.w.stride[1], left, width, x.size(2)) : Inside{end, end};
+        const T* from = x.as<T>() + n * x.strides[0] + h * x.strides[1] + left * x.strides[2];
+        std::fill(to + column, to + in.begin, zeros);
+        for (int64_t i = in.begin; i < in.end; ++i) to[i] = from + i * step;
+        std::fill(to + in.end, to + end, zeros);
       }
     }
+    done += end - column;
   }
 }
 
+size_t whole_lines(size_t bytes) { return (bytes + 63) / 64 * 64; }
 size_t bf16_bytes(const ImplicitGemm& p) { return gemm::bf16_scratch_bytes(static_cast<size_t>(std::min(p.pixels, kMostPixels))); }
 
 }  // namespace
@@ -77,23 +77,50 @@ bool plan_implicit_gemm(const TensorView& x, const TensorView& packed, const Ten
   p.k = x.size(3) * (p.lines ? w.kernel[1] : 1);
   const bool adjacent = (x.strides[3] == 1 || x.size(3) == 1) && (!p.lines || x.strides[2] == x.size(3));
   p.frame = p.lines && padded ? framed : whole;
-  p.image_bytes = adjacent && !(p.lines && padded) ? 0 : static_cast<size_t>(x.size(0) * p.frame.height * p.frame.width * x.size(3) * 4 + 63) / 64 * 64;
-  p.dense = p.taps == 1 && !p.lines && w.stride[0] == 1 && w.stride[1] == 1 && !padded && (p.image_bytes > 0 || x.is_contiguous());
-  p.thread_bytes = (static_cast<size_t>(p.taps * kMostPixels) * sizeof(float*) + static_cast<size_t>(p.k) * sizeof(float) + 127) / 64 * 64;
+  const auto framed_size = static_cast<size_t>(x.size(0) * p.frame.height * p.frame.width * x.size(3));
+  p.frame_bytes = adjacent && !(p.lines && padded) ? 0 : whole_lines(framed_size * sizeof(float));
+  p.dense = p.taps == 1 && !p.lines && w.stride[0] == 1 && w.stride[1] == 1 && !padded && (p.frame_bytes > 0 || x.is_contiguous());
+  p.thread_bytes = whole_lines(static_cast<size_t>(p.taps * kMostPixels) * sizeof(float*) + (static_cast<size_t>(p.k) + gemm::kReadPast) * sizeof(float));
   p.bf16 = packed.dtype == DType::bf16;
+  p.rounds = p.bf16 && p.w.kernel[0] * p.w.kernel[1] > 1 && multiplies_bf16();
+  p.image_bytes = p.frame_bytes + (p.rounds ? whole_lines((framed_size + gemm::kReadPast) * sizeof(uint16_t)) : 0);
   if (p.bf16) p.thread_bytes += bf16_bytes(p);
   return true;
 }
 
-TensorView arrange(const ImplicitGemm& p, const TensorView& x, std::byte* image, ThreadPool* pool) {
-  if (p.image_bytes == 0) return x;
-  interleave(x, p.frame, reinterpret_cast<float*>(image), pool);
+namespace {
+
+// All of x, whose channels are adjacent, in bf16.
+TensorView round_image(const TensorView& x, uint16_t* to, ThreadPool* pool) {
+  static const gemm::PairUnit& unit = *gemm::pair_unit();
+  const int64_t line = x.size(2) * x.size(3), pixel = x.size(3), rows = x.size(0) * x.size(1);
+  parallel(pool, static_cast<size_t>(rows), [&](size_t row, size_t) {
+    const int64_t n = static_cast<int64_t>(row) / x.size(1), h = static_cast<int64_t>(row) % x.size(1);
+    const float* from = x.as<float>() + n * x.strides[0] + h * x.strides[1];
+    uint16_t* const out = to + static_cast<int64_t>(row) * line;
+    if (x.strides[2] == pixel) return unit.round(from, static_cast<size_t>(line), out);
+    for (int64_t v = 0; v < x.size(2); ++v) unit.round(from + v * x.strides[2], static_cast<size_t>(pixel), out + v * pixel);
+  });
+  std::fill_n(to + rows * line, gemm::kReadPast, uint16_t{0});
   TensorView y = x;
-  y.data = image;
-  y.shape.sizes[1] = p.frame.height;
-  y.shape.sizes[2] = p.frame.width;
+  y.data = to;
+  y.dtype = DType::bf16;
   y.set_contiguous();
   return y;
+}
+
+}  // namespace
+
+TensorView arrange(const ImplicitGemm& p, const TensorView& x, std::byte* image, ThreadPool* pool) {
+  TensorView y = x;
+  if (p.frame_bytes > 0) {
+    interleave(x, p.frame, reinterpret_cast<float*>(image), pool);
+    y.data = image;
+    y.shape.sizes[1] = p.frame.height;
+    y.shape.sizes[2] = p.frame.width;
+    y.set_contiguous();
+  }
+  return p.rounds ? round_image(y, reinterpret_cast<uint16_t*>(image + p.frame_bytes), pool) : y;
 }
 
 void run_pixels(const ImplicitGemm& p, const TensorView& x, const Weights& weights, int64_t first, int64_t count, int64_t p0, int64_t p1, float* to,
@@ -102,11 +129,16 @@ void run_pixels(const ImplicitGemm& p, const TensorView& x, const Weights& weigh
   if (p.bf16) memory += bf16_bytes(p);
   auto** rows = reinterpret_cast<const float**>(memory);
   auto* zeros = reinterpret_cast<float*>(memory + static_cast<size_t>(p.taps * kMostPixels) * sizeof(float*));
-  std::fill_n(zeros, p.k, 0.0f);
-  point_rows(p, x, first, count, zeros, rows);
+  std::fill_n(zeros, p.k + static_cast<int64_t>(gemm::kReadPast), 0.0f);
+  auto** rounded = reinterpret_cast<const uint16_t**>(rows);
+  if (p.rounds)
+    point_rows(p, x, first, count, reinterpret_cast<const uint16_t*>(zeros), rounded);
+  else
+    point_rows(p, x, first, count, zeros, rows);
   gemm::Product product{static_cast<size_t>(count), static_cast<size_t>(p.channels), static_cast<size_t>(p.k), static_cast<size_t>(p.taps), rows,
                         nullptr, to, static_cast<size_t>(p.channels), {weights.bias, weights.residual, p.activation, p.low, p.high}};
-  if (p.bf16) return gemm::run(product, {static_cast<const uint16_t*>(weights.packed), bf16_scratch}, static_cast<size_t>(p0), static_cast<size_t>(p1));
+  if (p.bf16)
+    return gemm::run(product, {static_cast<const uint16_t*>(weights.packed), bf16_scratch, 0, p.rounds ? rounded : nullptr}, static_cast<size_t>(p0), static_cast<size_t>(p1));
   product.packed = static_cast<const float*>(weights.packed);
   gemm::run(product, static_cast<size_t>(p0), static_cast<size_t>(p1));
 }

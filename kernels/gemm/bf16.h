@@ -19,7 +19,11 @@ struct Bf16Weights {
   const uint16_t* packed;
   std::byte* scratch;  // bf16_scratch_bytes for each thread, 64-byte aligned
   size_t panel = 0;    // numbers from a panel to the next, where that is more than pair_panel_size
+  // The product's rows in bf16 where they are rounded already (only with multiplies_bf16()); kReadPast numbers behind each of
+  // them can be read.
+  const uint16_t* const* rounded = nullptr;
 };
+inline constexpr size_t kReadPast = 32;
 // Of one thread, for products of m rows; a multiple of 64.
 size_t bf16_scratch_bytes(size_t m);
 // Numbers from a panel to the next.

@@ -48,6 +48,7 @@ struct Emulated {
     return sum;
   }
   static void round(const float* from, size_t count, uint16_t* to) { std::transform(from, from + count, to, f32_to_bf16); }
+  static void copy(const uint16_t* from, uint16_t* to) { std::copy_n(from, 32, to); }
 };
 
 #include "kernels/gemm/pairs-inl.h"

@@ -9,6 +9,7 @@
 //   dot(sum, a, b)                    sum + a.even b.even + a.odd b.odd, each lane by itself
 //   add(a, b), bounded(v, low, high)  a NaN stays one
 //   round(from, count, to)            up to 32 floats to bf16
+//   copy(from, to)                    32 numbers
 // `tiles` tiles of kM rows below each other, from row `row` on, the `index`-th and on of the strip.
 template <class U, size_t kM, size_t kVectors>
 [[gnu::noinline]] void pair_vectors(const PairTile& t, size_t row, size_t index, size_t tiles) {
@@ -165,4 +166,10 @@ void pair_round(const float* from, size_t n, uint16_t* to) {
 }
 
 template <class U>
-inline constexpr PairUnit kUnitOf = {pair_strip<U>, pair_round<U>};
+void pair_gather(const uint16_t* const* rows, size_t m, size_t skip, size_t k, uint16_t* to) {
+  for (size_t row = 0; row < m; ++row, to += kPairStride)
+    for (size_t i = 0; i < k; i += 32) U::copy(rows[row] + skip + i, to + i);
+}
+
+template <class U>
+inline constexpr PairUnit kUnitOf = {pair_strip<U>, pair_round<U>, pair_gather<U>};

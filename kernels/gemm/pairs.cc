@@ -7,15 +7,26 @@ namespace {
 
 constexpr size_t kChunk = 16 * kPairRows;  // rows of A at a time
 
-// Elements [skip, skip + k) of a row, its taps behind each other; a last one without a partner gets a zero.
-void round_row(const PairUnit& unit, const Product& p, size_t row, size_t skip, size_t k, uint16_t* to) {
-  if (k % 2) to[k] = 0;
-  for (size_t tap = p.k ? skip / p.k : 0, at = skip - tap * p.k; k > 0; ++tap, at = 0) {
-    const size_t count = std::min(k, p.k - at);
-    unit.round(p.rows[tap * p.m + row] + at, count, to);
+// Calls f(tap, at, count, to): elements [at, at + count) of a tap go to element `to` of what is [skip, skip + k) of a row, its
+// taps behind each other.
+template <class F>
+void each_piece(const Product& p, size_t skip, size_t k, F f) {
+  size_t tap = p.k ? skip / p.k : 0, at = skip - tap * p.k;
+  for (size_t to = 0; to < k; ++tap, at = 0) {
+    const size_t count = std::min(k - to, p.k - at);
+    f(tap, at, count, to);
     to += count;
-    k -= count;
   }
+}
+
+// Elements [skip, skip + k) of rows [m0, m0 + m); a last one without a partner gets a zero.
+void fill_block(const PairUnit& unit, const Product& p, const uint16_t* const* rounded, size_t m0, size_t m, size_t skip, size_t k, uint16_t* to) {
+  each_piece(p, skip, k, [&](size_t tap, size_t at, size_t count, size_t place) {
+    const size_t row = tap * p.m + m0;
+    if (rounded) return unit.gather(rounded + row, m, at, count, to + place);
+    for (size_t i = 0; i < m; ++i) unit.round(p.rows[row + i] + at, count, to + i * kPairStride + place);
+  });
+  for (size_t i = 0; k % 2 && i < m; ++i) to[i * kPairStride + k] = 0;
 }
 
 constexpr size_t kPiece = 512;  // numbers rounded at a time
@@ -75,7 +86,7 @@ void run_pairs(const PairUnit& unit, const Product& p, const Bf16Weights& w, siz
     size_t skip = 0;
     do {
       const size_t k = std::min(depth, length - skip);
-      for (size_t i = 0; i < m; ++i) round_row(unit, p, m0 + i, skip, k, a + i * kPairStride);
+      fill_block(unit, p, w.rounded, m0, m, skip, k, a);
       const auto at = [&](size_t column, size_t from) { return w.packed + column / kPairPanel * panel + from * kPairPanel; };
       for (size_t column = p0 * kPanel; column < end; column += width) {
         // What comes next is fetched meanwhile, a part of it by each tile.

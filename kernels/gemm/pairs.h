@@ -33,6 +33,8 @@ struct PairUnit {
   void (*strip)(const PairTile&);
   // To bf16, to nearest even.
   void (*round)(const float* from, size_t n, uint16_t* to);
+  // Numbers [skip, skip + k) of m rows to rows that lie kPairStride apart; up to 31 more are read and written behind each.
+  void (*gather)(const uint16_t* const* rows, size_t m, size_t skip, size_t k, uint16_t* to);
 };
 
 // This machine's; null where it has none, or kernels are held to an instruction set without.

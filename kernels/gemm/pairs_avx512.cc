@@ -64,6 +64,7 @@ struct Avx512 {
     const auto mask = static_cast<__mmask32>(count < 32 ? (1u << count) - 1 : 0xffffffffu);
     _mm512_mask_storeu_epi16(to, mask, (__m512i)_mm512_cvtne2ps_pbh(high, low));
   }
+  static void copy(const uint16_t* from, uint16_t* to) { _mm512_storeu_si512(to, _mm512_loadu_si512(from)); }
 };
 
 #include "kernels/gemm/pairs-inl.h"
