@@ -194,9 +194,9 @@ class Packer {
     int64_t pixels[3];  // images, height, width, at the most
     for (size_t i = 0; i < 3; ++i) pixels[i] = result.sizes[i ? i + 1 : 0].at[0];
     const auto all = [](std::initializer_list<int64_t> list, int64_t value) { return std::all_of(list.begin(), list.end(), [=](int64_t v) { return v == value; }); };
-    const bool fits = precision_ == Precision::f32 && !depthwise && all({kh, kw}, 3) && all({stride[0], stride[1], dilation[0], dilation[1]}, 1) &&
+    const bool fits = !depthwise && all({kh, kw}, 3) && all({stride[0], stride[1], dilation[0], dilation[1]}, 1) &&
                       *std::max_element(padding, padding + 4) <= 2 && (c.activation.empty() || c.activation == "relu" || c.activation == "clamp");
-    const int64_t tile = fits ? winograd_tile(pixels[0], pixels[1], pixels[2], in, out) : 0;
+    const int64_t tile = fits ? winograd_tile(pixels[0], pixels[1], pixels[2], in, out, precision_) : 0;
     Tensor packed;
     if (tile) {
       packed = pack_winograd(b, w, scale, out, in, static_cast<int>(tile));
