@@ -55,8 +55,7 @@ using TileFn = void (*)(const Tile&);
 struct TileShape {
   size_t rows, columns;  // kPanel is a multiple of columns
 };
-// One row of C, n columns of any number of panels: several panels at once, or the additions to one
-// panel's two vectors would wait for each other.
+// One row of C, n columns of any number of panels.
 struct Row {
   size_t n, k;
   const float* a;

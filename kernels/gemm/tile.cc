@@ -241,54 +241,56 @@ void run_tile(const Tile& t) {
   run_tiles(t, height, higher * (height + 1), higher, tiles - higher);
 }
 
-#define PF_ROW_VECTORS(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7)
+#define PF_ROW_SUMS(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7)
 
-// kVectors vectors of one row, of as many panels as they take.
-template <size_t kVectors>
-HWY_NOINLINE void row_vectors(const Row& r) {
+// One row times one panel, or eight vectors of it, read from its first number to its last: eight sums, of a few k where vectors
+// are wide, since an addition waits for the one before.
+HWY_INLINE void row_panel(const Row& r, const float* panel, size_t column) {
   const TileTag d;
-  const size_t lanes = hn::Lanes(d);
-#define PF_DECLARE(i)                             \
-  [[maybe_unused]] TileVec c##i = hn::Zero(d);     \
-  [[maybe_unused]] const float* HWY_RESTRICT b##i = r.b + i * lanes / kPanel * kPanel * r.k + i * lanes % kPanel;
-  PF_ROW_VECTORS(PF_DECLARE)
+  const size_t lanes = hn::Lanes(d), vectors = HWY_MIN(8, kPanel / lanes), steps = 8 / vectors;
+#define PF_DECLARE(i)            \
+  TileVec c##i = hn::Zero(d);    \
+  const float* HWY_RESTRICT b##i = panel + i / vectors * kPanel + i % vectors * lanes;
+  PF_ROW_SUMS(PF_DECLARE)
 #undef PF_DECLARE
-  for (size_t k = 0; k < r.k; ++k) {
-    const TileVec a = hn::Set(d, r.a[k]);
-#define PF_STEP(i) \
-  if constexpr (kVectors > i) c##i = hn::MulAdd(a, hn::LoadU(d, b##i + k * kPanel), c##i);
-    PF_ROW_VECTORS(PF_STEP)
+  size_t k = 0;
+#define PF_STEP(i) c##i = hn::MulAdd(hn::Set(d, r.a[k + i / vectors]), hn::LoadU(d, b##i + k * kPanel), c##i);
+  for (; k + steps <= r.k; k += steps) {
+    PF_ROW_SUMS(PF_STEP)
+  }
 #undef PF_STEP
+#define PF_STEP(i) \
+  if (i < vectors) c##i = hn::MulAdd(hn::Set(d, r.a[k]), hn::LoadU(d, b##i + k * kPanel), c##i);
+  for (; k < r.k; ++k) {
+    PF_ROW_SUMS(PF_STEP)
+  }
+#undef PF_STEP
+  if (vectors <= 4) {
+    c0 = hn::Add(c0, c4);
+    c1 = hn::Add(c1, c5);
+    c2 = hn::Add(c2, c6);
+    c3 = hn::Add(c3, c7);
+  }
+  if (vectors <= 2) {
+    c0 = hn::Add(c0, c2);
+    c1 = hn::Add(c1, c3);
   }
   const Epilogue& e = r.epilogue;
   const Bounds bounds(e);
-#define PF_STORE(i)                                                                  \
-  if constexpr (kVectors > i)                                                        \
-    if (i * lanes < r.n) {                                                           \
-      const size_t count = r.n - i * lanes;                                          \
-      if (e.bias) c##i = hn::Add(c##i, load_some(e.bias + i * lanes, count));         \
-      if (e.residual) c##i = hn::Add(c##i, load_some(e.residual + i * lanes, count)); \
-      store_some(bounded(c##i, bounds), r.c + i * lanes, count);                      \
-    }
-  PF_ROW_VECTORS(PF_STORE)
+#define PF_STORE(i)                                                                             \
+  if (i < vectors && column + i * lanes < r.n) {                                                \
+    const size_t at = column + i * lanes, count = r.n - at;                                     \
+    if (e.bias) c##i = hn::Add(c##i, load_some(e.bias + at, count));                             \
+    if (e.residual) c##i = hn::Add(c##i, load_some(e.residual + at, count));                     \
+    store_some(bounded(c##i, bounds), r.c + at, count);                                         \
+  }
+  PF_ROW_SUMS(PF_STORE)
 #undef PF_STORE
 }
 
 void run_row(const Row& row) {
-  const size_t lanes = hn::Lanes(TileTag());
-  // Up to 8 vectors: whole panels, or a part of one where vectors are narrow.
-  for (size_t column = 0; column < row.n; column += 8 * lanes) {
-    const size_t columns = HWY_MIN(8 * lanes, row.n - column);
-    Row part{columns, row.k, row.a, row.b + column / kPanel * kPanel * row.k + column % kPanel, row.c + column, row.epilogue};
-    if (part.epilogue.bias) part.epilogue.bias += column;
-    if (part.epilogue.residual) part.epilogue.residual += column;
-    switch ((columns + 2 * lanes - 1) / (2 * lanes)) {
-      case 1: row_vectors<2>(part); break;
-      case 2: row_vectors<4>(part); break;
-      case 3: row_vectors<6>(part); break;
-      default: row_vectors<8>(part); break;
-    }
-  }
+  const size_t step = HWY_MIN(kPanel, 8 * hn::Lanes(TileTag()));
+  for (size_t column = 0; column < row.n; column += step) row_panel(row, row.b + column / kPanel * kPanel * row.k + column % kPanel, column);
   if (needs_finish(row.epilogue))
     finish({row.c, 1, row.n, row.n}, row.epilogue.activation);
 }
