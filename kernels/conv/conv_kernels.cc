@@ -36,7 +36,7 @@ Error run(const void* state, const Operands& o, const KernelContext& context) {
   const int64_t blocks = (p.pixels + kBlock - 1) / kBlock, work = std::max<int64_t>(1, kBlock * static_cast<int64_t>(kPanel) * p.k * p.taps);
   const gemm::Parts parts = threads == 1 ? gemm::Parts{1, 1}
                                          : gemm::choose_parts(static_cast<size_t>(blocks), static_cast<size_t>(panels), static_cast<size_t>(threads),
-                                                              (gemm::kGrain / 2 + static_cast<size_t>(work) - 1) / static_cast<size_t>(work));
+                                                              (gemm::kGrain / 2 + static_cast<size_t>(work) - 1) / static_cast<size_t>(work), p.bf16 ? gemm::kRounding : 0);
   const int64_t chunks = std::max(static_cast<int64_t>(parts.rows), (blocks * kBlock + kMostPixels - 1) / kMostPixels);
   const int64_t groups = chunks >= threads * 4 ? 1 : static_cast<int64_t>(parts.panels);
   parallel(context.pool, static_cast<size_t>(chunks * groups), [&](size_t task, size_t worker) {

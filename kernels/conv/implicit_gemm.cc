@@ -92,7 +92,7 @@ namespace {
 
 // All of x, whose channels are adjacent, in bf16.
 TensorView round_image(const TensorView& x, uint16_t* to, ThreadPool* pool) {
-  static const gemm::PairUnit& unit = *gemm::pair_unit();
+  const gemm::PairUnit& unit = *gemm::pair_unit();
   const int64_t line = x.size(2) * x.size(3), pixel = x.size(3), rows = x.size(0) * x.size(1);
   parallel(pool, static_cast<size_t>(rows), [&](size_t row, size_t) {
     const int64_t n = static_cast<int64_t>(row) / x.size(1), h = static_cast<int64_t>(row) % x.size(1);

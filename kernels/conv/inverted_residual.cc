@@ -5,6 +5,8 @@
 
 #include "kernels/conv/implicit_gemm.h"
 #include "kernels/conv/window.h"
+#include "kernels/gemm/pairs.h"
+#include "kernels/isa.h"
 #include "kernels/kernel.h"
 #include "kernels/thread_pool.h"
 #include "ops/inverted_residual.h"
@@ -22,7 +24,8 @@ struct Plan {
   ImplicitGemm expand, project;
   int64_t images, expanded_height, expanded_width, channels, height, width, out_channels;  // expanded, middle, out
   int64_t strip_rows, ring_rows;
-  size_t ring_bytes, middle_bytes, thread_bytes;  // of scratch, for each thread
+  bool rounds;                                    // depthwise rows are rounded to bf16 for `project`, each while it is in L1
+  size_t ring_bytes, row_bytes, middle_bytes, thread_bytes;  // of scratch, for each thread
 };
 
 size_t whole_lines(int64_t floats) { return (static_cast<size_t>(floats) * sizeof(float) + 63) / 64 * 64; }
@@ -53,6 +56,7 @@ bool prepare(const Operands& o, void* state, size_t* scratch) {
   p.strip_rows = strip.rows;
   p.ring_rows = strip.expanded_rows;
   p.expand.image_bytes = p.expand.thread_bytes = p.project.thread_bytes = 0;
+  p.project.bf16 = false;
   if (p.expands) {
     const TensorView expanded = TensorView::of<float>(nullptr, {p.images, p.expanded_height, p.expanded_width, p.channels});
     if (!plan_implicit_gemm(x, *s.expand, expanded, s.expand_window, s.expand_finish, &p.expand)) return false;
@@ -62,8 +66,11 @@ bool prepare(const Operands& o, void* state, size_t* scratch) {
     if (!plan_implicit_gemm(rows, *s.project, to, {{1, 1}, {1, 1}, {0, 0, 0, 0}, {1, 1}}, s.project_finish, &p.project)) return false;
   }
   p.ring_bytes = p.expands ? whole_lines(p.ring_rows * p.expanded_width * p.channels) : 0;
-  p.middle_bytes = p.projects ? whole_lines(p.strip_rows * p.width * p.channels) : 0;
-  p.thread_bytes = p.ring_bytes + p.middle_bytes + std::max(p.expand.thread_bytes, p.project.thread_bytes);
+  p.rounds = p.project.rounds = p.projects && p.project.bf16 && multiplies_bf16();
+  p.row_bytes = p.rounds ? whole_lines(p.width * p.channels) : 0;
+  const int64_t middle = p.projects ? p.strip_rows * p.width * p.channels : 0;
+  p.middle_bytes = p.rounds ? whole_lines((middle + 1) / 2 + static_cast<int64_t>(gemm::kReadPast)) : whole_lines(middle);
+  p.thread_bytes = p.ring_bytes + p.row_bytes + p.middle_bytes + std::max(p.expand.thread_bytes, p.project.thread_bytes);
   *scratch = p.expand.image_bytes + p.thread_bytes * o.threads;
   return true;
 }
@@ -86,8 +93,8 @@ const void* packed(const TensorView* t) { return t ? t->data : nullptr; }
 class Walk {
  public:
   Walk(const Plan& p, const Operands& o, const TensorView& x, int64_t image, std::byte* memory)
-      : p_(p), x_(x), image_(image), ring_(reinterpret_cast<float*>(memory)), middle_(reinterpret_cast<float*>(memory + p.ring_bytes)),
-        memory_(memory + p.ring_bytes + p.middle_bytes), expand_{packed(o.optional(1)), data(o.optional(2)), nullptr},
+      : p_(p), x_(x), image_(image), ring_(reinterpret_cast<float*>(memory)), row_(reinterpret_cast<float*>(memory + p.ring_bytes)),
+        middle_(memory + p.ring_bytes + p.row_bytes), memory_(middle_ + p.middle_bytes), expand_{packed(o.optional(1)), data(o.optional(2)), nullptr},
         project_{packed(o.optional(5)), data(o.optional(6)), data(o.optional(7))}, out_(o.out(0).as<float>()) {
     static const WindowFn fn = depthwise_row();
     line_ = {fn, &p.w, p.expanded_width, p.width, p.channels, p.expands ? p.channels : x.strides[2], o.in(3).as<float>(), data(o.optional(4)),
@@ -100,18 +107,22 @@ class Walk {
     const int64_t top = begin * w.stride[0] - w.padding[0], bottom = (end - 1) * w.stride[0] - w.padding[0] + (w.kernel[0] - 1) * w.dilation[0] + 1;
     if (p_.expands) make_rows(std::max<int64_t>(top, 0), std::min(bottom, p_.expanded_height));
     const int64_t pixel = (image_ * p_.height + begin) * p_.width;
-    float* const to = p_.projects ? middle_ : out_ + pixel * p_.channels;
+    float* const to = p_.projects ? reinterpret_cast<float*>(middle_) : out_ + pixel * p_.channels;
+    const int64_t line = p_.width * p_.channels;
     for (int64_t r = begin; r < end; ++r) {
       const float* lines[kMostLines];
       for (int64_t i = 0; i < w.kernel[0]; ++i) {
         const int64_t h = r * w.stride[0] - w.padding[0] + i * w.dilation[0];
         lines[i] = h >= 0 && h < p_.expanded_height ? row(h) : nullptr;
       }
-      run_line(line_, lines, to + (r - begin) * p_.width * p_.channels);
+      const int64_t at = (r - begin) * line;
+      run_line(line_, lines, p_.rounds ? row_ : to + at);
+      if (p_.rounds) gemm::pair_unit()->round(row_, static_cast<size_t>(line), reinterpret_cast<uint16_t*>(middle_) + at);
     }
     if (!p_.projects) return;
     const int64_t at = pixel * p_.out_channels;
-    const TensorView rows = TensorView::of(middle_, {1, end - begin, p_.width, p_.channels});
+    TensorView rows = TensorView::of(to, {1, end - begin, p_.width, p_.channels});
+    if (p_.rounds) rows.dtype = DType::bf16;
     run_product(p_.project, rows, {project_.packed, project_.bias, project_.residual ? project_.residual + at : nullptr}, 0, (end - begin) * p_.width, out_ + at, memory_);
   }
 
@@ -135,8 +146,8 @@ class Walk {
   const Plan& p_;
   const TensorView& x_;
   const int64_t image_;
-  float *const ring_, *const middle_;
-  std::byte* const memory_;
+  float *const ring_, *const row_;
+  std::byte *const middle_, *const memory_;
   const Weights expand_, project_;
   float* const out_;
   WindowLine line_;

@@ -78,18 +78,13 @@ void run_few(const Product& p, const Bf16Weights& w, size_t p0, size_t p1) {
   finish({p.c + begin, p.m, end - begin, p.ldc}, p.epilogue.activation);
 }
 
-const PairUnit* unit_here() {
-  static const PairUnit* const unit = pair_unit();
-  return unit;
-}
-
 }  // namespace
 
-size_t bf16_scratch_bytes(size_t m) { return unit_here() ? pair_scratch_bytes(m) : kDepth * kPanel * sizeof(float); }
+size_t bf16_scratch_bytes(size_t m) { return pair_unit() ? pair_scratch_bytes(m) : kDepth * kPanel * sizeof(float); }
 
 void run(const Product& p, const Bf16Weights& w, size_t p0, size_t p1) {
   if (p.m == 0 || p0 * kPanel >= std::min(p.n, p1 * kPanel)) return;
-  if (const PairUnit* unit = unit_here()) return run_pairs(*unit, p, w, p0, p1);
+  if (const PairUnit* unit = pair_unit()) return run_pairs(*unit, p, w, p0, p1);
   p.m <= kFew && p.taps == 1 ? run_few(p, w, p0, p1) : run_decoded(p, w, p0, p1);
 }
 
@@ -97,7 +92,7 @@ void run_parallel(const Gemm& g, const Bf16Weights& w, size_t m, ThreadPool* poo
   in_parts(m, g.n, g.k, pool, [&](size_t m0, size_t m1, size_t p0, size_t p1, size_t worker) {
     const Bf16Weights own{w.packed, w.scratch + worker * bf16_scratch_bytes(m)};
     in_chunks(g, m0, m1, [&](const Product& p) { run(p, own, p0, p1); });
-  });
+  }, pair_unit() ? kRounding : 0);
 }
 
 }  // namespace portfire::gemm

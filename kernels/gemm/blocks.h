@@ -63,17 +63,19 @@ struct Parts {
   size_t rows, panels;
 };
 // Of so many blocks of kRows rows and so many panels, for the threads to end at about the same time: what the last of them does,
-// and a quarter of a part more, since they do not run evenly. No part smaller than `least` blocks times panels.
-Parts choose_parts(size_t blocks, size_t panels, size_t threads, size_t least);
+// and a quarter of a part more, since they do not run evenly. No part smaller than `least` blocks times panels. Each part spends
+// the time of `entry` panels on its rows before it begins: kRounding where it rounds them.
+Parts choose_parts(size_t blocks, size_t panels, size_t threads, size_t least, double entry = 0);
+inline constexpr double kRounding = 0.25;
 
 // Calls f(m0, m1, p0, p1, worker) for parts of m rows and the panels of n columns, on the pool where it is worth it.
 template <class F>
-void in_parts(size_t m, size_t n, size_t k, ThreadPool* pool, F f) {
+void in_parts(size_t m, size_t n, size_t k, ThreadPool* pool, F f, double entry = 0) {
   const size_t panels = (n + kPanel - 1) / kPanel, blocks = (m + kRows - 1) / kRows;
   const size_t threads = pool ? pool->threads() : 1, work = m * n * k;
   if (threads == 1 || work < kLeast) return f(0, m, 0, panels, 0);
   const size_t one = std::max<size_t>(1, work / (blocks * panels));
-  const Parts parts = work < kGrain ? choose_parts(1, panels, 2, 1) : choose_parts(blocks, panels, threads, (kGrain / 2 + one - 1) / one);
+  const Parts parts = work < kGrain ? choose_parts(1, panels, 2, 1) : choose_parts(blocks, panels, threads, (kGrain / 2 + one - 1) / one, entry);
   parallel(pool, parts.rows * parts.panels, [&](size_t t, size_t worker) {
     const size_t r = t / parts.panels, p = t % parts.panels;
     f(blocks * r / parts.rows * kRows, std::min(m, blocks * (r + 1) / parts.rows * kRows), panels * p / parts.panels, panels * (p + 1) / parts.panels, worker);

@@ -81,8 +81,9 @@ struct Avx512 {
 namespace portfire::gemm {
 
 const PairUnit* pair_unit() {
-  static const bool here = detect();
-  return here && (hwy::SupportedTargets() & HWY_AVX3) != 0 ? &kUnitOf<Avx512> : nullptr;
+  // Asked once: on virtual machines CPUID takes tens of microseconds.
+  static const PairUnit* const unit = detect() && (hwy::SupportedTargets() & HWY_AVX3) != 0 ? &kUnitOf<Avx512> : nullptr;
+  return unit;
 }
 
 }  // namespace portfire::gemm
