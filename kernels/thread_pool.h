@@ -48,13 +48,13 @@ class ThreadPool {
   // Of the loop that runs. They may be read after a claim, which keeps the loop from ending.
   Fn fn_ = nullptr;
   void* context_ = nullptr;
-  size_t tasks_ = 0;
   // The caller's, while it has taken the pool: what loops take that begin while threads sleep, lately; until when loops
   // run on the caller alone, and for how long that was.
   Clock::duration usual_ = std::chrono::milliseconds(1);
   Clock::time_point alone_until_{};
   Clock::duration retreat_{};
   alignas(64) std::atomic<uint32_t> unclaimed_{0};
+  alignas(64) std::atomic<uint32_t> next_{0}, last_{0};  // tasks [next_, last_) are nobody's
   alignas(64) std::atomic<uint32_t> unfinished_{0};
   alignas(64) std::atomic<uint32_t> wakes_{0};  // sleepers wait for it to change
   std::atomic<uint32_t> sleeping_{0};           // threads that wait for that, or are about to
