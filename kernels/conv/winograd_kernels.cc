@@ -16,6 +16,7 @@ namespace {
 constexpr int64_t kMost = ops::winograd_conv2d::kMaxTile;
 constexpr int64_t kBytes = 512 << 10;  // of a chunk's inputs and sums, about: its share of L2 and a part of L3
 constexpr int64_t kFewTiles = 24, kMostTiles = 192;  // fewer rows would read the weights too often
+constexpr int64_t kManyChunks = 8;                  // for each thread
 
 struct Plan {
   int64_t m, places, pad_top, pad_left;
@@ -46,7 +47,10 @@ bool prepare(const Operands& o, void* state, size_t* scratch) {
   p.high = clamp ? static_cast<float>(a.real(9)) : kNone;
   const int64_t tile_floats = p.places * (x.size(3) + out.size(3)), threads = static_cast<int64_t>(o.threads);
   p.chunk = std::clamp<int64_t>(kBytes / 4 / std::max<int64_t>(1, tile_floats), kFewTiles, kMostTiles);
-  p.chunk = std::clamp<int64_t>(p.chunk, 1, std::max<int64_t>(1, (p.tiles + threads - 1) / threads));
+  // As many chunks for one thread as for another, where they are not many.
+  int64_t chunks = (p.tiles + p.chunk - 1) / p.chunk;
+  if (chunks < kManyChunks * threads) chunks = (chunks + threads - 1) / threads * threads;
+  p.chunk = std::max<int64_t>(1, (p.tiles + chunks - 1) / std::max<int64_t>(1, chunks));
   p.thread_bytes = floats(p.chunk * p.places * x.size(3)) + floats(p.chunk * p.places * out.size(3)) + floats(x.size(3));
   p.image_bytes = x.strides[3] == 1 || x.size(3) == 1 ? 0 : floats(x.numel());
   *scratch = p.image_bytes + p.thread_bytes * o.threads;
