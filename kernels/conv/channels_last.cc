@@ -64,6 +64,15 @@ void interleave(const TensorView& x, const Frame& frame, float* to, ThreadPool* 
   });
 }
 
+TensorView with_adjacent_channels(const TensorView& x, std::byte* memory, ThreadPool* pool) {
+  if (adjacent_bytes(x) == 0) return x;
+  TensorView y = x;
+  y.data = memory;
+  y.set_contiguous();
+  interleave(x, y.as<float>(), pool);
+  return y;
+}
+
 }  // namespace conv
 }  // namespace portfire
 #endif

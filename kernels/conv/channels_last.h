@@ -1,6 +1,8 @@
 // Planes to channels last.
 #pragma once
 
+#include <cstddef>
+
 #include "core/tensor_view.h"
 
 namespace portfire {
@@ -17,5 +19,12 @@ struct Frame {
 // x, f32[n, h, w, c] of any strides, to `to`, row-major [n, frame.height, frame.width, c].
 void interleave(const TensorView& x, const Frame& frame, float* to, ThreadPool* pool);
 inline void interleave(const TensorView& x, float* to, ThreadPool* pool) { interleave(x, {0, 0, x.size(1), x.size(2)}, to, pool); }
+
+// Memory for x, f32 of rank 4, with its channels adjacent: none where they are.
+inline size_t adjacent_bytes(const TensorView& x) {
+  return x.strides[3] == 1 || x.size(3) == 1 ? 0 : (static_cast<size_t>(x.numel()) * sizeof(float) + 63) / 64 * 64;
+}
+// x with its channels adjacent; `memory`: adjacent_bytes(x).
+TensorView with_adjacent_channels(const TensorView& x, std::byte* memory, ThreadPool* pool);
 
 }  // namespace portfire::conv

@@ -91,16 +91,18 @@ TEST(Convolution, Winograd) {
 }
 
 TEST(Convolution, DepthwiseAndMaxPool) {
-  for (const Conv& c : kConvs) {
-    KernelCase depthwise("portfire::depthwise_conv2d"), max("portfire::max_pool2d");
-    depthwise.tensor({2, c.size, c.size, c.ins}).tensor({c.kernel * c.kernel, c.ins}).tensor({c.ins});
-    max.tensor({2, c.size, c.size, c.ins});
-    if (c.ins > 4) max.last().as<float>()[17] = NAN;
-    for (KernelCase* k : {&depthwise, &max})
-      k->ints({c.kernel, c.kernel}).ints({c.stride, c.stride}).ints({c.padding, c.padding, c.padding, c.padding}).ints({c.dilation, c.dilation});
-    depthwise.text("clamp").real(-0.5).real(0.5).expect_kernel_matches();
-    max.expect_kernel_matches();
-  }
+  for (const Conv& c : kConvs)
+    for (const bool planar : {false, true}) {
+      const std::vector<int64_t> shape{2, c.size, c.size, c.ins}, planes{c.ins * c.size * c.size, c.size, 1, c.size * c.size};
+      KernelCase depthwise("portfire::depthwise_conv2d"), max("portfire::max_pool2d");
+      for (KernelCase* k : {&depthwise, &max}) planar ? k->tensor(shape, planes) : k->tensor(shape);
+      if (c.ins > 4) max.last().as<float>()[17] = NAN;
+      depthwise.tensor({c.kernel * c.kernel, c.ins}).tensor({c.ins});
+      for (KernelCase* k : {&depthwise, &max})
+        k->ints({c.kernel, c.kernel}).ints({c.stride, c.stride}).ints({c.padding, c.padding, c.padding, c.padding}).ints({c.dilation, c.dilation});
+      depthwise.text("clamp").real(-0.5).real(0.5).expect_kernel_matches();
+      max.expect_kernel_matches();
+    }
 }
 
 }  // namespace

@@ -25,7 +25,8 @@ struct Plan {
   int64_t images, expanded_height, expanded_width, channels, height, width, out_channels;  // expanded, middle, out
   int64_t strip_rows, ring_rows;
   bool rounds;                                    // depthwise rows are rounded to bf16 for `project`, each while it is in L1
-  size_t ring_bytes, row_bytes, middle_bytes, thread_bytes;  // of scratch, for each thread
+  size_t image_bytes;                                        // of scratch, for the input with its channels adjacent
+  size_t ring_bytes, row_bytes, middle_bytes, thread_bytes;  // and for each thread
 };
 
 size_t whole_lines(int64_t floats) { return (static_cast<size_t>(floats) * sizeof(float) + 63) / 64 * 64; }
@@ -51,7 +52,6 @@ bool prepare(const Operands& o, void* state, size_t* scratch) {
   p.height = out.size(1);
   p.width = out.size(2);
   p.out_channels = out.size(3);
-  if (!p.expands && x.strides[3] != 1 && p.channels > 1) return false;
   const auto strip = ops::inverted_residual::choose_strip(s.window, p.expanded_height, p.expanded_width, p.height, p.width, p.channels);
   p.strip_rows = strip.rows;
   p.ring_rows = strip.expanded_rows;
@@ -71,7 +71,8 @@ bool prepare(const Operands& o, void* state, size_t* scratch) {
   const int64_t middle = p.projects ? p.strip_rows * p.width * p.channels : 0;
   p.middle_bytes = p.rounds ? whole_lines((middle + 1) / 2 + static_cast<int64_t>(gemm::kReadPast)) : whole_lines(middle);
   p.thread_bytes = p.ring_bytes + p.row_bytes + p.middle_bytes + std::max(p.expand.thread_bytes, p.project.thread_bytes);
-  *scratch = p.expand.image_bytes + p.thread_bytes * o.threads;
+  p.image_bytes = p.expands ? p.expand.image_bytes : adjacent_bytes(x);
+  *scratch = p.image_bytes + p.thread_bytes * o.threads;
   return true;
 }
 
@@ -157,14 +158,14 @@ class Walk {
 Error run(const void* state, const Operands& o, const KernelContext& context) {
   const auto& p = *static_cast<const Plan*>(state);
   if (p.images * p.height * p.width == 0) return {};
-  const TensorView x = p.expands ? arrange(p.expand, o.in(0), context.scratch.data(), context.pool) : o.in(0);
+  const TensorView x = p.expands ? arrange(p.expand, o.in(0), context.scratch.data(), context.pool) : with_adjacent_channels(o.in(0), context.scratch.data(), context.pool);
   // Parts of an image make the rows at their borders twice: no more of them than threads need, and none where images do.
   const int64_t threads = context.pool ? static_cast<int64_t>(context.pool->threads()) : 1;
   const int64_t strips = (p.height + p.strip_rows - 1) / p.strip_rows;
   const int64_t parts = threads == 1 || p.images >= threads * 2 ? 1 : std::min(p.height, strips >= threads * 8 ? threads * 4 : threads);
   parallel(context.pool, static_cast<size_t>(p.images * parts), [&](size_t task, size_t worker) {
     const int64_t part = static_cast<int64_t>(task) % parts, begin = p.height * part / parts, end = p.height * (part + 1) / parts;
-    Walk walk(p, o, x, static_cast<int64_t>(task) / parts, context.scratch.data() + p.expand.image_bytes + worker * p.thread_bytes);
+    Walk walk(p, o, x, static_cast<int64_t>(task) / parts, context.scratch.data() + p.image_bytes + worker * p.thread_bytes);
     for (int64_t r = begin; r < end; r += p.strip_rows) walk.strip(r, std::min(end, r + p.strip_rows));
   });
   return {};

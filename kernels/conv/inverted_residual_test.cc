@@ -19,13 +19,14 @@ void weights(KernelCase& c, bool bf16, int64_t k, int64_t n) {
 
 TEST(InvertedResidual, InStrips) {
   for (const Block& b : kBlocks)
-    for (const int kind : {0, 1, 2, 3}) {
-      const bool residual = kind % 2, bf16 = kind / 2;
+    for (const int kind : {0, 1, 2, 3, 4, 6}) {
+      const bool residual = kind % 2, bf16 = kind / 2 % 2, planar = kind / 4;
       if (residual && !b.outs) continue;
       const int64_t channels = b.expanded ? b.expanded : b.ins, border = b.expand_kernel / 2;
       const int64_t reach = b.dilation * (b.kernel - 1), oh = (b.height + 2 * b.padding - reach - 1) / b.stride + 1, ow = (b.width + 2 * b.padding - reach - 1) / b.stride + 1;
       KernelCase k("portfire::inverted_residual");
-      k.tensor({2, b.height, b.width, b.ins}).rounded();
+      const int64_t pixels = b.height * b.width;
+      (planar ? k.tensor({2, b.height, b.width, b.ins}, {b.ins * pixels, b.width, 1, pixels}) : k.tensor({2, b.height, b.width, b.ins})).rounded();
       b.expanded ? weights(k, bf16, b.expand_kernel * b.expand_kernel * b.ins, channels) : void(k.none());
       b.expanded ? k.tensor({channels}) : k.none();
       k.tensor({b.kernel * b.kernel, channels}).tensor({channels});

@@ -1,6 +1,7 @@
 // Depthwise convolution and max pooling, channels last, by rows of the output.
 #include <algorithm>
 
+#include "kernels/conv/channels_last.h"
 #include "kernels/conv/window.h"
 #include "kernels/kernel.h"
 #include "kernels/thread_pool.h"
@@ -15,17 +16,18 @@ struct Plan {
   float low, high;
 };
 
-bool prepare_window(const Operands& o, size_t first, Plan* p) {
+bool prepare_window(const Operands& o, size_t first, Plan* p, size_t* scratch) {
   const TensorView &x = o.in(0), &out = o.out(0);
   if (ops::packed_conv2d::read_window(Args(o.args), first, &p->w) || !out.is_contiguous() || x.dtype != DType::f32) return false;
   p->clamp = false;
   p->low = p->high = 0;
-  return (x.strides[3] == 1 || x.size(3) == 1) && p->w.kernel[0] <= kMostLines;
+  *scratch = adjacent_bytes(x);
+  return p->w.kernel[0] <= kMostLines;
 }
 
-bool prepare_depthwise(const Operands& o, void* state, size_t*) {
+bool prepare_depthwise(const Operands& o, void* state, size_t* scratch) {
   auto* p = new (state) Plan;
-  if (!prepare_window(o, 3, p)) return false;
+  if (!prepare_window(o, 3, p, scratch)) return false;
   const Args a(o.args);
   const std::string_view activation = a.string(7);
   p->clamp = !activation.empty();
@@ -34,10 +36,11 @@ bool prepare_depthwise(const Operands& o, void* state, size_t*) {
   return activation.empty() || activation == "clamp" || activation == "relu";
 }
 
-bool prepare_max(const Operands& o, void* state, size_t*) { return prepare_window(o, 1, new (state) Plan); }
+bool prepare_max(const Operands& o, void* state, size_t* scratch) { return prepare_window(o, 1, new (state) Plan, scratch); }
 
-void run_rows(const Plan& p, const Operands& o, WindowFn fn, const float* weight, const float* bias, ThreadPool* pool) {
-  const TensorView &x = o.in(0), &out = o.out(0);
+void run_rows(const Plan& p, const Operands& o, WindowFn fn, const float* weight, const float* bias, const KernelContext& context) {
+  ThreadPool* const pool = context.pool;
+  const TensorView x = with_adjacent_channels(o.in(0), context.scratch.data(), pool), &out = o.out(0);
   const int64_t oh = out.size(1), ow = out.size(2), c = out.size(3);
   const WindowLine line{fn, &p.w, x.size(2), ow, c, x.strides[2], weight, bias, p.clamp, p.low, p.high};
   const int64_t rows = out.size(0) * oh;
@@ -57,13 +60,13 @@ void run_rows(const Plan& p, const Operands& o, WindowFn fn, const float* weight
 
 Error run_depthwise(const void* state, const Operands& o, const KernelContext& context) {
   static const WindowFn fn = depthwise_row();
-  run_rows(*static_cast<const Plan*>(state), o, fn, o.in(1).as<float>(), o.optional(2) ? o.optional(2)->as<float>() : nullptr, context.pool);
+  run_rows(*static_cast<const Plan*>(state), o, fn, o.in(1).as<float>(), o.optional(2) ? o.optional(2)->as<float>() : nullptr, context);
   return {};
 }
 
 Error run_max(const void* state, const Operands& o, const KernelContext& context) {
   static const WindowFn fn = max_row();
-  run_rows(*static_cast<const Plan*>(state), o, fn, nullptr, nullptr, context.pool);
+  run_rows(*static_cast<const Plan*>(state), o, fn, nullptr, nullptr, context);
   return {};
 }
 

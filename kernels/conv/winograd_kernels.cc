@@ -52,7 +52,7 @@ bool prepare(const Operands& o, void* state, size_t* scratch) {
   if (chunks < kManyChunks * threads) chunks = (chunks + threads - 1) / threads * threads;
   p.chunk = std::max<int64_t>(1, (p.tiles + chunks - 1) / std::max<int64_t>(1, chunks));
   p.thread_bytes = floats(p.chunk * p.places * x.size(3)) + floats(p.chunk * p.places * out.size(3)) + floats(x.size(3));
-  p.image_bytes = x.strides[3] == 1 || x.size(3) == 1 ? 0 : floats(x.numel());
+  p.image_bytes = adjacent_bytes(x);
   *scratch = p.image_bytes + p.thread_bytes * o.threads;
   return true;
 }
@@ -103,13 +103,7 @@ void transform_outputs(const Plan& p, const Operands& o, int64_t first, int64_t 
 Error run(const void* state, const Operands& o, const KernelContext& context) {
   const auto& p = *static_cast<const Plan*>(state);
   const TensorView& out = o.out(0);
-  TensorView x = o.in(0);
-  if (p.image_bytes > 0) {
-    auto* image = reinterpret_cast<float*>(context.scratch.data());
-    interleave(x, image, context.pool);
-    x.data = image;
-    x.set_contiguous();
-  }
+  const TensorView x = with_adjacent_channels(o.in(0), context.scratch.data(), context.pool);
   const int64_t c = x.size(3), channels = out.size(3), chunks = (p.tiles + p.chunk - 1) / p.chunk;
   const size_t panels = (static_cast<size_t>(channels) + gemm::kPanel - 1) / gemm::kPanel;
   parallel(context.pool, static_cast<size_t>(chunks), [&](size_t task, size_t worker) {
