@@ -10,45 +10,50 @@
 //   add(a, b), bounded(v, low, high)  a NaN stays one
 //   round(from, count, to)            up to 32 floats to bf16
 //   copy(from, to)                    32 numbers
-// `tiles` tiles of kM rows below each other, from row `row` on, the `index`-th and on of the strip.
-template <class U, size_t kM, size_t kVectors>
+// `tiles` tiles of kM rows below each other, from row `row` on, the `index`-th and on of the strip. kWhole: both panels are full.
+template <class U, size_t kM, size_t kVectors, bool kWhole>
 [[gnu::noinline]] void pair_vectors(const PairTile& t, size_t row, size_t index, size_t tiles) {
   using V = typename U::Vec;
   using P = typename U::Pairs;
   const Epilogue& e = t.epilogue;
   const size_t ldc = t.ldc, ahead_step = t.ahead_step, b_step = t.b_step;
-  [[maybe_unused]] const size_t rest = kVectors > 1 ? t.n - kPairPanel : 0;
+  // Of the first panel's columns and of the second's, constants where they are full: masks cost more than the rest of a store.
+  const size_t count = kWhole ? kPairPanel : t.n;
+  [[maybe_unused]] const size_t rest = kWhole ? kPairPanel : kVectors > 1 ? t.n - kPairPanel : 0;
   // Sums start from bias and residual, or from what the blocks of k before left in C.
   const float* start = t.first ? e.residual : t.c;
   if (start) start += row * ldc;
   float* c = t.c + row * ldc;
-  const uint16_t* rows = t.a + row * kPairStride;
+  const size_t stride = t.a_step, stride3 = 3 * stride;
+  const uint16_t* rows = t.a + row * stride;
   const std::byte *ahead0 = t.ahead + index * t.pairs * ahead_step, *ahead1 = ahead0 + b_step * sizeof(uint16_t);
   const float* const bias = t.first ? e.bias : nullptr;
   const bool bounds_it = t.last && (e.activation == Activation::relu || e.activation == Activation::clamp);
 #define PF_PAIR_ROWS(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11)
-  for (; tiles > 0; --tiles, c += kM * ldc, rows += kM * kPairStride) {
-    const V bias0 = bias ? U::load(bias, t.n) : U::zero();
+  for (; tiles > 0; --tiles, c += kM * ldc, rows += kM * stride) {
+    const V bias0 = bias ? U::load(bias, count) : U::zero();
     [[maybe_unused]] const V bias1 = kVectors > 1 && bias ? U::load(bias + kPairPanel, rest) : U::zero();
 #define PF_START(i)                                                                                                      \
   [[maybe_unused]] V c##i##0 = bias0, c##i##1 = bias1;                                                                    \
   if constexpr (kM > i) {                                                                                                \
     if (start) {                                                                                                         \
-      c##i##0 = U::add(bias0, U::load(start + i * ldc, t.n));                                                             \
+      c##i##0 = U::add(bias0, U::load(start + i * ldc, count));                                                             \
       if constexpr (kVectors > 1) c##i##1 = U::add(bias1, U::load(start + i * ldc + kPairPanel, rest));                   \
     }                                                                                                                    \
   }
     PF_PAIR_ROWS(PF_START)
 #undef PF_START
-    const uint16_t *a = rows, *b = t.b;
-    for (size_t p = 0; p < t.pairs; ++p, a += 2, b += 2 * kPairPanel, ahead0 += ahead_step, ahead1 += ahead_step) {
+    // Row i from a<i / 4> on: few enough registers for them to stay there.
+    const uint16_t *a0 = rows, *a1 = rows + 4 * stride, *a2 = rows + 8 * stride, *b = t.b;
+    for (size_t p = 0; p < t.pairs; ++p, a0 += 2, a1 += 2, a2 += 2, b += 2 * kPairPanel, ahead0 += ahead_step, ahead1 += ahead_step) {
       __builtin_prefetch(ahead0, 0, 2);  // into L2
       if constexpr (kVectors > 1) __builtin_prefetch(ahead1, 0, 2);
       const P b0 = U::pairs(b);
       [[maybe_unused]] const P b1 = kVectors > 1 ? U::pairs(b + b_step) : b0;
 #define PF_STEP(i)                                                           \
   if constexpr (kM > i) {                                                    \
-    const P pair = U::pair(a + i * kPairStride);                             \
+    const uint16_t* const a = i < 4 ? a0 : i < 8 ? a1 : a2;                  \
+    const P pair = U::pair(i % 4 == 3 ? a + stride3 : a + i % 4 * stride);    \
     c##i##0 = U::dot(c##i##0, pair, b0);                                      \
     if constexpr (kVectors > 1) c##i##1 = U::dot(c##i##1, pair, b1);          \
   }
@@ -68,7 +73,7 @@ template <class U, size_t kM, size_t kVectors>
     }
 #define PF_STORE(i)                                                                        \
   if constexpr (kM > i) {                                                                  \
-    U::store(c##i##0, c + i * ldc, t.n);                                                    \
+    U::store(c##i##0, c + i * ldc, count);                                                    \
     if constexpr (kVectors > 1) U::store(c##i##1, c + i * ldc + kPairPanel, rest);          \
   }
     PF_PAIR_ROWS(PF_STORE)
@@ -112,7 +117,9 @@ template <class U, size_t kPanels>
 
 template <class U, size_t kM>
 void pair_rows(const PairTile& t, size_t row, size_t index, size_t tiles) {
-  t.n > kPairPanel ? pair_vectors<U, kM, 2>(t, row, index, tiles) : pair_vectors<U, kM, 1>(t, row, index, tiles);
+  t.n == 2 * kPairPanel ? pair_vectors<U, kM, 2, true>(t, row, index, tiles)
+  : t.n > kPairPanel    ? pair_vectors<U, kM, 2, false>(t, row, index, tiles)
+                        : pair_vectors<U, kM, 1, false>(t, row, index, tiles);
 }
 
 template <class U>

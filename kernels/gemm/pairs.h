@@ -1,7 +1,7 @@
 // Products of bf16 pairs: c += a[k] b[k] + a[k + 1] b[k + 1], for CPUs that have an instruction for it.
 //
-// Rows of A are rounded to bf16 a block of k at a time and lie kPairStride apart, so that a tile finds all its rows from
-// one pointer. A tile of 12 x 2 vectors of C, 2 of B and a broadcast pair of A use 27 of 32 registers; a block of two
+// Rows of A are rounded to bf16 a block of k at a time and lie kPairStride apart, or come in bf16 at equal distances: a tile
+// finds all its rows from one pointer. A tile of 12 x 2 vectors of C, 2 of B and a broadcast pair of A use 27 of 32 registers; a block of two
 // panels is 32 KiB, that of A for 192 rows some 200 KiB: for L1 and L2.
 #pragma once
 
@@ -16,7 +16,8 @@ inline constexpr size_t kPairRows = 12, kPairDepth = 512, kPairStride = kPairDep
 // fetched, which moves by ahead_step bytes.
 struct PairTile {
   size_t m, n, pairs;
-  const uint16_t* a;  // row i from a + i * kPairStride on
+  const uint16_t* a;  // row i from a + i * a_step on
+  size_t a_step;
   const uint16_t* b;  // the first pair, of the first panel
   size_t b_step;      // numbers from a panel to the next
   float* c;

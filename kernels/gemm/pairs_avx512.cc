@@ -47,8 +47,8 @@ struct Avx512 {
 
   static __mmask16 first(size_t count) { return static_cast<__mmask16>(count < 16 ? (1u << count) - 1 : 0xffffu); }
   static Vec zero() { return _mm512_setzero_ps(); }
-  static Vec load(const float* p, size_t count) { return _mm512_maskz_loadu_ps(first(count), p); }
-  static void store(Vec v, float* p, size_t count) { _mm512_mask_storeu_ps(p, first(count), v); }
+  static Vec load(const float* p, size_t count) { return count == 16 ? _mm512_loadu_ps(p) : _mm512_maskz_loadu_ps(first(count), p); }
+  static void store(Vec v, float* p, size_t count) { count == 16 ? _mm512_storeu_ps(p, v) : _mm512_mask_storeu_ps(p, first(count), v); }
   static Vec add(Vec a, Vec b) { return _mm512_add_ps(a, b); }
   // The second operand is what comes out where one is NaN.
   static Vec bounded(Vec v, float low, float high) { return _mm512_min_ps(_mm512_set1_ps(high), _mm512_max_ps(_mm512_set1_ps(low), v)); }

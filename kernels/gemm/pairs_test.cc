@@ -49,6 +49,7 @@ class Pairs : public testing::TestWithParam<bool> {
     const size_t panels = (n + kPanel - 1) / kPanel;
     run_pairs(*unit_, product, {packed.data(), scratch.data()}, 0, panels / 2);
     run_pairs(*unit_, product, {packed.data(), scratch.data()}, panels / 2, panels);
+    check_rounded(product, packed, input, c);
     auto rounded = [](float x) { return double{bf16_to_f32(f32_to_bf16(x))}; };
     for (size_t i = 0; i < m; ++i) {
       for (size_t j = 0; j < n; ++j) {
@@ -60,6 +61,21 @@ class Pairs : public testing::TestWithParam<bool> {
         ASSERT_NEAR(c[i * ldc + j], sum, 1e-6 * static_cast<double>(length) + 2e-6) << m << "x" << n << "x" << k << " taps " << taps;
       }
       for (size_t j = n; j < ldc; ++j) ASSERT_EQ(c[i * ldc + j], 77.0f) << "wrote past a row";
+    }
+  }
+
+  // Rows that come in bf16 give the same sums, pointed at one by one, and where they lie when there is one tap.
+  void check_rounded(Product product, const std::vector<uint16_t>& packed, const std::vector<float>& input, const std::vector<float>& expected) {
+    std::vector<uint16_t> numbers(input.size() + kReadPast, 0x7fc0);  // NaN
+    unit_->round(input.data(), input.size(), numbers.data());
+    std::vector<const uint16_t*> rows;
+    for (size_t i = 0; i < product.m * product.taps; ++i) rows.push_back(numbers.data() + i * product.k);
+    for (const size_t step : {size_t{0}, product.k}) {
+      std::vector<float> c(expected.size(), 77.0f);
+      std::vector<std::byte> scratch(pair_scratch_bytes(product.m), std::byte{0xff});
+      product.c = c.data();
+      run_pairs(*unit_, product, {packed.data(), scratch.data(), 0, rows.data(), step}, 0, (product.n + kPanel - 1) / kPanel);
+      ASSERT_EQ(c, expected) << product.m << "x" << product.n << "x" << product.k << " taps " << product.taps << " step " << step;
     }
   }
 
