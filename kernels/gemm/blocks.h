@@ -51,7 +51,7 @@ void in_chunks(const Gemm& g, size_t m0, size_t m1, F f) {
     const int64_t at = static_cast<int64_t>(m) * g.ldc;
     Epilogue e = g.epilogue;
     if (e.residual) e.residual += at;
-    f(Product{count, g.n, g.k, 1, rows, g.packed, g.c + at, static_cast<size_t>(g.ldc), e});
+    f(Product{count, g.n, g.k, 1, rows, g.packed, g.c + at, static_cast<size_t>(g.ldc), e, static_cast<size_t>(g.lda)});
   }
 }
 

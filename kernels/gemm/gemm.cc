@@ -79,8 +79,10 @@ void run(const Product& p, size_t p0, size_t p1) {
         Epilogue e = p.epilogue;
         if (e.bias) e.bias += column;
         if (e.residual) e.residual += column;
-        tile({p.m, std::min(shape.columns, p.n - column), d.k, d.taps, p.rows + row, p.m, d.skip, at(column), p.c + column, p.ldc, d.first, d.last, e,
-              reinterpret_cast<const std::byte*>(next), step});
+        const size_t columns = std::min(shape.columns, p.n - column);
+        const bool spaced = p.row_step > 0 && columns == shape.columns;
+        tile({p.m, columns, d.k, d.taps, spaced ? nullptr : p.rows + row, p.m, d.skip, at(column), p.c + column, p.ldc, d.first, d.last, e,
+              reinterpret_cast<const std::byte*>(next), step, p.rows[row], p.row_step});
       }
     });
   }

@@ -50,6 +50,9 @@ struct Tile {
   Epilogue epilogue;
   const std::byte* ahead;
   size_t ahead_step;
+  // Where `rows` is null: row i is at a + i * a_step, of one tap and as many columns as shape().columns.
+  const float* a;
+  size_t a_step;
 };
 using TileFn = void (*)(const Tile&);
 struct TileShape {
@@ -90,6 +93,8 @@ struct Product {
   float* c;
   size_t ldc;
   Epilogue epilogue;  // of the first row and column
+  // Floats from a row to the next, where all of the one tap lie so: it goes faster. 0: they do not.
+  size_t row_step = 0;
 };
 // Panels [p0, p1) of it.
 void run(const Product& product, size_t p0, size_t p1);

@@ -114,8 +114,8 @@ HWY_INLINE bool needs_finish(const Epilogue& e) {
 }
 
 // `tiles` tiles of kM rows below each other, from row `first` on, the `index`-th and on of the strip. kVectors: 1 or 2.
-// kWhole: both are full.
-template <size_t kM, size_t kVectors, bool kWhole>
+// kWhole: both are full. kSpaced: rows lie equally far from each other, of one tap.
+template <size_t kM, size_t kVectors, bool kWhole, bool kSpaced>
 HWY_NOINLINE void tile_vectors(const Tile& t, size_t first, size_t index, size_t tiles) {
   const TileTag d;
   const size_t lanes = hn::Lanes(d), ldc = t.ldc, taps = t.taps, depth = t.k, skip = t.skip, ahead_step = t.ahead_step;
@@ -128,9 +128,10 @@ HWY_NOINLINE void tile_vectors(const Tile& t, size_t first, size_t index, size_t
   float* c = t.c + first * ldc;
   const float* const bias = t.first ? e.bias : nullptr;
   const bool bounds_it = t.last && (e.activation == Activation::relu || e.activation == Activation::clamp), finishes = t.last && needs_finish(e);
-  const float* const* list = t.rows + first;
+  const float* const* list = kSpaced ? nullptr : t.rows + first;
+  [[maybe_unused]] const float* spaced = kSpaced ? t.a + first * t.a_step + skip : nullptr;
   const std::byte* ahead = t.ahead + index * depth * taps * ahead_step;
-  for (; tiles > 0; --tiles, c += kM * ldc, list += kM) {
+  for (; tiles > 0; --tiles, c += kM * ldc) {
     const TileVec bias0 = bias ? load_some(bias, count) : hn::Zero(d);
     [[maybe_unused]] const TileVec bias1 = kVectors > 1 && bias ? load_some(bias + lanes, rest) : hn::Zero(d);
 #define PF_START(i)                                                                                          \
@@ -144,17 +145,6 @@ HWY_NOINLINE void tile_vectors(const Tile& t, size_t first, size_t index, size_t
     PF_TILE_ROWS(PF_START)
 #undef PF_START
     const float* HWY_RESTRICT b = t.b;
-    for (size_t tap = 0; tap < taps; ++tap) {
-      const float* const* rows = list + tap * t.row_step;
-#define PF_ROW(i) [[maybe_unused]] const float* HWY_RESTRICT a##i = rows[kM > i ? i : 0] + skip;
-      PF_TILE_ROWS(PF_ROW)
-#undef PF_ROW
-#define PF_STEP(i)                                                    \
-  if constexpr (kM > i) {                                             \
-    const TileVec a = hn::Set(d, a##i[k + kAt]);                       \
-    c##i##0 = hn::MulAdd(a, b0, c##i##0);                              \
-    if constexpr (kVectors > 1) c##i##1 = hn::MulAdd(a, b1, c##i##1);  \
-  }
 #define PF_DEPTH(at)                                                                                        \
   {                                                                                                         \
     constexpr size_t kAt = at;                                                                              \
@@ -162,17 +152,56 @@ HWY_NOINLINE void tile_vectors(const Tile& t, size_t first, size_t index, size_t
     [[maybe_unused]] const TileVec b1 = kVectors > 1 ? hn::LoadU(d, b + at * kPanel + lanes) : b0;           \
     PF_TILE_ROWS(PF_STEP)                                                                                   \
   }
-      // Two at a time, for fewer instructions; of four, g++ spills.
-      size_t k = 0;
-      for (; k + 2 <= depth; k += 2, b += 2 * kPanel, ahead += 2 * ahead_step) {
+#define PF_ADD(i)                                                      \
+  c##i##0 = hn::MulAdd(a, b0, c##i##0);                                \
+  if constexpr (kVectors > 1) c##i##1 = hn::MulAdd(a, b1, c##i##1);
+    if constexpr (kSpaced) {
+      // Row i from a<i / 4> on: few enough registers for all of them to stay there.
+      const size_t step = t.a_step, step3 = 3 * step;
+      const float *a0 = spaced, *a1 = spaced + 4 * step, *a2 = spaced + 8 * step;
+      spaced += kM * step;
+#define PF_STEP(i)                                                                                  \
+  if constexpr (kM > i) {                                                                           \
+    const float* const from = (i < 4 ? a0 : i < 8 ? a1 : a2) + kAt;                                 \
+    const TileVec a = hn::Set(d, *(i % 4 == 3 ? from + step3 : from + i % 4 * step));                \
+    PF_ADD(i)                                                                                       \
+  }
+      size_t k = depth;
+      for (; k >= 2; k -= 2, b += 2 * kPanel, ahead += 2 * ahead_step, a0 += 2, a1 += 2, a2 += 2) {
         __builtin_prefetch(ahead, 0, 2);  // into L2
         PF_DEPTH(0)
         PF_DEPTH(1)
       }
-      for (; k < depth; ++k, b += kPanel, ahead += ahead_step) PF_DEPTH(0)
-#undef PF_DEPTH
+      if (k > 0) {
+        PF_DEPTH(0)
+        ahead += ahead_step;
+      }
 #undef PF_STEP
+    } else {
+      for (size_t tap = 0; tap < taps; ++tap) {
+        const float* const* rows = list + tap * t.row_step;
+#define PF_ROW(i) [[maybe_unused]] const float* HWY_RESTRICT a##i = rows[kM > i ? i : 0] + skip;
+        PF_TILE_ROWS(PF_ROW)
+#undef PF_ROW
+#define PF_STEP(i)                              \
+  if constexpr (kM > i) {                       \
+    const TileVec a = hn::Set(d, a##i[k + kAt]); \
+    PF_ADD(i)                                   \
+  }
+        // Two at a time, for fewer instructions; of four, g++ spills.
+        size_t k = 0;
+        for (; k + 2 <= depth; k += 2, b += 2 * kPanel, ahead += 2 * ahead_step) {
+          __builtin_prefetch(ahead, 0, 2);
+          PF_DEPTH(0)
+          PF_DEPTH(1)
+        }
+        for (; k < depth; ++k, b += kPanel, ahead += ahead_step) PF_DEPTH(0)
+#undef PF_STEP
+      }
+      list += kM;
     }
+#undef PF_ADD
+#undef PF_DEPTH
     if (bounds_it) {
       const Bounds bounds(e);
 #define PF_BOUND(i)                                                       \
@@ -198,9 +227,9 @@ HWY_NOINLINE void tile_vectors(const Tile& t, size_t first, size_t index, size_t
 template <size_t kM>
 HWY_INLINE void tile_rows(const Tile& t, size_t first, size_t index, size_t tiles) {
   const size_t lanes = hn::Lanes(TileTag());
-  t.n == 2 * lanes ? tile_vectors<kM, 2, true>(t, first, index, tiles)
-  : t.n > lanes    ? tile_vectors<kM, 2, false>(t, first, index, tiles)
-                   : tile_vectors<kM, 1, false>(t, first, index, tiles);
+  t.n == 2 * lanes ? t.rows ? tile_vectors<kM, 2, true, false>(t, first, index, tiles) : tile_vectors<kM, 2, true, true>(t, first, index, tiles)
+  : t.n > lanes    ? tile_vectors<kM, 2, false, false>(t, first, index, tiles)
+                   : tile_vectors<kM, 1, false, false>(t, first, index, tiles);
 }
 
 // How many rows of 2 vectors fit into the registers: 16 on these, 32 on others.
