@@ -136,10 +136,9 @@ void run_pixels(const ImplicitGemm& p, const TensorView& x, const Weights& weigh
   else
     point_rows(p, x, first, count, zeros, rows);
   gemm::Product product{static_cast<size_t>(count), static_cast<size_t>(p.channels), static_cast<size_t>(p.k), static_cast<size_t>(p.taps), rows,
-                        nullptr, to, static_cast<size_t>(p.channels), {weights.bias, weights.residual, p.activation, p.low, p.high}};
+                        nullptr, to, static_cast<size_t>(p.channels), {weights.bias, weights.residual, p.activation, p.low, p.high}, p.dense ? static_cast<size_t>(x.size(3)) : 0};
   if (p.bf16)
-    return gemm::run(product, {static_cast<const uint16_t*>(weights.packed), bf16_scratch, 0, p.rounds ? rounded : nullptr,
-                                p.dense ? static_cast<size_t>(x.size(3)) : 0}, static_cast<size_t>(p0), static_cast<size_t>(p1));
+    return gemm::run(product, {static_cast<const uint16_t*>(weights.packed), bf16_scratch, 0, p.rounds ? rounded : nullptr, product.row_step}, static_cast<size_t>(p0), static_cast<size_t>(p1));
   product.packed = static_cast<const float*>(weights.packed);
   gemm::run(product, static_cast<size_t>(p0), static_cast<size_t>(p1));
 }

@@ -81,19 +81,24 @@ void run_pairs(const PairUnit& unit, const Product& p, const Bf16Weights& w, siz
   const size_t parts = std::max<size_t>(1, (length + kPairDepth - 1) / kPairDepth), depth = ((length + parts - 1) / parts + 1) / 2 * 2;
   const size_t width = (p.m == 1 ? 8 : 2) * kPairPanel;
   auto* const block = reinterpret_cast<uint16_t*>(w.scratch);
-  const bool in_place = w.rounded && w.rounded_step && p.taps == 1 && p.k % 2 == 0;  // half of a pair would meet what lies behind
+  // Half of a pair would meet what lies behind.
+  const bool in_place = w.rounded && w.rounded_step && p.taps == 1 && p.k % 2 == 0;
+  const bool at_once = !w.rounded && p.row_step == p.k && p.taps == 1 && p.k % 2 == 0 && p.k <= depth;  // rows without gaps
   for (size_t m0 = 0; m0 < p.m; m0 += kChunk) {
     const size_t m = std::min(kChunk, p.m - m0), tiles = (m + kPairRows - 1) / kPairRows;
     size_t skip = 0;
     do {
       const size_t k = std::min(depth, length - skip);
-      if (!in_place) fill_block(unit, p, w.rounded, m0, m, skip, k, block);
+      if (at_once)
+        unit.round(p.rows[m0], m * k, block);
+      else if (!in_place)
+        fill_block(unit, p, w.rounded, m0, m, skip, k, block);
       const uint16_t* const a = in_place ? w.rounded[m0] + skip : block;
       const auto at = [&](size_t column, size_t from) { return w.packed + column / kPairPanel * panel + from * kPairPanel; };
       for (size_t column = p0 * kPanel; column < end; column += width) {
         // What comes next is fetched meanwhile, a part of it by each tile.
         const bool more = column + width < end;
-        PairTile t{m, std::min(width, end - column), (k + 1) / 2, a, in_place ? w.rounded_step : kPairStride, at(column, skip), panel, p.c + m0 * p.ldc + column, p.ldc, skip == 0, skip + k == length, p.epilogue,
+        PairTile t{m, std::min(width, end - column), (k + 1) / 2, a, in_place ? w.rounded_step : at_once ? k : kPairStride, at(column, skip), panel, p.c + m0 * p.ldc + column, p.ldc, skip == 0, skip + k == length, p.epilogue,
                    reinterpret_cast<const std::byte*>(more ? at(column + width, skip) : at(p0 * kPanel, skip + k)), (2 * kPairPanel * sizeof(uint16_t) + tiles - 1) / tiles};
         if (t.epilogue.bias) t.epilogue.bias += column;
         if (t.epilogue.residual) t.epilogue.residual += m0 * p.ldc + column;
