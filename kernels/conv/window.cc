@@ -83,13 +83,13 @@ HWY_INLINE void depthwise_pixels(const conv::WindowRow& r, size_t i, size_t c) {
   PF_PIXELS(PF_STORE)
 #undef PF_STORE
 }
-// One pixel: a vector of channels, or a single channel with a tag of one lane.
-template <class D>
+// One pixel: a vector of channels, or a single channel with a tag of one lane. kTaps as above.
+template <size_t kTaps, class D>
 HWY_INLINE void depthwise_1(const conv::WindowRow& r, D d, size_t i, size_t c) {
   hn::Vec<D> s = r.bias ? hn::LoadU(d, r.bias + c) : hn::Zero(d);
   for (size_t l = 0; l < r.lines; ++l) {
     const float *x = r.line[l] + static_cast<int64_t>(i) * r.step + c, *weight = r.weight[l] + c;
-    for (size_t t = 0; t < r.taps; ++t, x += r.tap_step, weight += r.channels) s = hn::MulAdd(hn::LoadU(d, x), hn::LoadU(d, weight), s);
+    for (size_t t = 0; t < (kTaps ? kTaps : r.taps); ++t, x += r.tap_step, weight += r.channels) s = hn::MulAdd(hn::LoadU(d, x), hn::LoadU(d, weight), s);
   }
   hn::StoreU(finish(r, d, s), d, r.out + i * r.channels + c);
 }
@@ -120,7 +120,7 @@ HWY_NOINLINE void depthwise_blocks(const conv::WindowRow& r) {
     const size_t end = HWY_MIN(whole, begin + kBlock);
     if (r.count < 4) {
       for (size_t i = 0; i < r.count; ++i)
-        for (size_t c = begin; c < end; c += lanes) depthwise_1(r, d, i, c);
+        for (size_t c = begin; c < end; c += lanes) depthwise_1<kTaps>(r, d, i, c);
       continue;
     }
     size_t i = 0;
@@ -131,12 +131,13 @@ HWY_NOINLINE void depthwise_blocks(const conv::WindowRow& r) {
   }
   const hn::CappedTag<float, 1> one;
   for (size_t c = whole; c < r.channels; ++c)
-    for (size_t i = 0; i < r.count; ++i) depthwise_1(r, one, i, c);
+    for (size_t i = 0; i < r.count; ++i) depthwise_1<kTaps>(r, one, i, c);
 }
 
 void run_depthwise(const conv::WindowRow& r) {
   if (r.taps == 3 && r.step == r.tap_step) return depthwise_blocks<3, 1>(r);
   if (r.taps == 3 && r.step == 2 * r.tap_step) return depthwise_blocks<3, 2>(r);
+  if (r.taps == 2) return depthwise_blocks<2, 0>(r);  // at the edges of an image
   depthwise_blocks<0, 0>(r);
 }
 
