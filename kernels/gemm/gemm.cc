@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "kernels/copy/strided.h"
 #include "kernels/gemm/blocks.h"
 
 namespace portfire::gemm {
@@ -31,6 +32,11 @@ void pack(const float* b, int64_t row_stride, int64_t column_stride, size_t k, s
         std::copy_n(from + static_cast<int64_t>(r) * row_stride, columns, to);
         std::fill(to + columns, to + kPanel, 0.0f);
       }
+      continue;
+    }
+    if (row_stride == 1) {
+      if (columns < kPanel) std::fill_n(to, k * kPanel, 0.0f);
+      copy::transpose(to, kPanel, from, column_stride, static_cast<int64_t>(k), static_cast<int64_t>(columns), sizeof(float));
       continue;
     }
     // Transposing: in blocks of rows, so that the lines read stay in L1.

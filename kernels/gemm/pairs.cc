@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "kernels/copy/strided.h"
+
 namespace portfire::gemm {
 namespace {
 
@@ -31,17 +33,20 @@ void fill_block(const PairUnit& unit, const Product& p, const uint16_t* const* r
 
 constexpr size_t kPiece = 512;  // numbers rounded at a time
 
-// Columns that lie together: a pair of each goes 16 pairs further.
+// Columns that lie together: those of a panel are rounded, then their pairs, words of four bytes, are transposed.
 void pack_columns(const PairUnit& unit, const float* b, int64_t column_stride, size_t k, size_t n, uint16_t* packed) {
-  uint16_t piece[kPiece];
-  for (size_t j = 0; j < n; ++j) {
-    const float* from = b + static_cast<int64_t>(j) * column_stride;
-    uint16_t* to = packed + j / kPairPanel * pair_panel_size(k) + j % kPairPanel * 2;
-    for (size_t i = 0; i < k; i += kPiece) {
-      const size_t count = std::min(kPiece, k - i);
-      unit.round(from + i, count, piece);
-      if (count % 2) piece[count] = 0;
-      for (size_t p = 0; p < count; p += 2, to += 2 * kPairPanel) std::copy_n(piece + p, 2, to);
+  constexpr size_t kRows = 256;
+  uint16_t piece[kPairPanel * kRows];
+  for (size_t j0 = 0; j0 < n; j0 += kPairPanel) {
+    const size_t columns = std::min(kPairPanel, n - j0);
+    for (size_t i = 0; i < k; i += kRows) {
+      const size_t count = std::min(kRows, k - i), pairs = (count + 1) / 2;
+      for (size_t j = 0; j < columns; ++j) {
+        unit.round(b + static_cast<int64_t>(j0 + j) * column_stride + i, count, piece + j * kRows);
+        if (count % 2) piece[j * kRows + count] = 0;
+      }
+      uint16_t* const to = packed + j0 / kPairPanel * pair_panel_size(k) + i * kPairPanel;
+      copy::transpose(to, kPairPanel, piece, kRows / 2, static_cast<int64_t>(pairs), static_cast<int64_t>(columns), sizeof(uint32_t));
     }
   }
 }
