@@ -75,7 +75,7 @@ void in_parts(size_t m, size_t n, size_t k, ThreadPool* pool, F f, double entry 
   const size_t threads = pool ? pool->threads() : 1, work = m * n * k;
   if (threads == 1 || work < kLeast) return f(0, m, 0, panels, 0);
   const size_t one = std::max<size_t>(1, work / (blocks * panels));
-  const Parts parts = work < kGrain ? choose_parts(1, panels, 2, 1) : choose_parts(blocks, panels, threads, (kGrain / 2 + one - 1) / one, entry);
+  const Parts parts = work < kGrain ? Parts{1, std::min<size_t>(2, panels)} : choose_parts(blocks, panels, threads, (kGrain / 2 + one - 1) / one, entry);
   parallel(pool, parts.rows * parts.panels, [&](size_t t, size_t worker) {
     const size_t r = t / parts.panels, p = t % parts.panels;
     f(blocks * r / parts.rows * kRows, std::min(m, blocks * (r + 1) / parts.rows * kRows), panels * p / parts.panels, panels * (p + 1) / parts.panels, worker);
