@@ -1,117 +1,21 @@
 // The micro-kernel, for every ISA.
 #include "kernels/gemm/gemm.h"
 
-#include <limits>
-
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/gemm/tile.cc"
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
-#include "kernels/simd_math.h"
+#include "kernels/gemm/epilogue-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace portfire::HWY_NAMESPACE {
 
-using gemm::Activation;
-using gemm::Epilogue;
-using gemm::Finished;
 using gemm::kPanel;
 using gemm::kRows;
-using gemm::Row;
 using gemm::Tile;
-using TileTag = hn::CappedTag<float, 16>;
-using TileVec = hn::Vec<TileTag>;
 
 #define PF_TILE_ROWS(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11)
-
-template <class F>
-HWY_INLINE void for_each_vector(const Finished& t, F f) {
-  const TileTag d;
-  const size_t lanes = hn::Lanes(d);
-  for (size_t i = 0; i < t.rows; ++i) {
-    float* row = t.c + i * t.ldc;
-    size_t j = 0;
-    for (; j + lanes <= t.n; j += lanes) hn::StoreU(f(d, hn::LoadU(d, row + j)), d, row + j);
-    if (j == t.n) continue;
-    HWY_ALIGN float rest[16] = {};
-    for (size_t r = j; r < t.n; ++r) rest[r - j] = row[r];
-    hn::Store(f(d, hn::Load(d, rest)), d, rest);
-    for (size_t r = j; r < t.n; ++r) row[r] = rest[r - j];
-  }
-}
-
-// What the stores of a tile do by themselves: the bounds that relu and clamp set. Max and Min give back
-// a NaN on their right on every ISA.
-struct Bounds {
-  float low = -std::numeric_limits<float>::infinity(), high = std::numeric_limits<float>::infinity();
-  explicit Bounds(const Epilogue& e) {
-    if (e.activation == Activation::relu) low = 0;
-    if (e.activation != Activation::clamp) return;
-    low = e.low;
-    high = e.high;
-  }
-};
-
-// Other activations, on the finished tile, which is still in L1. Apart from the accumulation: inside it
-// they would be compiled once for each accumulator.
-HWY_NOINLINE void finish(const Finished& t, Activation activation) {
-  using D = TileTag;
-  using V = TileVec;
-  switch (activation) {
-    case Activation::none:
-    case Activation::relu:
-    case Activation::clamp: return;
-    case Activation::gelu:
-      return for_each_vector(t, [](D d, V x) HWY_ATTR {
-        const V half = hn::Mul(x, hn::Set(d, 0.5f));
-        return hn::MulAdd(half, fast_erf(d, hn::Mul(x, hn::Set(d, 0.70710678f))), half);
-      });
-    case Activation::gelu_tanh:
-      return for_each_vector(t, [](D d, V x) HWY_ATTR {
-        const V half = hn::Mul(x, hn::Set(d, 0.5f));
-        const V cubic = hn::MulAdd(hn::Mul(x, x), hn::Set(d, 0.044715f), hn::Set(d, 1.0f));
-        return hn::MulAdd(half, fast_tanh(d, hn::Mul(hn::Mul(x, hn::Set(d, 0.79788456f)), cubic)), half);
-      });
-    case Activation::silu: return for_each_vector(t, [](D d, V x) HWY_ATTR { return hn::Mul(x, fast_sigmoid(d, x)); });
-    case Activation::sigmoid: return for_each_vector(t, [](D d, V x) HWY_ATTR { return fast_sigmoid(d, x); });
-    case Activation::tanh: return for_each_vector(t, [](D d, V x) HWY_ATTR { return fast_tanh(d, x); });
-  }
-}
-
-// A vector at p, or its first `count` elements: what is beyond stays untouched.
-HWY_INLINE TileVec load_some(const float* p, size_t count) {
-  const TileTag d;
-  if (count >= hn::Lanes(d)) return hn::LoadU(d, p);
-#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2  // better targets have lower numbers
-  return hn::MaskedLoad(hn::FirstN(d, count), d, p);
-#else  // masked accesses touch whole, aligned vectors here
-  HWY_ALIGN float some[16] = {};
-  for (size_t j = 0; j < count; ++j) some[j] = p[j];
-  return hn::Load(d, some);
-#endif
-}
-HWY_INLINE void store_some(TileVec v, float* p, size_t count) {
-  const TileTag d;
-  if (count >= hn::Lanes(d)) return hn::StoreU(v, d, p);
-#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2
-  hn::BlendedStore(v, hn::FirstN(d, count), d, p);
-#else
-  HWY_ALIGN float some[16];
-  hn::Store(v, d, some);
-  for (size_t j = 0; j < count; ++j) p[j] = some[j];
-#endif
-}
-
-HWY_INLINE TileVec bounded(TileVec v, const Bounds& b) {
-  const TileTag d;
-  return hn::Min(hn::Set(d, b.high), hn::Max(hn::Set(d, b.low), v));
-}
-
-// relu, clamp and residuals are in the stores.
-HWY_INLINE bool needs_finish(const Epilogue& e) {
-  return e.activation != Activation::none && e.activation != Activation::relu && e.activation != Activation::clamp;
-}
 
 // `tiles` tiles of kM rows below each other, from row `first` on, the `index`-th and on of the strip. kVectors: 1 or 2.
 // kWhole: both are full. kSpaced: rows lie equally far from each other, of one tap.
@@ -270,62 +174,7 @@ void run_tile(const Tile& t) {
   run_tiles(t, height, higher * (height + 1), higher, tiles - higher);
 }
 
-#define PF_ROW_SUMS(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7)
-
-// One row times one panel, or eight vectors of it, read from its first number to its last: eight sums, of a few k where vectors
-// are wide, since an addition waits for the one before.
-HWY_INLINE void row_panel(const Row& r, const float* panel, size_t column) {
-  const TileTag d;
-  const size_t lanes = hn::Lanes(d), vectors = HWY_MIN(8, kPanel / lanes), steps = 8 / vectors;
-#define PF_DECLARE(i)            \
-  TileVec c##i = hn::Zero(d);    \
-  const float* HWY_RESTRICT b##i = panel + i / vectors * kPanel + i % vectors * lanes;
-  PF_ROW_SUMS(PF_DECLARE)
-#undef PF_DECLARE
-  size_t k = 0;
-#define PF_STEP(i) c##i = hn::MulAdd(hn::Set(d, r.a[k + i / vectors]), hn::LoadU(d, b##i + k * kPanel), c##i);
-  for (; k + steps <= r.k; k += steps) {
-    PF_ROW_SUMS(PF_STEP)
-  }
-#undef PF_STEP
-#define PF_STEP(i) \
-  if (i < vectors) c##i = hn::MulAdd(hn::Set(d, r.a[k]), hn::LoadU(d, b##i + k * kPanel), c##i);
-  for (; k < r.k; ++k) {
-    PF_ROW_SUMS(PF_STEP)
-  }
-#undef PF_STEP
-  if (vectors <= 4) {
-    c0 = hn::Add(c0, c4);
-    c1 = hn::Add(c1, c5);
-    c2 = hn::Add(c2, c6);
-    c3 = hn::Add(c3, c7);
-  }
-  if (vectors <= 2) {
-    c0 = hn::Add(c0, c2);
-    c1 = hn::Add(c1, c3);
-  }
-  const Epilogue& e = r.epilogue;
-  const Bounds bounds(e);
-#define PF_STORE(i)                                                                             \
-  if (i < vectors && column + i * lanes < r.n) {                                                \
-    const size_t at = column + i * lanes, count = r.n - at;                                     \
-    if (e.bias) c##i = hn::Add(c##i, load_some(e.bias + at, count));                             \
-    if (e.residual) c##i = hn::Add(c##i, load_some(e.residual + at, count));                     \
-    store_some(bounded(c##i, bounds), r.c + at, count);                                         \
-  }
-  PF_ROW_SUMS(PF_STORE)
-#undef PF_STORE
-}
-
-void run_row(const Row& row) {
-  const size_t step = HWY_MIN(kPanel, 8 * hn::Lanes(TileTag()));
-  for (size_t column = 0; column < row.n; column += step) row_panel(row, row.b + column / kPanel * kPanel * row.k + column % kPanel, column);
-  if (needs_finish(row.epilogue))
-    finish({row.c, 1, row.n, row.n}, row.epilogue.activation);
-}
-
 gemm::TileFn get_tile() { return &run_tile; }
-gemm::RowFn get_row() { return &run_row; }
 gemm::FinishFn get_finish() { return &finish; }
 
 }  // namespace portfire::HWY_NAMESPACE
@@ -335,12 +184,10 @@ HWY_AFTER_NAMESPACE();
 namespace portfire {
 HWY_EXPORT(get_tile);
 HWY_EXPORT(get_shape);
-HWY_EXPORT(get_row);
 HWY_EXPORT(get_finish);
 namespace gemm {
 TileFn tile_fn() { return HWY_DYNAMIC_DISPATCH(get_tile)(); }
 TileShape tile_shape() { return HWY_DYNAMIC_DISPATCH(get_shape)(); }
-RowFn row_fn() { return HWY_DYNAMIC_DISPATCH(get_row)(); }
 FinishFn finish_fn() { return HWY_DYNAMIC_DISPATCH(get_finish)(); }
 }  // namespace gemm
 }  // namespace portfire
