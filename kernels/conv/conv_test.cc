@@ -91,7 +91,9 @@ TEST(Convolution, Winograd) {
 }
 
 TEST(Convolution, DepthwiseAndMaxPool) {
-  for (const Conv& c : kConvs)
+  std::vector<Conv> convs(std::begin(kConvs), std::end(kConvs));
+  convs.push_back({100, 0, 50, 3, 1, 1, 1, 1});  // channels in parts
+  for (const Conv& c : convs)
     for (const bool planar : {false, true}) {
       const std::vector<int64_t> shape{2, c.size, c.size, c.ins}, planes{c.ins * c.size * c.size, c.size, 1, c.size * c.size};
       KernelCase depthwise("portfire::depthwise_conv2d"), max("portfire::max_pool2d");

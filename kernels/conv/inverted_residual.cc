@@ -23,11 +23,13 @@ struct Plan {
   float low, high;
   ImplicitGemm expand, project;
   int64_t images, expanded_height, expanded_width, channels, height, width, out_channels;  // expanded, middle, out
-  int64_t strip_rows, ring_rows;
+  int64_t strip_rows, ring_rows, at_once;  // at_once: channels of the depthwise convolution
   bool rounds;                                    // depthwise rows are rounded to bf16 for `project`, each while it is in L1
   size_t image_bytes;                                        // of scratch, for the input with its channels adjacent
   size_t ring_bytes, row_bytes, middle_bytes, thread_bytes;  // and for each thread
 };
+
+constexpr int64_t kLeastRounded = 96;  // channels of a pixel: fewer are rounded slower than a row is read twice more
 
 size_t whole_lines(int64_t floats) { return (static_cast<size_t>(floats) * sizeof(float) + 63) / 64 * 64; }
 
@@ -67,7 +69,9 @@ bool prepare(const Operands& o, void* state, size_t* scratch) {
   }
   p.ring_bytes = p.expands ? whole_lines(p.ring_rows * p.expanded_width * p.channels) : 0;
   p.rounds = p.project.rounds = p.projects && p.project.bf16 && multiplies_bf16();
-  p.row_bytes = p.rounds ? whole_lines(p.width * p.channels) : 0;
+  p.at_once = std::min(p.channels, channels_at_once(s.window, p.expanded_width, p.channels));
+  if (p.rounds && p.at_once < kLeastRounded) p.at_once = p.channels;
+  p.row_bytes = p.rounds ? whole_lines(p.width * p.at_once) : 0;
   const int64_t middle = p.projects ? p.strip_rows * p.width * p.channels : 0;
   p.middle_bytes = p.rounds ? whole_lines((middle + 1) / 2 + static_cast<int64_t>(gemm::kReadPast)) : whole_lines(middle);
   p.thread_bytes = p.ring_bytes + p.row_bytes + p.middle_bytes + std::max(p.expand.thread_bytes, p.project.thread_bytes);
@@ -98,7 +102,8 @@ class Walk {
         middle_(memory + p.ring_bytes + p.row_bytes), memory_(middle_ + p.middle_bytes), expand_{packed(o.optional(1)), data(o.optional(2)), nullptr},
         project_{packed(o.optional(5)), data(o.optional(6)), data(o.optional(7))}, out_(o.out(0).as<float>()) {
     static const WindowFn fn = depthwise_row();
-    line_ = {fn, &p.w, p.expanded_width, p.width, p.channels, p.expands ? p.channels : x.strides[2], o.in(3).as<float>(), data(o.optional(4)),
+    line_ = {fn, &p.w, p.expanded_width, p.width, p.channels, p.expands ? p.channels : x.strides[2], p.channels, p.rounds ? p.at_once : p.channels,
+             o.in(3).as<float>(), data(o.optional(4)),
              p.clamp, p.low, p.high};
   }
 
@@ -110,15 +115,18 @@ class Walk {
     const int64_t pixel = (image_ * p_.height + begin) * p_.width;
     float* const to = p_.projects ? reinterpret_cast<float*>(middle_) : out_ + pixel * p_.channels;
     const int64_t line = p_.width * p_.channels;
-    for (int64_t r = begin; r < end; ++r) {
-      const float* lines[kMostLines];
-      for (int64_t i = 0; i < w.kernel[0]; ++i) {
-        const int64_t h = r * w.stride[0] - w.padding[0] + i * w.dilation[0];
-        lines[i] = h >= 0 && h < p_.expanded_height ? row(h) : nullptr;
+    for (int64_t c = 0; c < p_.channels; c += p_.at_once) {
+      const WindowLine part = channels_of(line_, c, p_.at_once);
+      for (int64_t r = begin; r < end; ++r) {
+        const float* lines[kMostLines];
+        for (int64_t i = 0; i < w.kernel[0]; ++i) {
+          const int64_t h = r * w.stride[0] - w.padding[0] + i * w.dilation[0];
+          lines[i] = h >= 0 && h < p_.expanded_height ? row(h) + c : nullptr;
+        }
+        const int64_t at = (r - begin) * line + c;
+        run_line(part, lines, p_.rounds ? row_ : to + at);
+        if (p_.rounds) round_part(part, reinterpret_cast<uint16_t*>(middle_) + at);
       }
-      const int64_t at = (r - begin) * line;
-      run_line(line_, lines, p_.rounds ? row_ : to + at);
-      if (p_.rounds) gemm::pair_unit()->round(row_, static_cast<size_t>(line), reinterpret_cast<uint16_t*>(middle_) + at);
     }
     if (!p_.projects) return;
     const int64_t at = pixel * p_.out_channels;
@@ -128,6 +136,13 @@ class Walk {
   }
 
  private:
+  // Channels of a row of `middle`, to their places in bf16.
+  void round_part(const WindowLine& part, uint16_t* to) const {
+    const gemm::PairUnit& unit = *gemm::pair_unit();
+    const auto count = static_cast<size_t>(part.channels);
+    if (part.channels == p_.channels) return unit.round(row_, count * static_cast<size_t>(p_.width), to);
+    for (int64_t i = 0; i < p_.width; ++i) unit.round(row_ + i * part.out_step, count, to + i * p_.channels);
+  }
   const float* row(int64_t h) const {
     if (!p_.expands) return x_.as<float>() + image_ * x_.strides[0] + h * x_.strides[1];
     return ring_ + h % p_.ring_rows * p_.expanded_width * p_.channels;

@@ -7,10 +7,11 @@ namespace {
 struct Block {
   int64_t height, width, ins, expanded, outs, expand_kernel, kernel, stride, padding, dilation;
 };
-// Images of one strip and of many; outs 0: no projection, expanded 0: no expansion.
+// Images of one strip and of many, channels at once and in parts; outs 0: no projection, expanded 0: no expansion.
 constexpr Block kBlocks[] = {{9, 7, 5, 12, 8, 1, 3, 1, 1, 1},     {40, 60, 8, 96, 24, 1, 3, 1, 1, 1},   {41, 60, 8, 96, 24, 1, 3, 2, 1, 1},
                              {30, 50, 3, 72, 16, 3, 3, 1, 1, 1},  {33, 40, 6, 100, 0, 1, 5, 1, 2, 1},   {40, 50, 64, 0, 40, 1, 3, 1, 1, 1},
-                             {24, 120, 4, 64, 70, 1, 3, 3, 0, 2}, {20, 64, 16, 130, 33, 1, 3, 4, 3, 1}, {3, 3, 40, 40, 40, 1, 3, 1, 1, 1}};
+                             {24, 120, 4, 64, 70, 1, 3, 3, 0, 2}, {20, 64, 16, 130, 33, 1, 3, 4, 3, 1}, {3, 3, 40, 40, 40, 1, 3, 1, 1, 1},
+                             {10, 12, 16, 200, 24, 1, 3, 1, 1, 1}};
 
 // Of k x n, in f32 or in bf16.
 void weights(KernelCase& c, bool bf16, int64_t k, int64_t n) {

@@ -30,14 +30,14 @@ HWY_INLINE void depthwise_pixels(const conv::WindowRow& r, size_t i, size_t c) {
 #define PF_START(p) [[maybe_unused]] WindowVec s##p = start;
   PF_PIXELS(PF_START)
 #undef PF_START
-  const size_t lines = r.lines, taps = r.taps, channels = r.channels;
+  const size_t lines = r.lines, taps = r.taps, weight_step = r.weight_step, out_step = r.out_step;
   const int64_t step = r.step, tap_step = r.tap_step, at = static_cast<int64_t>(i) * step + static_cast<int64_t>(c);
   const float* const* line = r.line;
   const float* const* weights = r.weight;
   for (size_t l = 0; l < lines; ++l) {
     const float *x = line[l] + at, *weight = weights[l] + c;
     if constexpr (kTaps == 3 && kStep > 0) {
-      const WindowVec w0 = hn::LoadU(d, weight), w1 = hn::LoadU(d, weight + channels), w2 = hn::LoadU(d, weight + 2 * channels);
+      const WindowVec w0 = hn::LoadU(d, weight), w1 = hn::LoadU(d, weight + weight_step), w2 = hn::LoadU(d, weight + 2 * weight_step);
       // Pixel p has its taps at inputs p * kStep to p * kStep + 2.
       WindowVec edge = hn::LoadU(d, x);
 #define PF_ADD(p)                                                                                       \
@@ -66,7 +66,7 @@ HWY_INLINE void depthwise_pixels(const conv::WindowRow& r, size_t i, size_t c) {
       }
 #undef PF_ADD
     } else {
-      for (size_t t = 0; t < (kTaps ? kTaps : taps); ++t, x += tap_step, weight += channels) {
+      for (size_t t = 0; t < (kTaps ? kTaps : taps); ++t, x += tap_step, weight += weight_step) {
         const WindowVec w = hn::LoadU(d, weight);
 #define PF_ADD(p) \
   if constexpr (p < kPixels) s##p = hn::MulAdd(hn::LoadU(d, x + p * step), w, s##p);
@@ -75,11 +75,11 @@ HWY_INLINE void depthwise_pixels(const conv::WindowRow& r, size_t i, size_t c) {
       }
     }
   }
-  float* out = r.out + i * channels + c;
+  float* out = r.out + i * out_step + c;
   const bool clamp = r.clamp;
   const WindowVec low = hn::Set(d, r.low), high = hn::Set(d, r.high);
 #define PF_STORE(p) \
-  if constexpr (p < kPixels) hn::StoreU(clamp ? hn::Min(high, hn::Max(low, s##p)) : s##p, d, out + p * channels);
+  if constexpr (p < kPixels) hn::StoreU(clamp ? hn::Min(high, hn::Max(low, s##p)) : s##p, d, out + p * out_step);
   PF_PIXELS(PF_STORE)
 #undef PF_STORE
 }
@@ -89,9 +89,9 @@ HWY_INLINE void depthwise_1(const conv::WindowRow& r, D d, size_t i, size_t c) {
   hn::Vec<D> s = r.bias ? hn::LoadU(d, r.bias + c) : hn::Zero(d);
   for (size_t l = 0; l < r.lines; ++l) {
     const float *x = r.line[l] + static_cast<int64_t>(i) * r.step + c, *weight = r.weight[l] + c;
-    for (size_t t = 0; t < (kTaps ? kTaps : r.taps); ++t, x += r.tap_step, weight += r.channels) s = hn::MulAdd(hn::LoadU(d, x), hn::LoadU(d, weight), s);
+    for (size_t t = 0; t < (kTaps ? kTaps : r.taps); ++t, x += r.tap_step, weight += r.weight_step) s = hn::MulAdd(hn::LoadU(d, x), hn::LoadU(d, weight), s);
   }
-  hn::StoreU(finish(r, d, s), d, r.out + i * r.channels + c);
+  hn::StoreU(finish(r, d, s), d, r.out + i * r.out_step + c);
 }
 
 template <class D>
@@ -105,7 +105,7 @@ HWY_INLINE void max_channels(const conv::WindowRow& r, D d, size_t c) {
         // NaN wins, and stays.
         most = hn::IfThenElse(hn::IsNaN(most), most, hn::IfThenElse(hn::IsNaN(x), x, hn::Max(x, most)));
       }
-    hn::StoreU(most, d, r.out + i * r.channels + c);
+    hn::StoreU(most, d, r.out + i * r.out_step + c);
   }
 }
 

@@ -42,18 +42,22 @@ void run_rows(const Plan& p, const Operands& o, WindowFn fn, const float* weight
   ThreadPool* const pool = context.pool;
   const TensorView x = with_adjacent_channels(o.in(0), context.scratch.data(), pool), &out = o.out(0);
   const int64_t oh = out.size(1), ow = out.size(2), c = out.size(3);
-  const WindowLine line{fn, &p.w, x.size(2), ow, c, x.strides[2], weight, bias, p.clamp, p.low, p.high};
+  const WindowLine line{fn, &p.w, x.size(2), ow, c, x.strides[2], c, c, weight, bias, p.clamp, p.low, p.high};
+  const int64_t at_once = channels_at_once(p.w, x.size(2), c);
   const int64_t rows = out.size(0) * oh;
   const int64_t threads = pool ? static_cast<int64_t>(pool->threads()) : 1;
   const int64_t tasks = std::clamp<int64_t>(rows * ow * c / (8 << 10), 1, std::min(rows, threads * 4));
   parallel(pool, static_cast<size_t>(tasks), [&](size_t task, size_t) {
-    for (int64_t r = rows * static_cast<int64_t>(task) / tasks; r < rows * static_cast<int64_t>(task + 1) / tasks; ++r) {
-      const float* lines[kMostLines];
-      for (int64_t i = 0; i < p.w.kernel[0]; ++i) {
-        const int64_t h = r % oh * p.w.stride[0] - p.w.padding[0] + i * p.w.dilation[0];
-        lines[i] = h >= 0 && h < x.size(1) ? x.as<float>() + r / oh * x.strides[0] + h * x.strides[1] : nullptr;
+    for (int64_t from = 0; from < c; from += at_once) {
+      const WindowLine part = channels_of(line, from, at_once);
+      for (int64_t r = rows * static_cast<int64_t>(task) / tasks; r < rows * static_cast<int64_t>(task + 1) / tasks; ++r) {
+        const float* lines[kMostLines];
+        for (int64_t i = 0; i < p.w.kernel[0]; ++i) {
+          const int64_t h = r % oh * p.w.stride[0] - p.w.padding[0] + i * p.w.dilation[0];
+          lines[i] = h >= 0 && h < x.size(1) ? x.as<float>() + r / oh * x.strides[0] + h * x.strides[1] + from : nullptr;
+        }
+        run_line(part, lines, out.as<float>() + r * ow * c + from);
       }
-      run_line(line, lines, out.as<float>() + r * ow * c);
     }
   });
 }

@@ -16,10 +16,10 @@ void run_columns(const WindowLine& r, const float* const* lines, int64_t first, 
   for (int64_t i = 0; i < w.kernel[0]; ++i) {
     if (!lines[i]) continue;
     line[count_lines] = lines[i] + (left + begin * step) * r.step;
-    weights[count_lines++] = r.weight ? r.weight + (i * w.kernel[1] + begin) * r.channels : nullptr;
+    weights[count_lines++] = r.weight ? r.weight + (i * w.kernel[1] + begin) * r.weight_step : nullptr;
   }
-  r.fn({static_cast<size_t>(count), static_cast<size_t>(r.channels), count_lines, static_cast<size_t>(end - begin), line, w.stride[1] * r.step,
-        step * r.step, weights, r.bias, to + first * r.channels, r.clamp, r.low, r.high});
+  r.fn({static_cast<size_t>(count), static_cast<size_t>(r.channels), count_lines, static_cast<size_t>(end - begin), static_cast<size_t>(r.weight_step),
+        static_cast<size_t>(r.out_step), line, w.stride[1] * r.step, step * r.step, weights, r.bias, to + first * r.out_step, r.clamp, r.low, r.high});
 }
 
 }  // namespace
@@ -34,6 +34,20 @@ void run_line(const WindowLine& r, const float* const* lines, float* to) {
   for (int64_t i = 0; i < begin; ++i) run_columns(r, lines, i, 1, to);
   if (end > begin) run_columns(r, lines, begin, end - begin, to);
   for (int64_t i = end; i < r.out_width; ++i) run_columns(r, lines, i, 1, to);
+}
+
+int64_t channels_at_once(const ops::packed_conv2d::Window& window, int64_t width, int64_t channels) {
+  constexpr int64_t kBytes = 24 << 10, kLine = 16;  // of an L1 of 32 KiB; channels of a cache line
+  const int64_t one = std::max<int64_t>(1, window.kernel[0] * width * static_cast<int64_t>(sizeof(float)));
+  return std::clamp(kBytes / one / kLine * kLine, kLine, std::max(kLine, channels));
+}
+
+WindowLine channels_of(const WindowLine& line, int64_t c, int64_t count) {
+  WindowLine part = line;
+  part.channels = std::min(count, line.channels - c);
+  if (part.weight) part.weight += c;
+  if (part.bias) part.bias += c;
+  return part;
 }
 
 }  // namespace portfire::conv
