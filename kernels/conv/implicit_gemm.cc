@@ -36,16 +36,16 @@ void point_rows(const ImplicitGemm& p, const TensorView& x, int64_t first, int64
   for (int64_t done = 0; done < count;) {
     const int64_t row = (first + done) / p.ow, column = (first + done) % p.ow, end = std::min(p.ow, column + count - done);
     const int64_t n = row / p.oh, top = row % p.oh * p.w.stride[0] - p.w.padding[0] + p.frame.top;
-    const T** to = rows + done - column;
+    const T** to = rows + done;
     for (int64_t kh = 0; kh < p.w.kernel[0]; ++kh) {
       const int64_t h = top + kh * p.w.dilation[0];
       for (int64_t kw = 0; kw < across; ++kw, to += count) {
         const int64_t left = kw * p.w.dilation[1] - p.w.padding[1] + p.frame.left, step = p.w.stride[1] * x.strides[2];
         const Inside in = h >= 0 && h < x.size(1) ? inside(column, end, p.w.stride[1], left, width, x.size(2)) : Inside{end, end};
-        const T* from = x.as<T>() + n * x.strides[0] + h * x.strides[1] + left * x.strides[2];
-        std::fill(to + column, to + in.begin, zeros);
-        for (int64_t i = in.begin; i < in.end; ++i) to[i] = from + i * step;
-        std::fill(to + in.end, to + end, zeros);
+        const int64_t from = n * x.strides[0] + h * x.strides[1] + left * x.strides[2];
+        std::fill(to, to + (in.begin - column), zeros);
+        for (int64_t i = in.begin; i < in.end; ++i) to[i - column] = x.as<T>() + (from + i * step);
+        std::fill(to + (in.end - column), to + (end - column), zeros);
       }
     }
     done += end - column;
@@ -136,9 +136,12 @@ void run_pixels(const ImplicitGemm& p, const TensorView& x, const Weights& weigh
   else
     point_rows(p, x, first, count, zeros, rows);
   gemm::Product product{static_cast<size_t>(count), static_cast<size_t>(p.channels), static_cast<size_t>(p.k), static_cast<size_t>(p.taps), rows,
-                        nullptr, to, static_cast<size_t>(p.channels), {weights.bias, weights.residual, p.activation, p.low, p.high}, p.dense ? static_cast<size_t>(x.size(3)) : 0};
-  if (p.bf16)
-    return gemm::run(product, {static_cast<const uint16_t*>(weights.packed), bf16_scratch, 0, p.rounds ? rounded : nullptr, product.row_step}, static_cast<size_t>(p0), static_cast<size_t>(p1));
+                        nullptr, to, static_cast<size_t>(p.channels), {weights.bias, weights.residual, p.activation, p.low, p.high}};
+  if (p.dense) product.row_step = static_cast<size_t>(x.size(3));
+  if (p.bf16) {
+    const gemm::Bf16Weights w{static_cast<const uint16_t*>(weights.packed), bf16_scratch, 0, p.rounds ? rounded : nullptr, product.row_step};
+    return gemm::run(product, w, static_cast<size_t>(p0), static_cast<size_t>(p1));
+  }
   product.packed = static_cast<const float*>(weights.packed);
   gemm::run(product, static_cast<size_t>(p0), static_cast<size_t>(p1));
 }

@@ -17,7 +17,7 @@ template <class U, size_t kM, size_t kVectors, bool kWhole>
   using P = typename U::Pairs;
   const Epilogue& e = t.epilogue;
   const size_t ldc = t.ldc, ahead_step = t.ahead_step, b_step = t.b_step;
-  // Of the first panel's columns and of the second's, constants where they are full: masks cost more than the rest of a store.
+  // Of the first panel's columns and of the second's, constants where they are full: stores without a mask are cheaper.
   const size_t count = kWhole ? kPairPanel : t.n;
   [[maybe_unused]] const size_t rest = kWhole ? kPairPanel : kVectors > 1 ? t.n - kPairPanel : 0;
   // Sums start from bias and residual, or from what the blocks of k before left in C.

@@ -99,12 +99,14 @@ void run_pairs(const PairUnit& unit, const Product& p, const Bf16Weights& w, siz
       else if (!in_place)
         fill_block(unit, p, w.rounded, m0, m, skip, k, block);
       const uint16_t* const a = in_place ? w.rounded[m0] + skip : block;
+      const size_t a_step = in_place ? w.rounded_step : at_once ? k : kPairStride;
       const auto at = [&](size_t column, size_t from) { return w.packed + column / kPairPanel * panel + from * kPairPanel; };
       for (size_t column = p0 * kPanel; column < end; column += width) {
         // What comes next is fetched meanwhile, a part of it by each tile.
-        const bool more = column + width < end;
-        PairTile t{m, std::min(width, end - column), (k + 1) / 2, a, in_place ? w.rounded_step : at_once ? k : kPairStride, at(column, skip), panel, p.c + m0 * p.ldc + column, p.ldc, skip == 0, skip + k == length, p.epilogue,
-                   reinterpret_cast<const std::byte*>(more ? at(column + width, skip) : at(p0 * kPanel, skip + k)), (2 * kPairPanel * sizeof(uint16_t) + tiles - 1) / tiles};
+        const uint16_t* const next = column + width < end ? at(column + width, skip) : at(p0 * kPanel, skip + k);
+        const size_t step = (2 * kPairPanel * sizeof(uint16_t) + tiles - 1) / tiles;
+        PairTile t{m, std::min(width, end - column), (k + 1) / 2, a, a_step, at(column, skip), panel, p.c + m0 * p.ldc + column, p.ldc, skip == 0,
+                   skip + k == length, p.epilogue, reinterpret_cast<const std::byte*>(next), step};
         if (t.epilogue.bias) t.epilogue.bias += column;
         if (t.epilogue.residual) t.epilogue.residual += m0 * p.ldc + column;
         unit.strip(t);
