@@ -8,6 +8,7 @@ FOLDER comes from models.py --onnx --executorch. A figure is the median over rou
 import argparse, datetime, importlib.metadata, json, math, os, pathlib, platform, statistics, subprocess, sys, time
 
 import chart
+import machine
 
 PEERS = ["onnxruntime", "openvino_f32", "executorch", "eager"]
 BF16_PEER = "openvino"  # where the CPU computes bf16, its default
@@ -98,7 +99,7 @@ def text_of(o, results, runtimes):
     versions = ", ".join(f"{p} {importlib.metadata.version(p)}" for p in ("onnxruntime", "openvino", "executorch", "torch"))
     out = ["# Benchmarks\n", "Made by `scripts/bench`; do not edit. All runtimes take turns, each turn a fresh process; a figure is the median of\n"
            f"{o.rounds} rounds of {o.seconds:g} s. Take the ratios: other work on the machine moves the milliseconds.\n",
-           f"{o.cpu}, {os.cpu_count()} cores, {o.isa}; {platform.system()}; {versions}; {datetime.date.today()}.\n",
+           f"{machine.CPU}, {os.cpu_count()} cores, {machine.ISA}; {platform.system()}; {versions}; {datetime.date.today()}.\n",
            "![their time over ours](benchmarks.svg)\n"]
     for threads in o.threads:
         rows, ratios = [], []
@@ -129,7 +130,7 @@ def text_of(o, results, runtimes):
             table(["model", "portfire", *peers], [[m] + [show(figure(m, r, first, "own_mib"), 0) for r in ["portfire", *peers]] for m in o.models]),
             "## Compiling: s, and error against PyTorch\n",
             table(["model", "compile s", "error"], [[m, show(figure(m, "portfire", first, "compile_s")), f"{figure(m, 'portfire', first, 'error') or float('nan'):.1e}"] for m in o.models])]
-    svg = chart.ratio_chart(f"f32, {first} thread, {o.isa}", o.models, peers,
+    svg = chart.ratio_chart(f"f32, {first} thread, {machine.ISA}", o.models, peers,
                             lambda m, r: (t / u if (t := figure(m, r, first, "ms")) and (u := figure(m, "portfire", first, "ms")) else None))
     return "\n".join(out), svg
 
@@ -146,10 +147,7 @@ def main():
     o = parser.parse_args()
     o.threads = [int(t) for t in o.threads.split(",")]
     o.models = o.only.split(",") if o.only else sorted(f.stem for f in o.folder.glob("*.onnx"))
-    flags = next((line for line in open("/proc/cpuinfo") if line.startswith(("flags", "Features"))), "").split()
-    o.cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.machine())
-    o.isa = "AVX-512" if "avx512f" in flags else "AVX2" if "avx2" in flags else platform.machine()
-    bf16 = ["portfire_bf16", BF16_PEER] if "avx512_bf16" in flags or "amx_bf16" in flags else []
+    bf16 = ["portfire_bf16", BF16_PEER] if "avx512_bf16" in machine.FLAGS or "amx_bf16" in machine.FLAGS else []
     runtimes = ["portfire", *PEERS, *bf16]
     text, svg = text_of(o, measure(o, runtimes), runtimes)
     (o.docs / "benchmarks.md").write_text(text)

@@ -10,6 +10,8 @@ import argparse, datetime, json, logging, os, pathlib, platform, re, statistics,
 warnings.filterwarnings("ignore")
 import torch
 
+import machine
+
 logging.disable(logging.WARNING)
 ROOT = pathlib.Path(__file__).parents[1]
 M, N, K = (1, 4, 32, 128, 1024), (384, 1536, 4096), (384, 1536, 4096)
@@ -146,7 +148,7 @@ def main():
     o = parser.parse_args()
     folder = ROOT / "build/limits"
     folder.mkdir(parents=True, exist_ok=True)
-    dtypes = ["f32"] + ["bf16"] * ("avx512_bf16" in open("/proc/cpuinfo").read())
+    dtypes = ["f32"] + ["bf16"] * ("avx512_bf16" in machine.FLAGS)
     torch.manual_seed(0)
     programs = {d: [] for d in dtypes}
     for i, case in enumerate(cases()):
@@ -161,15 +163,12 @@ def main():
             products(o, d, roof, times)
             for _, program in programs[d]:
                 operator(o, program, roof, rows)
-    cpu = next((l.split(":")[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name")), platform.machine())
-    flags = open("/proc/cpuinfo").read()
-    isa = "AVX-512" if "avx512f" in flags else "AVX2" if "avx2" in flags else platform.machine()
     flops, bytes = roof.median()
     out = ["# How close to the machine's limit\n",
            f"Made by `bench/limits.py`; do not edit. One thread; a figure is the best of {o.rounds} processes, by the best roof that any of them measured:\n"
            f"{roof.flops * 1e-9:.0f} GFLOP/s of f32 fused multiply-adds in registers (the peak), {roof.bytes * 1e-9:.1f} GB/s read from DRAM (memory). The clock wanders: the\n"
            f"median process measured {flops * 1e-9:.0f} and {bytes * 1e-9:.1f}, by which figures would be {percent(roof.flops / flops - 1)} and {percent(roof.bytes / bytes - 1)} % larger.\n",
-           f"{cpu}, {os.cpu_count()} cores, {isa}; {platform.system()}; {datetime.date.today()}.\n",
+           f"{machine.CPU}, {os.cpu_count()} cores, {machine.ISA}; {platform.system()}; {datetime.date.today()}.\n",
            "In bf16 the peak is twice that of f32: an instruction (`vdpbf16ps`) multiplies and adds twice as many. Shares of memory count operands\n"
            "and results as if each came from DRAM; where they lie in caches, as small weights and most images do, they may pass 100 %.\n"]
     for d in dtypes:

@@ -7,7 +7,7 @@ that stops goes on where it was, --only measures again what it names (the table 
 what was below a ratio, --part every so-manieth of these. --archives exports and measures nothing: a machine that is quiet for a
 minute only need not wait for that.
 """
-import argparse, datetime, hashlib, json, logging, os, pathlib, platform, statistics, subprocess, sys, time, warnings
+import argparse, datetime, hashlib, json, logging, os, pathlib, statistics, subprocess, sys, time, warnings
 
 warnings.filterwarnings("ignore")
 import numpy as np
@@ -15,6 +15,7 @@ import torch
 
 logging.disable(logging.WARNING)
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import machine
 from sweep_cases import BF16, CASES, F16, NAMES
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -95,15 +96,13 @@ def write_table(results):
     rows.sort(key=lambda row: row[0])
     failed = {k: r["error"] for k, r in results.items() if "error" in r}
     ratios = np.array([r[0] for r in rows])
-    cpu = next((l.split(":")[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name")), platform.machine())
-    isa = "AVX-512" if "avx512f" in open("/proc/cpuinfo").read() else "AVX2"
     text = [
         "# Operators beside PyTorch", "",
         "Made by `bench/sweep.py`; do not edit. One-operator programs against PyTorch eager, one thread each, in turns;",
         "elements are those of the operands, about. A ratio above 1 says that ours is faster.", "",
         f"- {len(rows)} cases of {len(CASES)} operators: geometric mean of torch / ours **{np.exp(np.log(ratios).mean()):.2f}**;"
         f" slower than 2x: **{int((ratios < 0.5).sum())}**; slower at all: {int((ratios < 1).sum())}",
-        f"- {cpu} ({isa}), PyTorch {torch.__version__}, {datetime.date.today()}",
+        f"- {machine.CPU} ({machine.ISA}), PyTorch {torch.__version__}, {datetime.date.today()}",
         f"- answers that differ from PyTorch's: {sum(bool(r['differs']) for _, _, r in rows)}; not measured: {len(failed)}", "",
         "| operator | dtype | elements | ours ms | torch ms | torch / ours |", "|---|---|---:|---:|---:|---:|"]
     for ratio, (name, dtype, size), r in rows:
