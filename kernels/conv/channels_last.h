@@ -20,9 +20,13 @@ struct Frame {
 void interleave(const TensorView& x, const Frame& frame, float* to, ThreadPool* pool);
 inline void interleave(const TensorView& x, float* to, ThreadPool* pool) { interleave(x, {0, 0, x.size(1), x.size(2)}, to, pool); }
 
+// Bytes in whole cache lines, of so many bytes or floats.
+inline size_t whole_lines(size_t bytes) { return (bytes + 63) / 64 * 64; }
+inline size_t lines_of(int64_t floats) { return whole_lines(static_cast<size_t>(floats) * sizeof(float)); }
+
 // Memory for x, f32 of rank 4, with its channels adjacent: none where they are.
 inline size_t adjacent_bytes(const TensorView& x) {
-  return x.strides[3] == 1 || x.size(3) == 1 ? 0 : (static_cast<size_t>(x.numel()) * sizeof(float) + 63) / 64 * 64;
+  return x.strides[3] == 1 || x.size(3) == 1 ? 0 : lines_of(x.numel());
 }
 // x with its channels adjacent; `memory`: adjacent_bytes(x).
 TensorView with_adjacent_channels(const TensorView& x, std::byte* memory, ThreadPool* pool);

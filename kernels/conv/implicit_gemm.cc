@@ -52,7 +52,6 @@ void point_rows(const ImplicitGemm& p, const TensorView& x, int64_t first, int64
   }
 }
 
-size_t whole_lines(size_t bytes) { return (bytes + 63) / 64 * 64; }
 size_t bf16_bytes(const ImplicitGemm& p) { return gemm::bf16_scratch_bytes(static_cast<size_t>(std::min(p.pixels, kMostPixels))); }
 
 }  // namespace
@@ -139,7 +138,7 @@ void run_pixels(const ImplicitGemm& p, const TensorView& x, const Weights& weigh
                         nullptr, to, static_cast<size_t>(p.channels), {weights.bias, weights.residual, p.activation, p.low, p.high}};
   if (p.dense) product.row_step = static_cast<size_t>(x.size(3));
   if (p.bf16) {
-    const gemm::Bf16Weights w{static_cast<const uint16_t*>(weights.packed), bf16_scratch, 0, p.rounds ? rounded : nullptr, product.row_step};
+    const gemm::Bf16Weights w{static_cast<const uint16_t*>(weights.packed), bf16_scratch, 0, p.rounds ? rounded : nullptr};
     return gemm::run(product, w, static_cast<size_t>(p0), static_cast<size_t>(p1));
   }
   product.packed = static_cast<const float*>(weights.packed);

@@ -24,14 +24,12 @@ struct Plan {
   ImplicitGemm expand, project;
   int64_t images, expanded_height, expanded_width, channels, height, width, out_channels;  // expanded, middle, out
   int64_t strip_rows, ring_rows, at_once;  // at_once: channels of the depthwise convolution
-  bool rounds;                                    // depthwise rows are rounded to bf16 for `project`, each while it is in L1
+  bool rounds;                             // depthwise rows are rounded to bf16 for `project`, each while it is in L1
   size_t image_bytes;                                        // of scratch, for the input with its channels adjacent
   size_t ring_bytes, row_bytes, middle_bytes, thread_bytes;  // and for each thread
 };
 
 constexpr int64_t kLeastRounded = 96;  // channels of a pixel: fewer are rounded slower than a row is read twice more
-
-size_t whole_lines(int64_t floats) { return (static_cast<size_t>(floats) * sizeof(float) + 63) / 64 * 64; }
 
 bool prepare(const Operands& o, void* state, size_t* scratch) {
   Plan& p = *new (state) Plan;
@@ -67,13 +65,13 @@ bool prepare(const Operands& o, void* state, size_t* scratch) {
     const TensorView rows = TensorView::of<float>(nullptr, {1, p.strip_rows, p.width, p.channels}), to = TensorView::of<float>(nullptr, {1, p.strip_rows, p.width, p.out_channels});
     if (!plan_implicit_gemm(rows, *s.project, to, {{1, 1}, {1, 1}, {0, 0, 0, 0}, {1, 1}}, s.project_finish, &p.project)) return false;
   }
-  p.ring_bytes = p.expands ? whole_lines(p.ring_rows * p.expanded_width * p.channels) : 0;
+  p.ring_bytes = p.expands ? lines_of(p.ring_rows * p.expanded_width * p.channels) : 0;
   p.rounds = p.project.rounds = p.projects && p.project.bf16 && multiplies_bf16();
   p.at_once = std::min(p.channels, channels_at_once(s.window, p.expanded_width, p.channels));
   if (p.rounds && p.at_once < kLeastRounded) p.at_once = p.channels;
-  p.row_bytes = p.rounds ? whole_lines(p.width * p.at_once) : 0;
+  p.row_bytes = p.rounds ? lines_of(p.width * p.at_once) : 0;
   const int64_t middle = p.projects ? p.strip_rows * p.width * p.channels : 0;
-  p.middle_bytes = p.rounds ? whole_lines((middle + 1) / 2 + static_cast<int64_t>(gemm::kReadPast)) : whole_lines(middle);
+  p.middle_bytes = p.rounds ? whole_lines((static_cast<size_t>(middle) + gemm::kReadPast) * sizeof(uint16_t)) : lines_of(middle);
   p.thread_bytes = p.ring_bytes + p.row_bytes + p.middle_bytes + std::max(p.expand.thread_bytes, p.project.thread_bytes);
   p.image_bytes = p.expands ? p.expand.image_bytes : adjacent_bytes(x);
   *scratch = p.image_bytes + p.thread_bytes * o.threads;

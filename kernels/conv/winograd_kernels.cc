@@ -16,7 +16,7 @@ namespace {
 constexpr int64_t kMost = ops::winograd_conv2d::kMaxTile;
 constexpr int64_t kBytes = 512 << 10;  // of a chunk's inputs and sums, about: its share of L2 and a part of L3
 constexpr int64_t kFewTiles = 24, kMostTiles = 192;  // fewer rows would read the weights too often
-constexpr int64_t kManyChunks = 8;                  // for each thread
+constexpr int64_t kManyChunks = 8;                   // for each thread
 
 struct Plan {
   int64_t m, places, pad_top, pad_left;
@@ -25,8 +25,6 @@ struct Plan {
   float low, high;
   size_t image_bytes, thread_bytes;  // of scratch: for the input in another order, and for each thread
 };
-
-size_t floats(int64_t n) { return static_cast<size_t>((n + 15) / 16 * 16) * sizeof(float); }
 
 bool prepare(const Operands& o, void* state, size_t* scratch) {
   Plan& p = *new (state) Plan;
@@ -51,7 +49,7 @@ bool prepare(const Operands& o, void* state, size_t* scratch) {
   int64_t chunks = (p.tiles + p.chunk - 1) / p.chunk;
   if (chunks < kManyChunks * threads) chunks = (chunks + threads - 1) / threads * threads;
   p.chunk = std::max<int64_t>(1, (p.tiles + chunks - 1) / std::max<int64_t>(1, chunks));
-  p.thread_bytes = floats(p.chunk * p.places * x.size(3)) + floats(p.chunk * p.places * out.size(3)) + floats(x.size(3));
+  p.thread_bytes = lines_of(p.chunk * p.places * x.size(3)) + lines_of(p.chunk * p.places * out.size(3)) + lines_of(x.size(3));
   p.image_bytes = adjacent_bytes(x);
   *scratch = p.image_bytes + p.thread_bytes * o.threads;
   return true;
@@ -110,8 +108,8 @@ Error run(const void* state, const Operands& o, const KernelContext& context) {
     const int64_t first = p.tiles * static_cast<int64_t>(task) / chunks, count = p.tiles * static_cast<int64_t>(task + 1) / chunks - first;
     std::byte* memory = context.scratch.data() + p.image_bytes + worker * p.thread_bytes;
     auto* v = reinterpret_cast<float*>(memory);
-    auto* sums = reinterpret_cast<float*>(memory += floats(p.chunk * p.places * c));
-    auto* zeros = reinterpret_cast<float*>(memory + floats(p.chunk * p.places * channels));
+    auto* sums = reinterpret_cast<float*>(memory += lines_of(p.chunk * p.places * c));
+    auto* zeros = reinterpret_cast<float*>(memory + lines_of(p.chunk * p.places * channels));
     std::fill_n(zeros, c, 0.0f);
     transform_inputs(p, x, first, count, zeros, v);
     for (int64_t place = 0; place < p.places; ++place) {

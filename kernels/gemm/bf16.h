@@ -22,7 +22,6 @@ struct Bf16Weights {
   // The product's rows in bf16 where they are rounded already (only with multiplies_bf16()); kReadPast numbers behind each of
   // them can be read.
   const uint16_t* const* rounded = nullptr;
-  size_t rounded_step = 0;  // numbers from one of them to the next, where all lie so: they are read where they are
 };
 inline constexpr size_t kReadPast = 32;
 // Of one thread, for products of m rows; a multiple of 64.

@@ -34,14 +34,13 @@ void pack(const float* b, int64_t row_stride, int64_t column_stride, size_t k, s
       }
       continue;
     }
+    if (columns < kPanel) std::fill_n(to, k * kPanel, 0.0f);
     if (row_stride == 1) {
-      if (columns < kPanel) std::fill_n(to, k * kPanel, 0.0f);
       copy::transpose(to, kPanel, from, column_stride, static_cast<int64_t>(k), static_cast<int64_t>(columns), sizeof(float));
       continue;
     }
     // Transposing: in blocks of rows, so that the lines read stay in L1.
     constexpr size_t kBlock = 16;
-    if (columns < kPanel) std::fill_n(to, k * kPanel, 0.0f);
     for (size_t r0 = 0; r0 < k; r0 += kBlock)
       for (size_t c = 0; c < columns; ++c) {
         const float* column = from + static_cast<int64_t>(c) * column_stride;

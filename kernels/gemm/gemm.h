@@ -93,7 +93,8 @@ struct Product {
   float* c;
   size_t ldc;
   Epilogue epilogue;  // of the first row and column
-  // Floats from a row to the next, where all of the one tap lie so: it goes faster. 0: they do not.
+  // Numbers from a row to the next, where all of the one tap lie so: they are found faster, and rows in bf16 are read where
+  // they are. 0: they do not.
   size_t row_step = 0;
 };
 // Panels [p0, p1) of it.

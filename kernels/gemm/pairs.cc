@@ -87,7 +87,7 @@ void run_pairs(const PairUnit& unit, const Product& p, const Bf16Weights& w, siz
   const size_t width = (p.m == 1 ? 8 : 2) * kPairPanel;
   auto* const block = reinterpret_cast<uint16_t*>(w.scratch);
   // Half of a pair would meet what lies behind.
-  const bool in_place = w.rounded && w.rounded_step && p.taps == 1 && p.k % 2 == 0;
+  const bool in_place = w.rounded && p.row_step > 0 && p.taps == 1 && p.k % 2 == 0;
   const bool at_once = !w.rounded && p.row_step == p.k && p.taps == 1 && p.k % 2 == 0 && p.k <= depth;  // rows without gaps
   for (size_t m0 = 0; m0 < p.m; m0 += kChunk) {
     const size_t m = std::min(kChunk, p.m - m0), tiles = (m + kPairRows - 1) / kPairRows;
@@ -99,7 +99,7 @@ void run_pairs(const PairUnit& unit, const Product& p, const Bf16Weights& w, siz
       else if (!in_place)
         fill_block(unit, p, w.rounded, m0, m, skip, k, block);
       const uint16_t* const a = in_place ? w.rounded[m0] + skip : block;
-      const size_t a_step = in_place ? w.rounded_step : at_once ? k : kPairStride;
+      const size_t a_step = in_place ? p.row_step : at_once ? k : kPairStride;
       const auto at = [&](size_t column, size_t from) { return w.packed + column / kPairPanel * panel + from * kPairPanel; };
       for (size_t column = p0 * kPanel; column < end; column += width) {
         // What comes next is fetched meanwhile, a part of it by each tile.

@@ -74,7 +74,8 @@ class Pairs : public testing::TestWithParam<bool> {
       std::vector<float> c(expected.size(), 77.0f);
       std::vector<std::byte> scratch(pair_scratch_bytes(product.m), std::byte{0xff});
       product.c = c.data();
-      run_pairs(*unit_, product, {packed.data(), scratch.data(), 0, rows.data(), step}, 0, (product.n + kPanel - 1) / kPanel);
+      product.row_step = step;
+      run_pairs(*unit_, product, {packed.data(), scratch.data(), 0, rows.data()}, 0, (product.n + kPanel - 1) / kPanel);
       ASSERT_EQ(c, expected) << product.m << "x" << product.n << "x" << product.k << " taps " << product.taps << " step " << step;
     }
   }
