@@ -82,6 +82,7 @@ namespace portfire {
   X(conv, kWinogradConv2d)  \
   X(conv, kDepthwiseConv2d) \
   X(conv, kMaxPool2d)       \
+  X(conv, kShiftedConvolution) \
   X(conv, kConvolution)     \
   X(spatial, kMaxPool2d) \
   X(spatial, kMaxPool3d) \
