@@ -69,6 +69,10 @@ namespace portfire {
   X(copy, kReplicationPad3d) \
   X(copy, kCircularPad) \
   X(gemm, kPackedLinear)   \
+  X(gemm, kBf16Linear) \
+  X(gemm, kBf16Mm) \
+  X(gemm, kBf16Addmm) \
+  X(gemm, kBf16Bmm) \
   X(gemm, kWideLinear) \
   X(gemm, kWideMm) \
   X(gemm, kWideAddmm) \
