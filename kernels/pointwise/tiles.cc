@@ -40,24 +40,25 @@ Tiling::Tiling(std::span<TensorView* const> inputs, const TensorView& result) {
   }
   rows_ = result.numel() == 0 ? 0 : 1;
   for (int d = 0; d + 1 < rank; ++d) rows_ *= sizes[d];
-  bool squares = false;
   for (int i = 0; i < operands; ++i) {
     int64_t packed = 1;
     dense[i] = true;
     for (int d = rank - 1; d >= 0; packed *= sizes[d--]) dense[i] &= strides[i][d] == packed;
     crossed[i] = rank > 1 && strides[i][rank - 2] == 1 && strides[i][rank - 1] != 1 && strides[i][rank - 1] != 0 &&
                  columns() > 4 && sizes[rank - 2] > 4;
-    squares |= crossed[i];
   }
+}
+
+void Tiling::cut(int64_t strip) {
   if (rows_ == 0) return;
-  const auto strip = static_cast<int64_t>(kStrip), padding = static_cast<int64_t>(kPadding);
-  if (squares) {
+  const auto padding = static_cast<int64_t>(kPadding);
+  if (std::any_of(crossed, crossed + operands, [](bool c) { return c; })) {
     tile_rows_ = std::min(kSide, sizes[rank - 2]);
     tile_columns_ = std::min(kSide, columns());
     tiles_down_ = divide_up(sizes[rank - 2], tile_rows_);
     tiles_across_ = divide_up(columns(), tile_columns_);
     tiles = rows_ / sizes[rank - 2] * tiles_down_ * tiles_across_;
-  } else if (columns() <= strip / 2) {
+  } else if (columns() <= (rows_ > 1 ? strip : static_cast<int64_t>(kStrip)) / 2) {
     tile_rows_ = strip / columns();
     // Whole multiples of the padding are used in place.
     const int64_t period = padding / std::min(padding, columns() & -columns());

@@ -1,4 +1,4 @@
-// How a pointwise program walks its operands: tiles of at most kStrip elements, each a block of rows by
+// How a pointwise program walks its operands: tiles of at most a strip's elements, each a block of rows by
 // columns of the operands' common shape, in which every operand becomes one strip.
 #pragma once
 
@@ -33,6 +33,8 @@ struct Tiling {
 
   Tiling() = default;
   Tiling(std::span<TensorView* const> inputs, const TensorView& result);
+  // Sets the tiles: of at most `strip` elements, a multiple of the padding.
+  void cut(int64_t strip);
   Tile tile(int64_t t) const;
   int64_t elements() const { return rows_ * columns(); }
   // Does it consist of elements that follow each other, row by row?
