@@ -35,6 +35,8 @@ HWY_INLINE Vec<int64_t> multiply_add<int64_t>(Tag<int64_t> d, Vec<int64_t> a, Ve
 #if HWY_TARGET == HWY_SCALAR
   return hn::Set(d, static_cast<int64_t>(static_cast<uint64_t>(hn::GetLane(a)) * static_cast<uint64_t>(hn::GetLane(b)) +
                                          static_cast<uint64_t>(hn::GetLane(c))));
+#elif HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
+  return hn::Add(c, Vec<int64_t>{_mm512_mullo_epi64(a.raw, b.raw)});
 #else
   const hn::RepartitionToNarrow<hn::RebindToUnsigned<Tag<int64_t>>> half;
   const hn::RebindToUnsigned<Tag<int64_t>> whole;
