@@ -50,6 +50,7 @@ namespace portfire {
   X(index, kEmbeddingBag) \
   X(index, kSort) \
   X(index, kSortStable) \
+  X(index, kTopk) \
   X(index, kGather) \
   X(index, kIndexSelect) \
   X(index, kEmbedding) \
