@@ -1,0 +1,109 @@
+#include "kernels/index/bags.h"
+
+#include <type_traits>
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/index/bags.cc"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace portfire::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+namespace bags {
+
+using index::BagRows;
+using index::Number;
+
+// Elements of type E in memory as numbers of D.
+template <class E, class D>
+HWY_INLINE hn::Vec<D> load(D d, const E* from) {
+  if constexpr (std::is_same_v<E, hn::TFromD<D>>) {
+    return hn::LoadU(d, from);
+  } else {
+    return hn::PromoteTo(d, hn::LoadU(hn::Rebind<E, D>(), from));
+  }
+}
+
+// Columns from `c` on as far as there are kVectors vectors of them, in registers while the rows go by.
+template <int kVectors, class E, class T, class D>
+HWY_INLINE size_t sum_columns(D d, T* totals, const BagRows<T>& r, size_t c) {
+  const size_t lanes = hn::Lanes(d);
+  for (; c + kVectors * lanes <= r.columns; c += kVectors * lanes) {
+    T* to = totals + c;
+    auto t0 = hn::LoadU(d, to), t1 = t0, t2 = t0, t3 = t0;
+    if constexpr (kVectors == 4) t1 = hn::LoadU(d, to + lanes), t2 = hn::LoadU(d, to + 2 * lanes), t3 = hn::LoadU(d, to + 3 * lanes);
+    for (size_t i = 0; i < r.count; ++i) {
+      const E* from = static_cast<const E*>(r.table) + r.numbers[i] * r.stride + c;
+      const auto w = hn::Set(d, r.weights ? r.weights[i] : T(1));
+      t0 = hn::MulAdd(w, load(d, from), t0);
+      if constexpr (kVectors == 4) {
+        t1 = hn::MulAdd(w, load(d, from + lanes), t1);
+        t2 = hn::MulAdd(w, load(d, from + 2 * lanes), t2);
+        t3 = hn::MulAdd(w, load(d, from + 3 * lanes), t3);
+      }
+    }
+    hn::StoreU(t0, d, to);
+    if constexpr (kVectors == 4) hn::StoreU(t1, d, to + lanes), hn::StoreU(t2, d, to + 2 * lanes), hn::StoreU(t3, d, to + 3 * lanes);
+  }
+  return c;
+}
+template <class E, class T>
+void sum(T* totals, const BagRows<T>& r) {
+  const hn::ScalableTag<T> d;
+  size_t c = sum_columns<4, E>(d, totals, r, 0);
+  c = sum_columns<1, E>(d, totals, r, c);
+  sum_columns<1, E>(hn::CappedTag<T, 1>(), totals, r, c);
+}
+
+template <class E, class T, class D>
+HWY_INLINE size_t maximum_columns(D d, T* greatest, Number<T>* from, const BagRows<T>& r, bool more, size_t c) {
+  const hn::RebindToSigned<D> di;
+  for (const size_t lanes = hn::Lanes(d); c + lanes <= r.columns; c += lanes) {
+    const E* row = static_cast<const E*>(r.table) + c;
+    auto best = more ? hn::LoadU(d, greatest + c) : load(d, row + r.numbers[0] * r.stride);
+    auto at = more ? hn::LoadU(di, from + c) : hn::Set(di, static_cast<Number<T>>(r.numbers[0]));
+    for (size_t i = 0; i < r.count; ++i) {
+      const auto v = load(d, row + r.numbers[i] * r.stride);
+      const auto takes = hn::Or(hn::Gt(v, best), hn::IsNaN(v));
+      best = hn::IfThenElse(takes, v, best);
+      at = hn::IfThenElse(hn::RebindMask(di, takes), hn::Set(di, static_cast<Number<T>>(r.numbers[i])), at);
+    }
+    hn::StoreU(best, d, greatest + c);
+    hn::StoreU(at, di, from + c);
+  }
+  return c;
+}
+template <class E, class T>
+void maximum(T* greatest, Number<T>* from, const BagRows<T>& r, bool more) {
+  const size_t c = maximum_columns<E>(hn::ScalableTag<T>(), greatest, from, r, more, 0);
+  maximum_columns<E>(hn::CappedTag<T, 1>(), greatest, from, r, more, c);
+}
+
+}  // namespace bags
+
+index::BagFunctions<float> bags_f32(DType table) {
+  if (table == DType::f32) return {bags::sum<float, float>, bags::maximum<float, float>};
+  if (table == DType::bf16) return {bags::sum<hwy::bfloat16_t, float>, bags::maximum<hwy::bfloat16_t, float>};
+#if HWY_TARGET <= HWY_AVX2 && HWY_ARCH_X86
+  if (table == DType::f16) return {bags::sum<hwy::float16_t, float>, bags::maximum<hwy::float16_t, float>};
+#endif
+  return {};
+}
+index::BagFunctions<double> bags_f64(DType) { return {bags::sum<double, double>, bags::maximum<double, double>}; }
+
+}  // namespace portfire::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace portfire {
+HWY_EXPORT(bags_f32);
+HWY_EXPORT(bags_f64);
+namespace index {
+template <>
+BagFunctions<float> bag_functions(DType table) { return HWY_DYNAMIC_DISPATCH(bags_f32)(table); }
+template <>
+BagFunctions<double> bag_functions(DType table) { return HWY_DYNAMIC_DISPATCH(bags_f64)(table); }
+}  // namespace index
+}  // namespace portfire
+#endif
