@@ -27,12 +27,12 @@ HWY_INLINE hn::Vec<D> load(D d, const E* from) {
 
 // Columns from `c` on as far as there are kVectors vectors of them, in registers while the rows go by.
 template <int kVectors, class E, class T, class D>
-HWY_INLINE size_t sum_columns(D d, T* totals, const BagRows<T>& r, size_t c) {
+HWY_INLINE size_t sum_columns(D d, T* totals, const BagRows<T>& r, bool more, size_t c) {
   const size_t lanes = hn::Lanes(d);
   for (; c + kVectors * lanes <= r.columns; c += kVectors * lanes) {
     T* to = totals + c;
-    auto t0 = hn::LoadU(d, to), t1 = t0, t2 = t0, t3 = t0;
-    if constexpr (kVectors == 4) t1 = hn::LoadU(d, to + lanes), t2 = hn::LoadU(d, to + 2 * lanes), t3 = hn::LoadU(d, to + 3 * lanes);
+    auto t0 = more ? hn::LoadU(d, to) : hn::Zero(d), t1 = t0, t2 = t0, t3 = t0;
+    if (kVectors == 4 && more) t1 = hn::LoadU(d, to + lanes), t2 = hn::LoadU(d, to + 2 * lanes), t3 = hn::LoadU(d, to + 3 * lanes);
     for (size_t i = 0; i < r.count; ++i) {
       const E* from = static_cast<const E*>(r.table) + r.numbers[i] * r.stride + c;
       const auto w = hn::Set(d, r.weights ? r.weights[i] : T(1));
@@ -49,11 +49,11 @@ HWY_INLINE size_t sum_columns(D d, T* totals, const BagRows<T>& r, size_t c) {
   return c;
 }
 template <class E, class T>
-void sum(T* totals, const BagRows<T>& r) {
+void sum(T* totals, const BagRows<T>& r, bool more) {
   const hn::ScalableTag<T> d;
-  size_t c = sum_columns<4, E>(d, totals, r, 0);
-  c = sum_columns<1, E>(d, totals, r, c);
-  sum_columns<1, E>(hn::CappedTag<T, 1>(), totals, r, c);
+  size_t c = sum_columns<4, E>(d, totals, r, more, 0);
+  c = sum_columns<1, E>(d, totals, r, more, c);
+  sum_columns<1, E>(hn::CappedTag<T, 1>(), totals, r, more, c);
 }
 
 template <class E, class T, class D>

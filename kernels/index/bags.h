@@ -24,9 +24,9 @@ template <class T>
 using Number = std::conditional_t<sizeof(T) == 8, int64_t, int32_t>;
 template <class T>
 struct BagFunctions {
-  void (*sum)(T* totals, const BagRows<T>& rows);  // added to what is there
-  // The greatest of each column, and the number of its row: the first one that has it, the last that is NaN.
   // With `more`, what is there takes part.
+  void (*sum)(T* totals, const BagRows<T>& rows, bool more);
+  // The greatest of each column, and the number of its row: the first one that has it, the last that is NaN.
   void (*maximum)(T* greatest, Number<T>* from, const BagRows<T>& rows, bool more);
 };
 // `table`: f64 for double; f32, bf16 and, null where the ISA has no instruction for it, f16 for float.

@@ -33,23 +33,32 @@ void put(const TensorView& to, int64_t at, int64_t n, F value) {
     for (int64_t j = 0; j < n; ++j) to.as<int32_t>()[(at + j) * step] = static_cast<int32_t>(value(j));
 }
 
-// The numbers of a bag's rows that are no padding, with their weights, in pieces.
+// The numbers of a bag's rows that are no padding, with their weights, a piece at a time.
 template <class T>
 class BagNumbers {
  public:
   BagNumbers(const TensorView& indices, const TensorView* weights, int64_t limit, int64_t padding)
       : indices_(indices), weights_(weights), limit_(limit), padding_(padding) {
     if (weights) load_ = pointwise::load_fn(weights->dtype);
+    in_place_ = padding < 0 && indices.dtype == DType::i64 && indices.is_contiguous() && all_below(indices.as<const int64_t>(), indices.size(0), limit);
   }
   // Of indices [begin, end), at most kRows. Gives where one is out of range, or -1.
   int64_t read(int64_t begin, int64_t end) {
     if (weights_)
       load_(loaded_, weights_->as<std::byte>() + begin * weights_->strides[0] * static_cast<int64_t>(byte_size(weights_->dtype)), weights_->strides[0],
             static_cast<size_t>(end - begin));
+    if (in_place_) {
+      from_ = indices_.as<const int64_t>() + begin;
+      by_ = weights_ ? loaded_ : nullptr;
+      count_ = static_cast<size_t>(end - begin);
+      return -1;
+    }
+    from_ = numbers_;
+    by_ = weights_ ? kept_ : nullptr;
     return indices_.dtype == DType::i64 ? read_as<int64_t>(begin, end) : read_as<int32_t>(begin, end);
   }
   BagRows<T> rows(const void* table, int64_t stride, int64_t columns) const {
-    return {table, stride, numbers_, weights_ ? kept_ : nullptr, count_, static_cast<size_t>(columns)};
+    return {table, stride, from_, by_, count_, static_cast<size_t>(columns)};
   }
   size_t count() const { return count_; }
 
@@ -71,8 +80,11 @@ class BagNumbers {
   const TensorView& indices_;
   const TensorView* weights_;
   int64_t limit_, padding_;
+  bool in_place_;  // no number is wrong or to be left out
   size_t count_ = 0;
   pointwise::LoadFn load_ = nullptr;
+  const int64_t* from_ = nullptr;
+  const T* by_ = nullptr;
   int64_t numbers_[kRows];
   alignas(64) T kept_[kRows], loaded_[kRows];
 };
@@ -114,8 +126,6 @@ Error run_as(const Operands& o) {
       const int64_t count = std::min(kMost, columns - c);
       std::byte* to = out.as<std::byte>() + (b * columns + c) * bytes;
       T* totals = direct ? reinterpret_cast<T*>(to) : strip;
-      std::fill_n(totals, count, T(0));
-      if (mode == kMax) std::fill_n(from, count, Number<T>(0));
       rows = 0;
       for (int64_t i = begin; i < end; i += kRows) {
         if (const int64_t bad = numbers.read(i, std::min(end, i + kRows)); bad >= 0) {
@@ -124,12 +134,16 @@ Error run_as(const Operands& o) {
         }
         if (numbers.count() == 0) continue;
         each(numbers.rows(table.as<std::byte>() + c * bytes, table.strides[0], count), [&](const BagFunctions<T>& f, const BagRows<T>& r) {
-          mode == kMax ? f.maximum(totals, from, r, rows > 0) : f.sum(totals, r);
+          mode == kMax ? f.maximum(totals, from, r, rows > 0) : f.sum(totals, r, rows > 0);
           rows += static_cast<int64_t>(r.count);
         });
       }
-      if (mode == kMean && rows > 0)
+      if (rows == 0) {
+        std::fill_n(totals, count, T(0));
+        std::fill_n(from, count, Number<T>(0));
+      } else if (mode == kMean) {
         for (int64_t j = 0; j < count; ++j) totals[j] *= T(1) / static_cast<T>(rows);
+      }
       if (!direct) store(to, totals, 1, static_cast<size_t>(count));
       if (mode == kMax) put(o.out(3), b * columns + c, count, [&](int64_t j) { return from[j]; });
     }
