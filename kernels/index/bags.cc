@@ -25,6 +25,11 @@ HWY_INLINE hn::Vec<D> load(D d, const E* from) {
   }
 }
 
+constexpr size_t kAhead = 16;
+HWY_INLINE void fetch(const void* from, size_t bytes) {
+  for (size_t i = 0; i < bytes; i += 64) __builtin_prefetch(static_cast<const char*>(from) + i);
+}
+
 // Columns from `c` on as far as there are kVectors vectors of them, in registers while the rows go by.
 template <int kVectors, class E, class T, class D>
 HWY_INLINE size_t sum_columns(D d, T* totals, const BagRows<T>& r, bool more, size_t c) {
@@ -35,6 +40,7 @@ HWY_INLINE size_t sum_columns(D d, T* totals, const BagRows<T>& r, bool more, si
     if (kVectors == 4 && more) t1 = hn::LoadU(d, to + lanes), t2 = hn::LoadU(d, to + 2 * lanes), t3 = hn::LoadU(d, to + 3 * lanes);
     for (size_t i = 0; i < r.count; ++i) {
       const E* from = static_cast<const E*>(r.table) + r.numbers[i] * r.stride + c;
+      if (kVectors == 4 && i + kAhead < r.known) fetch(static_cast<const E*>(r.table) + r.numbers[i + kAhead] * r.stride + c, 4 * lanes * sizeof(E));
       const auto w = hn::Set(d, r.weights ? r.weights[i] : T(1));
       t0 = hn::MulAdd(w, load(d, from), t0);
       if constexpr (kVectors == 4) {

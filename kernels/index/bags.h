@@ -17,6 +17,7 @@ struct BagRows {
   const int64_t* numbers;
   const T* weights;  // null: 1
   size_t count, columns;
+  size_t known;  // numbers that may be read, those of later bags too: their rows are fetched ahead
 };
 
 // T: float, double. Row numbers are kept in whole numbers of the same size.

@@ -51,6 +51,7 @@ class BagNumbers {
       from_ = indices_.as<const int64_t>() + begin;
       by_ = weights_ ? loaded_ : nullptr;
       count_ = static_cast<size_t>(end - begin);
+      known_ = static_cast<size_t>(indices_.size(0) - begin);
       return -1;
     }
     from_ = numbers_;
@@ -58,7 +59,7 @@ class BagNumbers {
     return indices_.dtype == DType::i64 ? read_as<int64_t>(begin, end) : read_as<int32_t>(begin, end);
   }
   BagRows<T> rows(const void* table, int64_t stride, int64_t columns) const {
-    return {table, stride, from_, by_, count_, static_cast<size_t>(columns)};
+    return {table, stride, from_, by_, count_, static_cast<size_t>(columns), known_};
   }
   size_t count() const { return count_; }
 
@@ -81,7 +82,7 @@ class BagNumbers {
   const TensorView* weights_;
   int64_t limit_, padding_;
   bool in_place_;  // no number is wrong or to be left out
-  size_t count_ = 0;
+  size_t count_ = 0, known_ = 0;
   pointwise::LoadFn load_ = nullptr;
   const int64_t* from_ = nullptr;
   const T* by_ = nullptr;
@@ -110,7 +111,7 @@ Error run_as(const Operands& o) {
     if (whole.sum) return f(whole, r);
     for (size_t i = 0; i < r.count; ++i) {
       load(row, static_cast<const std::byte*>(r.table) + r.numbers[i] * r.stride * bytes, 1, r.columns);
-      f(loaded, BagRows<T>{row, 0, r.numbers + i, r.weights ? r.weights + i : nullptr, 1, r.columns});
+      f(loaded, BagRows<T>{row, 0, r.numbers + i, r.weights ? r.weights + i : nullptr, 1, r.columns, 0});
     }
   };
   for (int k = 1; k < 4; ++k) ops::fill_view(o.out(static_cast<size_t>(k)), int64_t{0});
