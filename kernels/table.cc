@@ -39,6 +39,10 @@ namespace portfire {
   X(reduce, kProdDim) \
   X(reduce, kAmax) \
   X(reduce, kAmin) \
+  X(reduce, kMaxDim) \
+  X(reduce, kMinDim) \
+  X(reduce, kArgmax) \
+  X(reduce, kArgmin) \
   X(reduce, kAny) \
   X(reduce, kAll) \
   X(reduce, kVar) \
