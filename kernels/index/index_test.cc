@@ -97,6 +97,9 @@ TEST(Index, MasksAndSearches) {
           KernelCase("aten::searchsorted.Tensor").reals(t, {length}, sorted).reals(t, {6}, {-50, 0, 2, 71, is_floating(t) ? nan : 5, is_floating(t) ? -inf : 6})
               .flag(narrow).flag(false).text(right ? "right" : "left").none().expect_kernel_matches(0);
         }
+        // In no order: the items that are looked at decide.
+        for (int64_t length = 1; length < 40; ++length)
+          KernelCase("aten::searchsorted.Tensor").tensor(t, {length}).tensor(t, {71}).flag(narrow).flag(right).none().none().expect_kernel_matches(0);
         KernelCase("aten::searchsorted.Tensor").reals(t, {2, 3}, {1, 2, 3, -5, 0, 5}).tensor(t, {2, 40}).flag(narrow).flag(right).none().none().expect_kernel_matches(0);
       }
 }
