@@ -64,6 +64,7 @@ namespace portfire {
   X(index, kScatterReduce) \
   X(index, kMaskedScatter) \
   X(index, kSearchsorted) \
+  X(index, kHistc) \
   X(copy, kArange) \
   X(index, kIndexPut) \
   X(copy, kReflectionPad1d) \

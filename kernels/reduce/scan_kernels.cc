@@ -1,5 +1,5 @@
-// Running sums, products and extremes. Along lines of unit or other stride one after the other; of sums and
-// products, lines that lie next to each other go side by side.
+// Running sums, products and extremes. Along lines of unit or other stride one after the other; lines that lie next to
+// each other go side by side.
 #include <algorithm>
 #include <type_traits>
 
