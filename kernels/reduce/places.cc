@@ -24,17 +24,20 @@ namespace portfire::HWY_NAMESPACE {
     while (i < n && !(x[i] == value || (nan && x[i] != x[i]))) ++i;                                     \
     return i;                                                                                           \
   }                                                                                                     \
-  PF_COLUMN(name##_greatest, T, >)                                                                      \
-  PF_COLUMN(name##_least, T, <)                                                                         \
+  PF_COLUMN(column_##name##_greatest, T, (v > b) | ((v != v) & (b == b)))                               \
+  PF_COLUMN(column_##name##_least, T, (v < b) | ((v != v) & (b == b)))                                  \
+  PF_COLUMN(latest_##name##_greatest, T, ((v >= b) & (b == b)) | (v != v))                              \
+  PF_COLUMN(latest_##name##_least, T, ((v <= b) & (b == b)) | (v != v))                                 \
   reduce::PlaceFunctions<T> places_##name(bool greatest) {                                              \
-    return {find_##name, greatest ? column_##name##_greatest : column_##name##_least};                  \
+    if (greatest) return {find_##name, column_##name##_greatest, latest_##name##_greatest};             \
+    return {find_##name, column_##name##_least, latest_##name##_least};                                 \
   }
-#define PF_COLUMN(name, T, more)                                                                        \
-  void column_##name(T* best, reduce::Place<T>* places, const T* x, size_t n, reduce::Place<T> place) { \
+#define PF_COLUMN(name, T, ...)                                                                         \
+  void name(T* best, reduce::Place<T>* places, const T* x, size_t n, reduce::Place<T> place) {          \
     PF_PLAIN_LOOP                                                                                       \
     for (size_t i = 0; i < n; ++i) {                                                                    \
       const T v = x[i], b = best[i];                                                                    \
-      const bool takes = (v more b) | ((v != v) & (b == b));                                            \
+      const bool takes = __VA_ARGS__;                                                                   \
       best[i] = takes ? v : b;                                                                          \
       places[i] = takes ? place : places[i];                                                            \
     }                                                                                                   \

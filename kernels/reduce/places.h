@@ -18,6 +18,8 @@ struct PlaceFunctions {
   size_t (*find)(const T* x, size_t n, T value);
   // best[i] becomes x[i], places[i] `place`, where x[i] is more extreme or the first NaN.
   void (*column)(T* best, Place<T>* places, const T* x, size_t n, Place<T> place);
+  // Likewise, and where x[i] is as extreme, or another NaN.
+  void (*latest)(T* best, Place<T>* places, const T* x, size_t n, Place<T> place);
 };
 template <class T>
 PlaceFunctions<T> place_functions(bool greatest);
