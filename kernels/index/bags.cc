@@ -30,23 +30,29 @@ HWY_INLINE void fetch(const void* from, size_t bytes) {
   for (size_t i = 0; i < bytes; i += 64) __builtin_prefetch(static_cast<const char*>(from) + i);
 }
 
+template <bool kWeighted, class V>
+HWY_INLINE V added(V total, V weight, V v) {
+  return kWeighted ? hn::MulAdd(weight, v, total) : hn::Add(total, v);
+}
+
 // Columns from `c` on as far as there are kVectors vectors of them, in registers while the rows go by.
-template <int kVectors, class E, class T, class D>
+template <int kVectors, bool kWeighted, class E, class T, class D>
 HWY_INLINE size_t sum_columns(D d, T* totals, const BagRows<T>& r, bool more, size_t c) {
   const size_t lanes = hn::Lanes(d);
   for (; c + kVectors * lanes <= r.columns; c += kVectors * lanes) {
     T* to = totals + c;
-    auto t0 = more ? hn::LoadU(d, to) : hn::Zero(d), t1 = t0, t2 = t0, t3 = t0;
+    const E* table = static_cast<const E*>(r.table) + c;
+    auto t0 = more ? hn::LoadU(d, to) : hn::Zero(d), t1 = t0, t2 = t0, t3 = t0, w = t0;
     if (kVectors == 4 && more) t1 = hn::LoadU(d, to + lanes), t2 = hn::LoadU(d, to + 2 * lanes), t3 = hn::LoadU(d, to + 3 * lanes);
     for (size_t i = 0; i < r.count; ++i) {
-      const E* from = static_cast<const E*>(r.table) + r.numbers[i] * r.stride + c;
-      if (kVectors == 4 && i + kAhead < r.known) fetch(static_cast<const E*>(r.table) + r.numbers[i + kAhead] * r.stride + c, 4 * lanes * sizeof(E));
-      const auto w = hn::Set(d, r.weights ? r.weights[i] : T(1));
-      t0 = hn::MulAdd(w, load(d, from), t0);
+      const E* from = table + r.numbers[i] * r.stride;
+      if (kVectors == 4 && i + kAhead < r.known) fetch(table + r.numbers[i + kAhead] * r.stride, 4 * lanes * sizeof(E));
+      if constexpr (kWeighted) w = hn::Set(d, r.weights[i]);
+      t0 = added<kWeighted>(t0, w, load(d, from));
       if constexpr (kVectors == 4) {
-        t1 = hn::MulAdd(w, load(d, from + lanes), t1);
-        t2 = hn::MulAdd(w, load(d, from + 2 * lanes), t2);
-        t3 = hn::MulAdd(w, load(d, from + 3 * lanes), t3);
+        t1 = added<kWeighted>(t1, w, load(d, from + lanes));
+        t2 = added<kWeighted>(t2, w, load(d, from + 2 * lanes));
+        t3 = added<kWeighted>(t3, w, load(d, from + 3 * lanes));
       }
     }
     hn::StoreU(t0, d, to);
@@ -54,12 +60,16 @@ HWY_INLINE size_t sum_columns(D d, T* totals, const BagRows<T>& r, bool more, si
   }
   return c;
 }
+template <bool kWeighted, class E, class T>
+HWY_INLINE void sum_rows(T* totals, const BagRows<T>& r, bool more) {
+  const hn::ScalableTag<T> d;
+  size_t c = sum_columns<4, kWeighted, E>(d, totals, r, more, 0);
+  c = sum_columns<1, kWeighted, E>(d, totals, r, more, c);
+  sum_columns<1, kWeighted, E>(hn::CappedTag<T, 1>(), totals, r, more, c);
+}
 template <class E, class T>
 void sum(T* totals, const BagRows<T>& r, bool more) {
-  const hn::ScalableTag<T> d;
-  size_t c = sum_columns<4, E>(d, totals, r, more, 0);
-  c = sum_columns<1, E>(d, totals, r, more, c);
-  sum_columns<1, E>(hn::CappedTag<T, 1>(), totals, r, more, c);
+  r.weights ? sum_rows<true, E>(totals, r, more) : sum_rows<false, E>(totals, r, more);
 }
 
 template <class E, class T, class D>
