@@ -62,7 +62,7 @@ Error run_as(const Operands& o, const KernelContext& context) {
       const double real = static_cast<double>(v[i]), at = (real - low) / width * parts;
       const bool in = (real >= low) & (real <= high);
       const auto whole = static_cast<int32_t>(in ? at : parts);  // beyond the last: counted, and not looked at
-      bin[i] = in & (whole > last) ? last : whole;
+      bin[i] = (in & (whole > last)) ? last : whole;
     }
     for (size_t i = 0; i < n; ++i) ++counts[static_cast<int64_t>(i) % kTables * (bins + 1) + bin[i]];
   });
