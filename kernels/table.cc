@@ -39,6 +39,10 @@ namespace portfire {
   X(reduce, kProdDim) \
   X(reduce, kAmax) \
   X(reduce, kAmin) \
+  X(reduce, kMaxDim) \
+  X(reduce, kMinDim) \
+  X(reduce, kArgmax) \
+  X(reduce, kArgmin) \
   X(reduce, kAny) \
   X(reduce, kAll) \
   X(reduce, kVar) \
@@ -50,6 +54,7 @@ namespace portfire {
   X(index, kEmbeddingBag) \
   X(index, kSort) \
   X(index, kSortStable) \
+  X(index, kTopk) \
   X(index, kGather) \
   X(index, kIndexSelect) \
   X(index, kEmbedding) \
@@ -59,6 +64,7 @@ namespace portfire {
   X(index, kScatterReduce) \
   X(index, kMaskedScatter) \
   X(index, kSearchsorted) \
+  X(index, kHistc) \
   X(copy, kArange) \
   X(index, kIndexPut) \
   X(copy, kReflectionPad1d) \

@@ -1,8 +1,11 @@
 #include "ops/masked.h"
 
+#include <algorithm>
+
 #include "ops/creation.h"
 #include "ops/element.h"
 #include "ops/rows.h"
+#include "ops/strips.h"
 
 namespace portfire::ops::masked {
 namespace {
@@ -23,6 +26,48 @@ void each_pair(const Shape& shape, const TensorView& a, const TensorView& b, F f
   const TensorView x = broadcast_view(a, shape), y = broadcast_view(b, shape);
   for (Rows r(shape, {x.strides, y.strides}); r.valid(); r.next())
     for (int64_t j = 0; j < r.length(); ++j) f(r.offset(0) + j * r.step(0), r.offset(1) + j * r.step(1));
+}
+
+// Which of n <= kStrip elements are true.
+void load_truth(const TensorView& x, int64_t offset, int64_t stride, int64_t n, bool* out) {
+  if (byte_size(x.dtype) == 1) {
+    for (int64_t j = 0; j < n; ++j) out[j] = x.as<const uint8_t>()[offset + j * stride] != 0;
+    return;
+  }
+  with_wide(x.dtype, [&]<class T>(T zero) {
+    T values[kStrip];
+    load(x, offset, stride, n, values);
+    for (int64_t j = 0; j < n; ++j) out[j] = values[j] != zero;
+  });
+}
+
+// The indices of true elements in row-major order, as rows of `out`, which has room for `most`. Gives how many.
+// Masks are as good as random, so a row's last indices are written without asking, over those that are not to stay.
+int64_t true_places(const TensorView& x, const TensorView& out, int64_t most) {
+  const int last = x.rank() - 1;
+  if (last < 0) return most > 0 && is_true(x, 0);
+  auto* const to = out.as<int64_t>();
+  const int64_t row = out.strides[0], column = out.strides[1];
+  Shape outer = x.shape;
+  outer.sizes[last] = x.size(last) > 0;
+  int64_t n = 0;
+  for (Index i(outer); i.valid(); i.next()) {
+    const int64_t first = n;
+    int64_t from = 0;
+    for (int d = 0; d < last; ++d) from += i[d] * x.strides[d];
+    for (int64_t at = 0; at < x.size(last); at += kStrip) {
+      bool truth[kStrip];
+      const int64_t count = std::min(x.size(last) - at, kStrip);
+      load_truth(x, from + at * x.strides[last], x.strides[last], count, truth);
+      for (int64_t j = 0; j < count && n < most; ++j) {
+        to[n * row + last * column] = at + j;
+        n += truth[j];
+      }
+    }
+    for (int d = 0; d < last; ++d)
+      for (int64_t k = first; k < n; ++k) to[k * row + d * column] = i[d];
+  }
+  return n;
 }
 
 }  // namespace
@@ -92,7 +137,8 @@ Error MaskedSelect::reference(const Args& a, std::span<TensorView> outs) {
     const auto* from = x.as<decltype(tag)>();
     auto* to = out.as<decltype(tag)>();
     each_pair(both, x, mask, [&](int64_t i, int64_t m) {
-      if (chosen[m] != 0) to[n++ * out.strides[0]] = from[i];
+      to[n * out.strides[0]] = from[i];  // stays if it is chosen
+      n += chosen[m] != 0;
     });
   });
   out.shape.sizes[0] = n;
@@ -108,15 +154,7 @@ Error Nonzero::infer(const Args& a, std::span<TensorSpec> outs) {
   return {};
 }
 Error Nonzero::reference(const Args& a, std::span<TensorView> outs) {
-  const TensorView& x = a.tensor(0);
-  TensorView& out = outs[0];
-  int64_t n = 0;
-  for (Index i(x.shape); i.valid(); i.next()) {
-    if (!is_true(x, i.offset(x))) continue;
-    for (int d = 0; d < x.rank(); ++d) out.as<int64_t>()[n * out.strides[0] + d * out.strides[1]] = i[d];
-    ++n;
-  }
-  out.shape.sizes[0] = n;
+  outs[0].shape.sizes[0] = true_places(a.tensor(0), outs[0], a.tensor(0).numel());
   return {};
 }
 
@@ -130,13 +168,8 @@ Error NonzeroStatic::infer(const Args& a, std::span<TensorSpec> outs) {
 }
 Error NonzeroStatic::reference(const Args& a, std::span<TensorView> outs) {
   const TensorView &x = a.tensor(0), &out = outs[0];
-  fill_view(out, a.integer(2));
-  int64_t n = 0;
-  for (Index i(x.shape); i.valid() && n < out.size(0); i.next()) {
-    if (!is_true(x, i.offset(x))) continue;
-    for (int d = 0; d < x.rank(); ++d) out.as<int64_t>()[n * out.strides[0] + d * out.strides[1]] = i[d];
-    ++n;
-  }
+  const int64_t n = true_places(x, out, out.size(0));
+  fill_view(sliced(out, 0, n, out.size(0) - n), a.integer(2));
   return {};
 }
 

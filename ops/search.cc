@@ -90,7 +90,7 @@ Error Histc::reference(const Args& a, std::span<TensorView> outs) {
     }
   }
   if (low == high) low -= 1, high += 1;
-  if (!(low < high) || std::isinf(low) || std::isinf(high))
+  if (!(low < high) || std::isinf(high - low))
     return Error::make(Code::bad_argument, "bins from %g to %g", low, high);
   fill_view(out, int64_t{0});
   for (Index i(x.shape); i.valid(); i.next()) {

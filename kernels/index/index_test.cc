@@ -65,6 +65,21 @@ TEST(Index, SumsOfManyThreads) {
     KernelCase("aten::scatter_add").tensor(t, {10}).number(0).indices({200000}, 10).tensor(t, {200000}).expect_kernel_matches(1e-9);
 }
 
+TEST(Index, Histograms) {
+  const double nan = std::numeric_limits<double>::quiet_NaN(), inf = std::numeric_limits<double>::infinity();
+  for (DType t : {DType::f32, DType::f64}) {
+    for (int64_t bins : {1, 7, 50, 3000})
+      for (Layout layout : kLayouts)
+        for (double high : {3.0, -3.0, 0.25})  // -3: the range of the data
+          KernelCase("aten::histc").tensor(t, {9, 1100}, layout).number(bins).real(-3).real(high).expect_kernel_matches(0);
+    KernelCase("aten::histc").reals(t, {8}, {nan, -1, 0, 0.5, 1, 1, inf, -inf}).number(4).real(-1).real(1).expect_kernel_matches(0);
+    KernelCase("aten::histc").reals(t, {3}, {nan, 1, 2}).number(4).real(0).real(0).expect_kernel_matches(0);
+    KernelCase("aten::histc").reals(t, {2}, {inf, 1}).number(4).real(0).real(0).expect_kernel_matches(0);
+    KernelCase("aten::histc").reals(t, {2}, {1, 2}).number(4).real(-1.5e308).real(1.5e308).expect_kernel_matches(0);
+    KernelCase("aten::histc").tensor(t, {0}).number(4).real(0).real(0).expect_kernel_matches(0);
+  }
+}
+
 TEST(Index, Puts) {
   for (DType t : {DType::f32, DType::i64, DType::bf16, DType::u8, DType::c128})
     for (bool accumulate : {false, true}) {
@@ -97,6 +112,9 @@ TEST(Index, MasksAndSearches) {
           KernelCase("aten::searchsorted.Tensor").reals(t, {length}, sorted).reals(t, {6}, {-50, 0, 2, 71, is_floating(t) ? nan : 5, is_floating(t) ? -inf : 6})
               .flag(narrow).flag(false).text(right ? "right" : "left").none().expect_kernel_matches(0);
         }
+        // In no order: the items that are looked at decide.
+        for (int64_t length = 1; length < 40; ++length)
+          KernelCase("aten::searchsorted.Tensor").tensor(t, {length}).tensor(t, {71}).flag(narrow).flag(right).none().none().expect_kernel_matches(0);
         KernelCase("aten::searchsorted.Tensor").reals(t, {2, 3}, {1, 2, 3, -5, 0, 5}).tensor(t, {2, 40}).flag(narrow).flag(right).none().none().expect_kernel_matches(0);
       }
 }

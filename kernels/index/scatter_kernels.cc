@@ -1,8 +1,8 @@
 // Operators that store elements by number, into a copy of their first operand: scatter, scatter_add and
 // scatter_reduce (which index_add, index_copy and their kin become), index_put of one index.
 //
-// What is combined is so in f32, f64, i64 or i32: narrower dtypes by way of a copy of the result that is as wide,
-// rounded at each step as the dtype would be.
+// What is combined is so in f32, f64, i64, i32 or bytes: narrower dtypes, and means of bytes, by way of a copy of the
+// result that is as wide, rounded at each step as the dtype would be.
 #include <cstring>
 
 #include "kernels/copy/strided.h"
@@ -144,11 +144,11 @@ Error reduce(const Plan& p, const Walk& w, const TensorView& y, const TensorView
   std::fill_n(counts, n, int32_t{!p.fresh});
   PF_TRY(combine(of_one(w), combine_fn<int32_t>(Combine::sum, DType::i32), counts, one(&more, DType::i32), DType::i32, index, pool));
   T* sums = y.as<T>();
-  for (int64_t i = 0; i < n; ++i) {
-    if (counts[i] < 2) continue;
-    if constexpr (std::is_floating_point_v<T>) {
-      sums[i] = sums[i] / static_cast<T>(counts[i]);
-    } else {
+  if constexpr (std::is_floating_point_v<T>) {
+    for (int64_t i = 0; i < n; ++i) sums[i] = sums[i] / static_cast<T>(std::max(counts[i], 1));
+  } else {
+    for (int64_t i = 0; i < n; ++i) {
+      if (counts[i] < 2) continue;
       const T v = static_cast<T>(ops::wrap_to(source.dtype, sums[i])), by = static_cast<T>(counts[i]);
       sums[i] = static_cast<T>(v / by - (v % by != 0 && v < 0));
     }
@@ -156,11 +156,12 @@ Error reduce(const Plan& p, const Walk& w, const TensorView& y, const TensorView
   return {};
 }
 
-DType wide_of(DType t) {
+DType wide_of(DType t, bool mean) {
   switch (pointwise::class_of(t)) {
     case Class::f32: return DType::f32;
     case Class::f64: return DType::f64;
     case Class::i64: return DType::i64;
+    case Class::i8: case Class::u8: return mean ? DType::i32 : t;
     default: return DType::i32;
   }
 }
@@ -194,6 +195,8 @@ Error reduce_into(const Plan& p, const Walk& w, const TensorView& out, const Ten
     case DType::f32: PF_TRY(in(float())); break;
     case DType::f64: PF_TRY(in(double())); break;
     case DType::i64: PF_TRY(in(int64_t())); break;
+    case DType::i8: PF_TRY(in(int8_t())); break;
+    case DType::u8: PF_TRY(in(uint8_t())); break;
     default: PF_TRY(in(int32_t()));
   }
   if (p.wide != out.dtype) convert(true);
@@ -209,7 +212,7 @@ bool prepare_plan(const Operands& o, const Plan& wanted, void* state, size_t* sc
   if (p.how == Combine::store) return true;
   const DType t = out.dtype;
   if (is_complex(t) || t == DType::u16 || t == DType::u32 || t == DType::u64 || t == DType::boolean) return false;
-  p.wide = wide_of(t);
+  p.wide = wide_of(t, p.mean);
   const auto n = static_cast<size_t>(out.numel());
   *scratch = (p.wide != t ? n * byte_size(p.wide) + 64 : 0) + (p.mean ? n * sizeof(int32_t) : 0);
   return true;

@@ -2,9 +2,9 @@
 // the elements, so each pass is a count and a move, and equal elements keep their order. Digits in which all keys
 // agree cost nothing; keys count from the least one.
 #include <algorithm>
-#include <bit>
 #include <limits>
 
+#include "kernels/index/keys.h"
 #include "kernels/kernel.h"
 #include "kernels/pointwise/steps.h"
 #include "ops/rows.h"
@@ -15,28 +15,6 @@ namespace {
 
 constexpr int64_t kShortest = 64;  // comparing is as good below
 constexpr int64_t kStrip = static_cast<int64_t>(pointwise::kStrip);
-
-// NaN is greater than every number and equal to itself, -0 is 0.
-uint32_t key_of(float v) {
-  if (v != v) return ~0u;
-  const auto bits = std::bit_cast<uint32_t>(v == 0 ? 0.0f : v);
-  return bits >> 31 ? ~bits : bits | 0x80000000u;
-}
-uint64_t key_of(double v) {
-  if (v != v) return ~uint64_t{0};
-  const auto bits = std::bit_cast<uint64_t>(v == 0 ? 0.0 : v);
-  return bits >> 63 ? ~bits : bits | uint64_t{1} << 63;
-}
-uint64_t key_of(int64_t v) { return static_cast<uint64_t>(v) ^ uint64_t{1} << 63; }
-uint32_t key_of(int32_t v) { return static_cast<uint32_t>(v) ^ 0x80000000u; }
-uint32_t key_of(int8_t v) { return key_of(int32_t{v}); }
-uint32_t key_of(uint8_t v) { return v; }
-
-template <class K>
-struct Item {
-  K key;
-  uint32_t index;
-};
 
 // The items in order, in `a` or `b`.
 template <class K>
@@ -65,25 +43,24 @@ constexpr Places kSortPlaces = {1, 2}, kStablePlaces = {2, 3};
 
 template <class T>
 void run_as(const Operands& o, int dim, bool descending, const KernelContext& context) {
-  using K = decltype(key_of(T()));
+  using K = Key<T>;
   const TensorView &x = o.in(0), &values = o.out(0), &places = o.out(1);
   const int64_t n = x.size(dim), step = x.strides[dim];
   bool mask[kMaxRank] = {};
   mask[dim] = true;
   const TensorView outs[] = {values, places};
   const auto load = pointwise::load_fn(x.dtype);
+  const auto keys_of = keys_fn<T>();
   auto* const first = reinterpret_cast<Item<K>*>(context.scratch.data());
   ops::ReducedRows(x, mask).for_each(std::span(outs), true, [&](int64_t from, const int64_t* to) {
     alignas(64) T strip[kStrip];
+    alignas(64) K keys[kStrip];
     K least = std::numeric_limits<K>::max();
     for (int64_t i = 0; i < n; i += kStrip) {
       const int64_t count = std::min(kStrip, n - i);
       load(strip, x.as<std::byte>() + (from + i * step) * static_cast<int64_t>(byte_size(x.dtype)), step, static_cast<size_t>(count));
-      for (int64_t j = 0; j < count; ++j) {
-        const K key = descending ? ~key_of(strip[j]) : key_of(strip[j]);
-        least = std::min(least, key);
-        first[i + j] = {key, static_cast<uint32_t>(i + j)};
-      }
+      least = std::min(least, keys_of(keys, strip, static_cast<size_t>(count), descending));
+      for (int64_t j = 0; j < count; ++j) first[i + j] = {keys[j], static_cast<uint32_t>(i + j)};
     }
     for (int64_t i = 0; i < n; ++i) first[i].key -= least;
     const Item<K>* sorted = sort_items(first, first + n, n);

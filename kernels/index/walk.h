@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 
+#include "kernels/index/range.h"
 #include "kernels/thread_pool.h"
 #include "ops/index_reader.h"
 #include "ops/rows.h"
@@ -27,14 +28,6 @@ struct Walk {
 struct Row {
   int64_t plain, plain_step, index, index_step, base, base_step, n;
 };
-
-// Are the n numbers all in [0, limit)? Without a branch for each: a sign tells that one is less or more.
-template <class I>
-bool all_below(const I* numbers, int64_t n, int64_t limit) {
-  int64_t signs = 0;
-  for (int64_t j = 0; j < n; ++j) signs |= numbers[j] | (limit - 1 - numbers[j]);
-  return signs >= 0;
-}
 
 inline bool is_index(const TensorView& t) { return t.dtype == DType::i64 || t.dtype == DType::i32; }
 

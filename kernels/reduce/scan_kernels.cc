@@ -1,11 +1,13 @@
-// Running sums, products and extremes. Along lines of unit or other stride one after the other; of sums and
-// products, lines that lie next to each other go side by side.
+// Running sums, products and extremes. Along lines of unit or other stride one after the other; lines that lie next to
+// each other go side by side.
 #include <algorithm>
+#include <limits>
 #include <type_traits>
 
 #include "kernels/kernel.h"
 #include "kernels/pointwise/plain_loop.h"
 #include "kernels/pointwise/steps.h"
+#include "kernels/reduce/places.h"
 #include "ops/strips.h"
 
 namespace portfire::reduce {
@@ -118,13 +120,41 @@ Error run(const void*, const Operands& o, const KernelContext&) {
 
 // --- extremes ---
 
+// Lines that lie next to each other, in both results too.
 template <class T, bool greatest>
-void run_extremes(const Operands& o, const Lines& l) {
+void run_extreme_columns(const Operands& o, const Lines& l, const ops::ReducedRows& rows) {
   const TensorView &x = o.in(0), &y = o.out(0), &places = o.out(1);
   const Ends<T> ends(x, y);
+  const auto latest = place_functions<T>(greatest).latest;
+  alignas(64) T strip[ops::kStrip], best[ops::kStrip];
+  alignas(64) Place<T> at[ops::kStrip];
+  rows.for_each_group(y, true, [&](int64_t from, int64_t to, int64_t step, int64_t count) {
+    ends.get(best, from, 1, count);
+    std::fill_n(at, count, Place<T>(0));
+    for (int64_t i = 0; i < l.n; ++i) {
+      ends.get(strip, from + i * l.step, 1, count);
+      latest(best, at, strip, static_cast<size_t>(count), static_cast<Place<T>>(i));
+      const int64_t row = to + i * y.strides[l.dim];
+      ends.put(best, row, step, count);
+      for (int64_t c = 0; c < count; ++c) places.as<int64_t>()[row + c * step] = at[c];
+    }
+  });
+}
+
+// Where nothing in a block is a new extreme, which few are in most lines, it is filled.
+template <class T, bool greatest>
+void run_extremes(const Operands& o, const Lines& l) {
+  constexpr int64_t kBlock = 32;
+  const TensorView &x = o.in(0), &y = o.out(0), &places = o.out(1);
+  const ops::ReducedRows rows(x, l.mask);
+  if constexpr (sizeof(T) >= 4)
+    if (rows.side_by_side() && std::equal(y.strides, y.strides + y.rank(), places.strides) && l.n <= std::numeric_limits<int32_t>::max())
+      return run_extreme_columns<T, greatest>(o, l, rows);
+  const Ends<T> ends(x, y);
   const TensorView outs[] = {y, places};
+  const int64_t step = places.strides[l.dim];
   alignas(64) T strip[kStrip];
-  ops::ReducedRows(x, l.mask).for_each(std::span(outs), true, [&](int64_t from, const int64_t* to) {
+  rows.for_each(std::span(outs), true, [&](int64_t from, const int64_t* to) {
     T best{};
     int64_t at = 0;
     int64_t* place = places.as<int64_t>() + to[1];
@@ -132,14 +162,26 @@ void run_extremes(const Operands& o, const Lines& l) {
       const int64_t count = std::min(kStrip, l.n - i);
       ends.get(strip, from + i * l.step, l.step, count);
       if (i == 0) best = strip[0];
-      for (int64_t j = 0; j < count; ++j, place += places.strides[l.dim]) {
-        const T v = strip[j];
-        // The last of equals; NaN stays.
-        const bool takes = (v != v) | ((best == best) & (greatest ? v >= best : v <= best));
-        best = takes ? v : best;
-        at = takes ? i + j : at;
-        strip[j] = best;
-        *place = at;
+      for (int64_t b = 0; b < count; b += kBlock) {
+        T* v = strip + b;
+        const int64_t n = std::min(kBlock, count - b);
+        int any = best != best || n < kBlock;
+        if (!any)
+          for (int64_t j = 0; j < kBlock; ++j) any |= !(greatest ? v[j] < best : v[j] > best);
+        if (any) {
+          for (int64_t j = 0; j < n; ++j) {
+            // The last of equals; NaN stays.
+            const bool takes = (v[j] != v[j]) | ((best == best) & (greatest ? v[j] >= best : v[j] <= best));
+            best = takes ? v[j] : best;
+            at = takes ? i + b + j : at;
+            v[j] = best;
+            place[j * step] = at;
+          }
+        } else {
+          std::fill_n(v, kBlock, best);
+          for (int64_t j = 0; j < kBlock; ++j) place[j * step] = at;
+        }
+        place += n * step;
       }
       ends.put(strip, to[0] + i * y.strides[l.dim], y.strides[l.dim], count);
     }

@@ -26,6 +26,13 @@ TEST(Scans, Extremes) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   for (const char* op : {"aten::cummax", "aten::cummin"})
     for (const std::vector<double>& x : {std::vector<double>{1, nan, 3, nan, 2}, {nan, 1, 2, 3, nan}, {1, 1, 0, 0, 1}}) KernelCase(op).reals(DType::f32, {5}, x).number(0).expect_kernel_matches(0);
+  // Blocks with a new extreme, equals, NaN and none of these; side by side too.
+  std::mt19937 random(3);
+  std::vector<double> x(6 * 400, 0.5);
+  for (size_t i = 0; i < x.size(); i += 1 + random() % 60) x[i] = std::vector<double>{0.0, -0.0, 1, -1, 0.5, nan}[random() % (i < 1500 ? 5 : 6)];
+  for (const char* op : {"aten::cummax", "aten::cummin"})
+    for (DType t : {DType::f32, DType::f64, DType::bf16})
+      for (int64_t rows : {1, 6, 400}) KernelCase(op).reals(t, {rows, 2400 / rows}, x).number(rows == 400 ? 0 : 1).expect_kernel_matches(0);
 }
 
 }  // namespace
