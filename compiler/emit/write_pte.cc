@@ -25,11 +25,11 @@ uint64_t aligned(uint64_t n) { return (n + kSegmentAlignment - 1) / kSegmentAlig
 class Segment {
  public:
   // The index in the table of offsets. Equal constants are stored once.
-  uint32_t add(const void* data, size_t bytes) {
+  uint32_t add(const void* data, size_t bytes, bool is_table = false) {
     auto [it, fresh] = known_.try_emplace({data, bytes}, static_cast<uint32_t>(offsets_.size()));
     if (fresh) {
       offsets_.push_back(size_);
-      pieces_.push_back({data, bytes});
+      pieces_.push_back({data, bytes, is_table});
       size_ = aligned(size_ + bytes);
     }
     return it->second;
@@ -40,6 +40,7 @@ class Segment {
   struct Piece {
     const void* data;
     size_t bytes;
+    bool is_table;  // of which a call reads some rows
   };
   const std::vector<Piece>& pieces() const { return pieces_; }
 
@@ -61,6 +62,8 @@ class MethodWriter {
       names_[s.value] = s.name;
       is_state_[s.value] = true;
     }
+    for (const Instruction& i : p_.code)
+      if (i.op && i.op->name == "aten::embedding" && i.args[0].ref()) is_table_[i.args[0].ref()->id] = true;
     std::vector<int32_t> inputs, outputs;
     for (const ir::Input& i : p_.inputs) inputs.push_back(value(i.value));
     std::vector<fb::Offset<pte::Instruction>> code;
@@ -115,7 +118,7 @@ class MethodWriter {
     if (is_state_.count(v))
       data = state_.add(info.constant->data, info.constant->bytes);
     else if (info.constant)
-      data = constants_.add(info.constant->data, info.constant->bytes);
+      data = constants_.add(info.constant->data, info.constant->bytes, is_table_.count(v) > 0);
     if (a.buffer) allocation = pte::CreateAllocationDetails(out_, a.buffer, static_cast<uint32_t>(a.offset), static_cast<uint32_t>(a.offset >> 32));
     fb::Offset<pte::ExtraTensorInfo> extra;
     if (auto it = names_.find(v); it != names_.end()) extra = pte::CreateExtraTensorInfo(out_, 0, out_.CreateString(it->second));
@@ -253,19 +256,30 @@ class MethodWriter {
   Segment &constants_, &state_;
   std::vector<int32_t> index_;
   std::map<ValueId, std::string> names_;
-  std::map<ValueId, bool> is_state_;
+  std::map<ValueId, bool> is_state_, is_table_;
   std::vector<fb::Offset<pte::EValue>> values_;
   std::vector<fb::Offset<pte::Operator>> operators_;
   std::map<std::string, int32_t> op_indices_, plain_;
   std::map<std::string, fb::Offset<pte::FrameList>> traces_;
 };
 
+// A system keeps what a file was written in one call as one piece in its cache, of megabytes, and maps all of it when a byte is
+// read. Of tables, where rows are read here and there, pieces are small: a few rows of a large one take little memory.
+constexpr size_t kTablePiece = 64 << 10;
+
+Error write_piece(const Sink& sink, const Segment::Piece& piece) {
+  const auto* at = static_cast<const std::byte*>(piece.data);
+  const size_t most = piece.is_table ? kTablePiece : std::max<size_t>(piece.bytes, 1);
+  for (size_t done = 0; done < piece.bytes; done += most) PF_TRY(sink(at + done, std::min(most, piece.bytes - done)));
+  return {};
+}
+
 Error write_segment(const Sink& sink, const Segment& s) {
   static const char zeros[kSegmentAlignment] = {};
   uint64_t at = 0;
   for (size_t i = 0; i < s.pieces().size(); ++i) {
     PF_TRY(sink(zeros, s.offsets()[i + 1] - at));
-    PF_TRY(sink(s.pieces()[i].data, s.pieces()[i].bytes));
+    PF_TRY(write_piece(sink, s.pieces()[i]));
     at = s.offsets()[i + 1] + s.pieces()[i].bytes;
   }
   return sink(zeros, s.size() - at);
