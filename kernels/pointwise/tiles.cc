@@ -7,7 +7,7 @@
 namespace portfire::pointwise {
 namespace {
 
-constexpr int64_t kSide = 32;  // of squares
+constexpr int64_t kMostRows = 32;  // of a tile of crossed rows
 
 int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
@@ -40,20 +40,20 @@ Tiling::Tiling(std::span<TensorView* const> inputs, const TensorView& result) {
   }
   rows_ = result.numel() == 0 ? 0 : 1;
   for (int d = 0; d + 1 < rank; ++d) rows_ *= sizes[d];
-  bool squares = false;
+  int64_t line = 0;  // elements of crossed operands that lie in one
   for (int i = 0; i < operands; ++i) {
     int64_t packed = 1;
     dense[i] = true;
     for (int d = rank - 1; d >= 0; packed *= sizes[d--]) dense[i] &= strides[i][d] == packed;
     crossed[i] = rank > 1 && strides[i][rank - 2] == 1 && strides[i][rank - 1] != 1 && strides[i][rank - 1] != 0 &&
                  columns() > 4 && sizes[rank - 2] > 4;
-    squares |= crossed[i];
+    if (crossed[i]) line = std::clamp<int64_t>(64 / static_cast<int64_t>(byte_size(operand(i).dtype)), 8, line > 0 ? line : kMostRows);
   }
   if (rows_ == 0) return;
   const auto strip = static_cast<int64_t>(kStrip), padding = static_cast<int64_t>(kPadding);
-  if (squares) {
-    tile_rows_ = std::min(kSide, sizes[rank - 2]);
-    tile_columns_ = std::min(kSide, columns());
+  if (line > 0) {
+    tile_columns_ = std::min(strip / line, columns());
+    tile_rows_ = std::min({std::max(strip / tile_columns_ / line * line, line), kMostRows, sizes[rank - 2]});
     tiles_down_ = divide_up(sizes[rank - 2], tile_rows_);
     tiles_across_ = divide_up(columns(), tile_columns_);
     tiles = rows_ / sizes[rank - 2] * tiles_down_ * tiles_across_;
