@@ -49,7 +49,7 @@ struct Walk {
   }
 };
 
-constexpr int64_t kShortRow = 128;  // bytes: longer ones are worth a call of memmove
+constexpr int64_t kShortRow = 64;  // bytes: longer ones are worth a call of memmove
 
 // Rows of one length, each in kMoves pieces of kBytes from its begin and as many up to its end: they may overlap,
 // which repeats what is written. So no loop depends on the length.
@@ -70,8 +70,7 @@ void copy_rows_of(std::byte* to, const std::byte* from, int64_t to_step, int64_t
 }
 // Steps and length in bytes.
 void copy_short_rows(std::byte* to, const std::byte* from, int64_t to_step, int64_t from_step, int64_t rows, int64_t length) {
-  const auto copy = length >= 64   ? copy_rows_of<16, 4>
-                    : length >= 32 ? copy_rows_of<16, 2>
+  const auto copy = length >= 32   ? copy_rows_of<16, 2>
                     : length >= 16 ? copy_rows_of<16, 1>
                     : length >= 8  ? copy_rows_of<8, 1>
                     : length >= 4  ? copy_rows_of<4, 1>
@@ -84,20 +83,24 @@ template <class T>
 void copy_plane(T* to, const T* from, const Dim& row, const Dim& column) {
   const int64_t n = column.size;
   constexpr auto kElement = static_cast<int64_t>(sizeof(T));
+  const auto each_row = [&](auto f) {
+    for (int64_t r = 0; r < row.size; ++r, to += row.to, from += row.from) f();
+  };
   if (column.to == 1 && column.from == 1 && n * kElement <= kShortRow)
-    return copy_short_rows(reinterpret_cast<std::byte*>(to), reinterpret_cast<const std::byte*>(from), row.to * kElement, row.from * kElement, row.size, n * kElement);
-  for (int64_t r = 0; r < row.size; ++r, to += row.to, from += row.from) {
-    if (column.to == 1 && column.from == 1) {
-      std::memmove(to, from, static_cast<size_t>(n) * sizeof(T));
-    } else if (column.to == 1 && column.from == 0) {
+    copy_short_rows(reinterpret_cast<std::byte*>(to), reinterpret_cast<const std::byte*>(from), row.to * kElement, row.from * kElement, row.size, n * kElement);
+  else if (column.to == 1 && column.from == 1)
+    each_row([&] { std::memmove(to, from, static_cast<size_t>(n) * sizeof(T)); });
+  else if (column.to == 1 && column.from == 0)
+    each_row([&] {
       const T same = *from;
       for (int64_t c = 0; c < n; ++c) to[c] = same;
-    } else if (column.to == 1 && column.from == -1 && sizeof(T) <= 8) {
-      reverse(to, from, n, sizeof(T));
-    } else {
+    });
+  else if (column.to == 1 && column.from == -1 && sizeof(T) <= 8)
+    each_row([&] { reverse(to, from, n, sizeof(T)); });
+  else
+    each_row([&] {
       for (int64_t c = 0; c < n; ++c) to[c * column.to] = from[c * column.from];
-    }
-  }
+    });
 }
 
 constexpr int64_t kGrain = 256 << 10;  // bytes for each thread at least

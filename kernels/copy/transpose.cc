@@ -58,7 +58,7 @@ HWY_INLINE void square(const uint16_t* from, int64_t from_stride, uint16_t* to, 
 template <class T>
 HWY_INLINE void full_block(const T* from, int64_t from_stride, T* to, int64_t to_stride, bool near) {
   constexpr int64_t kLine = 64 / sizeof(T), kSide = 16 / sizeof(T);
-  if (near) {
+  if (sizeof(T) > 2 && near) {
     for (int64_t j = 0; j < kLine; j += kSide)
       for (int64_t i = 0; i < kLine; i += kSide) square(from + j * from_stride + i, from_stride, to + i * to_stride + j, to_stride);
     return;
@@ -76,7 +76,7 @@ HWY_INLINE void full_block(const T* from, int64_t from_stride, T* to, int64_t to
 template <class T>
 void transpose_blocks(void* to_bytes, int64_t to_stride, const void* from_bytes, int64_t from_stride, int64_t rows, int64_t columns) {
   constexpr int64_t kLine = 64 / sizeof(T);
-  [[maybe_unused]] const bool near = rows <= 64 && to_stride * rows * static_cast<int64_t>(sizeof(T)) <= 8192;
+  [[maybe_unused]] const bool near = sizeof(T) > 2 && rows <= 64 && to_stride * rows * static_cast<int64_t>(sizeof(T)) <= 8192;
   for (int64_t c = 0; c < columns; c += kLine) {
     const int64_t wide = columns - c < kLine ? columns - c : kLine;
     for (int64_t r = 0; r < rows; r += kLine) {
