@@ -108,15 +108,13 @@ void run_as(const Plan& p, const Operands& o, const KernelContext& context) {
         for (int64_t j = p.pairs ? b * 4 / kWide * kWide : 0; j < p.k; j += kWide) {
           call.panel = panels + j * p.m;
           tile(call);
+          if (p.norm == Norm::power)
+            for (T& sum : found) sum = std::pow(sum, T(1) / static_cast<T>(p.power));
           for (int64_t i = 0; i < count; ++i) {
             const int64_t row = b * 4 + i, low = p.pairs ? std::max(row + 1, j) : j, high = std::min(p.k, j + kWide);
             // Of pairs, those of the rows before: row n - 1 + n - 2 + ...
             Stored* to = out.as<Stored>() + (p.pairs ? row * (2 * p.n - row - 1) / 2 - row - 1 : (item * p.n + row) * p.k);
-            const T* sums = found + i * kWide - j;
-            if (p.norm == Norm::power)
-              for (int64_t c = low; c < high; ++c) to[c] = static_cast<Stored>(std::pow(sums[c], 1.0 / p.power));
-            else
-              for (int64_t c = low; c < high; ++c) to[c] = static_cast<Stored>(sums[c]);
+            for (int64_t c = low; c < high; ++c) to[c] = static_cast<Stored>(found[i * kWide + c - j]);
           }
         }
       }
