@@ -13,6 +13,20 @@ HWY_BEFORE_NAMESPACE();
 namespace portfire::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
+// The larger and the smaller; b where one is NaN, which is what x86's instructions do (a comparison and a choice take longer
+// than all the rest of a loop).
+#if HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
+template <class V>
+HWY_INLINE V max_or_second(V a, V b) { return hn::Max(a, b); }
+template <class V>
+HWY_INLINE V min_or_second(V a, V b) { return hn::Min(a, b); }
+#else
+template <class V>
+HWY_INLINE V max_or_second(V a, V b) { return hn::IfThenElse(hn::Gt(a, b), a, b); }
+template <class V>
+HWY_INLINE V min_or_second(V a, V b) { return hn::IfThenElse(hn::Lt(a, b), a, b); }
+#endif
+
 // exp(x) = 2^k exp(r), k = round(x / ln 2), |r| <= ln(2)/2, exp(r) by its Taylor polynomial of degree
 // 6 (error below 2^-24 on that interval). Below -87.3 the result is 0, above 88.72 infinity; NaN stays.
 template <class D, class V>

@@ -69,6 +69,10 @@ namespace portfire {
   X(copy, kReplicationPad3d) \
   X(copy, kCircularPad) \
   X(gemm, kPackedLinear)   \
+  X(gemm, kBf16Linear) \
+  X(gemm, kBf16Mm) \
+  X(gemm, kBf16Addmm) \
+  X(gemm, kBf16Bmm) \
   X(gemm, kWideLinear) \
   X(gemm, kWideMm) \
   X(gemm, kWideAddmm) \
@@ -82,6 +86,7 @@ namespace portfire {
   X(conv, kWinogradConv2d)  \
   X(conv, kDepthwiseConv2d) \
   X(conv, kMaxPool2d)       \
+  X(conv, kShiftedConvolution) \
   X(conv, kConvolution)     \
   X(spatial, kMaxPool2d) \
   X(spatial, kMaxPool3d) \

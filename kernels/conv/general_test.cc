@@ -27,6 +27,34 @@ TEST(GeneralConvolution, EveryFloatingType) {
             }
 }
 
+// Stride 1: no windows are packed.
+TEST(ShiftedConvolution, EveryFloatingType) {
+  for (DType t : {DType::f32, DType::f64, DType::f16, DType::bf16})
+    for (Layout layout : {Layout::contiguous, Layout::transposed, Layout::gaps})
+      for (int64_t groups : {1, 2, 4})
+        for (int64_t dilation : {1, 2})
+          for (bool biased : {false, true})
+            for (size_t spatial : {1u, 2u, 3u}) {
+              List x{2, 4}, w{12, 4 / groups};
+              for (size_t d = 0; d < spatial; ++d) {
+                x.push_back(static_cast<int64_t>(9 + d));
+                w.push_back(static_cast<int64_t>(3 - d % 2));
+              }
+              KernelCase k("aten::convolution");
+              k.tensor(t, x, layout).tensor(t, w);
+              biased ? k.tensor(t, {12}) : k.none();
+              k.ints(List(spatial, 1)).ints(List(spatial, 1)).ints(List(spatial, dilation)).flag(false).ints(List(spatial, 0)).number(groups);
+              k.expect_kernel_matches(t == DType::f64 ? 1e-13 : t == DType::f32 ? 1e-5 : t == DType::f16 ? 2e-3 : 1e-2);
+            }
+}
+
+// More positions than a task has, more rows than are taken at once, sums in two blocks.
+TEST(ShiftedConvolution, ManyPixels) {
+  for (DType t : {DType::f32, DType::f64})
+    KernelCase("aten::convolution").tensor(t, {2, 33, 40, 41}).tensor(t, {53, 33, 3, 3}).tensor(t, {53}).ints({1, 1}).ints({2, 0}).ints({1, 1}).flag(false).ints({0, 0})
+        .number(1).expect_kernel_matches(t == DType::f64 ? 1e-12 : 1e-5);
+}
+
 TEST(GeneralConvolution, ManyPixels) {
   KernelCase("aten::convolution").tensor(DType::f64, {1, 3, 20, 40}).tensor(DType::f64, {50, 3, 3, 3}).none().ints({1, 1}).ints({1, 1}).ints({1, 1}).flag(false).ints({0, 0})
       .number(1).expect_kernel_matches(1e-13);

@@ -48,6 +48,9 @@ struct Emulated {
     return sum;
   }
   static void round(const float* from, size_t count, uint16_t* to) { std::transform(from, from + count, to, f32_to_bf16); }
+  static void interleave(const uint16_t* even, const uint16_t* odd, size_t count, uint16_t* to) {
+    for (size_t i = 0; i < 2 * kPairPanel; ++i) to[i] = i / 2 < count ? (i % 2 ? odd : even)[i / 2] : uint16_t{0};
+  }
   static void copy(const uint16_t* from, uint16_t* to) { std::copy_n(from, 32, to); }
 };
 

@@ -179,4 +179,10 @@ void pair_gather(const uint16_t* const* rows, size_t m, size_t skip, size_t k, u
 }
 
 template <class U>
-inline constexpr PairUnit kUnitOf = {pair_strip<U>, pair_round<U>, pair_gather<U>};
+void pair_interleave(const uint16_t* even, const uint16_t* odd, size_t n, uint16_t* to, size_t step) {
+  for (; n > kPairPanel; n -= kPairPanel, even += kPairPanel, odd += kPairPanel, to += step) U::interleave(even, odd, kPairPanel, to);
+  U::interleave(even, odd, n, to);
+}
+
+template <class U>
+inline constexpr PairUnit kUnitOf = {pair_strip<U>, pair_round<U>, pair_gather<U>, pair_interleave<U>};

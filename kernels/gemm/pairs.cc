@@ -33,8 +33,12 @@ void fill_block(const PairUnit& unit, const Product& p, const uint16_t* const* r
 
 constexpr size_t kPiece = 512;  // numbers rounded at a time
 
-// Columns that lie together: those of a panel are rounded, then their pairs, words of four bytes, are transposed.
-void pack_columns(const PairUnit& unit, const float* b, int64_t column_stride, size_t k, size_t n, uint16_t* packed) {
+void fetch(const PairUnit& unit, const float* from, size_t n, uint16_t* to) { unit.round(from, n, to); }
+void fetch(const PairUnit&, const uint16_t* from, size_t n, uint16_t* to) { std::copy_n(from, n, to); }
+
+// Columns that lie together: those of a panel come in, then their pairs, words of four bytes, are transposed.
+template <class T>
+void pack_columns(const PairUnit& unit, const T* b, int64_t column_stride, size_t k, size_t n, uint16_t* packed) {
   constexpr size_t kRows = 256;
   uint16_t piece[kPairPanel * kRows];
   for (size_t j0 = 0; j0 < n; j0 += kPairPanel) {
@@ -42,7 +46,7 @@ void pack_columns(const PairUnit& unit, const float* b, int64_t column_stride, s
     for (size_t i = 0; i < k; i += kRows) {
       const size_t count = std::min(kRows, k - i), pairs = (count + 1) / 2;
       for (size_t j = 0; j < columns; ++j) {
-        unit.round(b + static_cast<int64_t>(j0 + j) * column_stride + i, count, piece + j * kRows);
+        fetch(unit, b + static_cast<int64_t>(j0 + j) * column_stride + i, count, piece + j * kRows);
         if (count % 2) piece[j * kRows + count] = 0;
       }
       uint16_t* const to = packed + j0 / kPairPanel * pair_panel_size(k) + i * kPairPanel;
@@ -52,30 +56,37 @@ void pack_columns(const PairUnit& unit, const float* b, int64_t column_stride, s
 }
 
 // Rows that lie together: two at a time are interleaved.
-void pack_rows(const PairUnit& unit, const float* b, int64_t row_stride, size_t k, size_t n, uint16_t* packed) {
-  uint16_t even[kPiece], odd[kPiece] = {};
+template <class T>
+void pack_rows(const PairUnit& unit, const T* b, int64_t row_stride, size_t k, size_t n, uint16_t* packed) {
+  uint16_t pieces[2][kPiece], zeros[kPiece] = {};
+  const auto piece = [&](size_t i, size_t j, size_t count) -> const uint16_t* {
+    const T* from = b + static_cast<int64_t>(i) * row_stride + j;
+    if constexpr (sizeof(T) == sizeof(uint16_t)) return i < k ? from : zeros;
+    if (i < k) fetch(unit, from, count, pieces[i % 2]);
+    return i < k ? pieces[i % 2] : zeros;
+  };
   for (size_t i = 0; i < k; i += 2)
-    for (size_t j0 = 0; j0 < n; j0 += kPiece) {
-      const float* from = b + static_cast<int64_t>(i) * row_stride + j0;
-      const size_t count = std::min(kPiece, n - j0);
-      unit.round(from, count, even);
-      if (i + 1 < k) unit.round(from + row_stride, count, odd);
-      else std::fill_n(odd, count, uint16_t{0});
-      for (size_t j = 0; j < count; j += kPairPanel) {
-        uint16_t* to = packed + (j0 + j) / kPairPanel * pair_panel_size(k) + i * kPairPanel;
-        for (size_t x = 0; x < std::min(kPairPanel, count - j); ++x) {
-          to[2 * x] = even[j + x];
-          to[2 * x + 1] = odd[j + x];
-        }
-      }
+    for (size_t j = 0; j < n; j += kPiece) {
+      const size_t count = std::min(kPiece, n - j);
+      const uint16_t *even = piece(i, j, count), *odd = piece(i + 1, j, count);
+      unit.interleave(even, odd, count, packed + j / kPairPanel * pair_panel_size(k) + i * kPairPanel, pair_panel_size(k));
     }
+}
+
+template <class T>
+void pack_any(const PairUnit& unit, const T* b, int64_t row_stride, int64_t column_stride, size_t k, size_t n, uint16_t* packed) {
+  if (column_stride == 1) return pack_rows(unit, b, row_stride, k, n, packed);
+  if (n % kPairPanel) std::fill_n(packed + n / kPairPanel * pair_panel_size(k), pair_panel_size(k), uint16_t{0});
+  pack_columns(unit, b, column_stride, k, n, packed);
 }
 
 }  // namespace
 
 void pack_pairs(const PairUnit& unit, const float* b, int64_t row_stride, int64_t column_stride, size_t k, size_t n, uint16_t* packed) {
-  if (n % kPairPanel) std::fill_n(packed + n / kPairPanel * pair_panel_size(k), pair_panel_size(k), uint16_t{0});
-  column_stride == 1 ? pack_rows(unit, b, row_stride, k, n, packed) : pack_columns(unit, b, column_stride, k, n, packed);
+  pack_any(unit, b, row_stride, column_stride, k, n, packed);
+}
+void pack_pairs(const PairUnit& unit, const uint16_t* b, int64_t row_stride, int64_t column_stride, size_t k, size_t n, uint16_t* packed) {
+  pack_any(unit, b, row_stride, column_stride, k, n, packed);
 }
 
 size_t pair_scratch_bytes(size_t m) { return std::max<size_t>(1, std::min(m, kChunk)) * kPairStride * sizeof(uint16_t); }

@@ -36,13 +36,16 @@ struct PairUnit {
   void (*round)(const float* from, size_t n, uint16_t* to);
   // Numbers [skip, skip + k) of m rows to rows that lie kPairStride apart; up to 31 more are read and written behind each.
   void (*gather)(const uint16_t* const* rows, size_t m, size_t skip, size_t k, uint16_t* to);
+  // Rows of B to a pair of each panel, `step` numbers apart; the last one is filled with zeros.
+  void (*interleave)(const uint16_t* even, const uint16_t* odd, size_t n, uint16_t* to, size_t step);
 };
 
 // This machine's; null where it has none, or kernels are held to an instruction set without.
 const PairUnit* pair_unit();
 
-// B with element (k, n) at b[k * row_stride + n * column_stride], one of which is 1, to panels of pairs.
+// B, of f32 or bf16, with element (k, n) at b[k * row_stride + n * column_stride], one of which is 1, to panels of pairs.
 void pack_pairs(const PairUnit& unit, const float* b, int64_t row_stride, int64_t column_stride, size_t k, size_t n, uint16_t* packed);
+void pack_pairs(const PairUnit& unit, const uint16_t* b, int64_t row_stride, int64_t column_stride, size_t k, size_t n, uint16_t* packed);
 
 size_t pair_scratch_bytes(size_t m);
 void run_pairs(const PairUnit& unit, const Product& product, const Bf16Weights& weights, size_t p0, size_t p1);

@@ -64,6 +64,10 @@ struct Avx512 {
     const auto mask = static_cast<__mmask32>(count < 32 ? (1u << count) - 1 : 0xffffffffu);
     _mm512_mask_storeu_epi16(to, mask, (__m512i)_mm512_cvtne2ps_pbh(high, low));
   }
+  static void interleave(const uint16_t* even, const uint16_t* odd, size_t count, uint16_t* to) {
+    const auto low = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(first(count), even)), high = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(first(count), odd));
+    _mm512_storeu_si512(to, _mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
+  }
   static void copy(const uint16_t* from, uint16_t* to) { _mm512_storeu_si512(to, _mm512_loadu_si512(from)); }
 };
 

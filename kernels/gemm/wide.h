@@ -15,7 +15,8 @@ inline constexpr int64_t kWidth = 128 / sizeof(T);  // columns of a panel
 template <class T>
 using Sum = std::conditional_t<std::is_floating_point_v<T>, double, int64_t>;
 
-// rows (at most kTileRows) x kWidth elements of C, `k` steps deep: C = A B, or (more) C += A B.
+// rows (at most kTileRows) x kWidth elements of C, `k` steps deep: C = A B, or (more) C += A B. Row i of B is at panel + i * kWidth,
+// or at panel + at[i].
 inline constexpr int64_t kTileRows = 6;
 template <class T>
 struct WideTile {
@@ -26,11 +27,12 @@ struct WideTile {
   T* c;
   int64_t ldc;
   bool more;
+  const int64_t* at = nullptr;
 };
 
 template <class T>
 struct WideFunctions {
-  void (*tile)(const WideTile<T>& t);  // not of float
+  void (*tile)(const WideTile<T>& t);  // of floating types where t.at is set, of others than float where it is not
   // Of at most a few thousand elements.
   Sum<T> (*dot)(const T* x, const T* y, int64_t n);
   // y += a x

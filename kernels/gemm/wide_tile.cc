@@ -35,6 +35,8 @@ HWY_INLINE Vec<int64_t> multiply_add<int64_t>(Tag<int64_t> d, Vec<int64_t> a, Ve
 #if HWY_TARGET == HWY_SCALAR
   return hn::Set(d, static_cast<int64_t>(static_cast<uint64_t>(hn::GetLane(a)) * static_cast<uint64_t>(hn::GetLane(b)) +
                                          static_cast<uint64_t>(hn::GetLane(c))));
+#elif HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
+  return hn::Add(c, Vec<int64_t>{_mm512_mullo_epi64(a.raw, b.raw)});
 #else
   const hn::RepartitionToNarrow<hn::RebindToUnsigned<Tag<int64_t>>> half;
   const hn::RebindToUnsigned<Tag<int64_t>> whole;
@@ -47,7 +49,7 @@ HWY_INLINE Vec<int64_t> multiply_add<int64_t>(Tag<int64_t> d, Vec<int64_t> a, Ve
 
 #define PF_WIDE_ROWS(X) X(0) X(1) X(2) X(3) X(4) X(5)
 
-template <class T, int kM>
+template <class T, bool kFar, int kM>
 HWY_NOINLINE void tile_rows(const WideTile<T>& t) {
   const Tag<T> d;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
@@ -63,7 +65,8 @@ HWY_NOINLINE void tile_rows(const WideTile<T>& t) {
   [[maybe_unused]] Vec<T> c##i##1 = kM > i && t.more && two ? hn::LoadU(d, c + (kM > i ? i : 0) * t.ldc + lanes) : hn::Zero(d);
     PF_WIDE_ROWS(PF_START)
 #undef PF_START
-    for (int64_t k = 0; k < t.k; ++k, b += kWidth<T>) {
+    for (int64_t k = 0; k < t.k; ++k) {
+      if constexpr (kFar) b = t.panel + column + t.at[k];
       const Vec<T> b0 = hn::LoadU(d, b), b1 = two ? hn::LoadU(d, b + lanes) : b0;
 #define PF_STEP(i)                                         \
   if constexpr (kM > i) {                                  \
@@ -73,6 +76,7 @@ HWY_NOINLINE void tile_rows(const WideTile<T>& t) {
   }
       PF_WIDE_ROWS(PF_STEP)
 #undef PF_STEP
+      if constexpr (!kFar) b += kWidth<T>;
     }
 #define PF_STORE(i)                                                \
   if constexpr (kM > i) {                                          \
@@ -84,16 +88,22 @@ HWY_NOINLINE void tile_rows(const WideTile<T>& t) {
   }
 }
 
+template <class T, bool kFar>
+void tile_as(const WideTile<T>& t) {
+  switch (t.rows) {
+    case 1: return tile_rows<T, kFar, 1>(t);
+    case 2: return tile_rows<T, kFar, 2>(t);
+    case 3: return tile_rows<T, kFar, 3>(t);
+    case 4: return tile_rows<T, kFar, 4>(t);
+    case 5: return tile_rows<T, kFar, 5>(t);
+    default: return tile_rows<T, kFar, 6>(t);
+  }
+}
 template <class T>
 void tile(const WideTile<T>& t) {
-  switch (t.rows) {
-    case 1: return tile_rows<T, 1>(t);
-    case 2: return tile_rows<T, 2>(t);
-    case 3: return tile_rows<T, 3>(t);
-    case 4: return tile_rows<T, 4>(t);
-    case 5: return tile_rows<T, 5>(t);
-    default: return tile_rows<T, 6>(t);
-  }
+  if constexpr (std::is_floating_point_v<T>)
+    if (t.at) return tile_as<T, true>(t);
+  if constexpr (!std::is_same_v<T, float>) tile_as<T, false>(t);
 }
 
 // Four sums: one would wait for each addition before the next.
@@ -129,7 +139,7 @@ void add_scaled(T* y, T a, const T* x, int64_t n) {
 
 }  // namespace wide
 
-gemm::WideFunctions<float> wide_f32() { return {nullptr, wide::dot<float>, wide::add_scaled<float>}; }
+gemm::WideFunctions<float> wide_f32() { return {wide::tile<float>, wide::dot<float>, wide::add_scaled<float>}; }
 gemm::WideFunctions<double> wide_f64() { return {wide::tile<double>, wide::dot<double>, wide::add_scaled<double>}; }
 gemm::WideFunctions<int32_t> wide_i32() { return {wide::tile<int32_t>, wide::dot<int32_t>, wide::add_scaled<int32_t>}; }
 gemm::WideFunctions<int64_t> wide_i64() { return {wide::tile<int64_t>, wide::dot<int64_t>, wide::add_scaled<int64_t>}; }

@@ -7,6 +7,8 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
+#include "kernels/simd_math.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace portfire::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
@@ -21,11 +23,11 @@ using V = hn::Vec<D<T>>;
 template <class T>
 HWY_INLINE V<T> set(double v) { return hn::Set(D<T>(), static_cast<T>(v)); }
 
-// Not Max and Min, which give back a NaN on one side only.
+// A NaN stays, and is no bound.
 template <class T>
 HWY_INLINE V<T> clamp(V<T> x, V<T> low, V<T> high) {
-  const V<T> y = hn::IfThenElse(hn::Lt(x, low), low, x);
-  return hn::IfThenElse(hn::Gt(y, high), high, y);
+  if constexpr (hwy::IsFloat<T>()) return min_or_second(high, max_or_second(low, x));
+  else return hn::Min(hn::Max(x, low), high);
 }
 // A NaN is above any threshold.
 template <class T>

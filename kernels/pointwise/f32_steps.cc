@@ -7,6 +7,7 @@
 #include <hwy/highway.h>
 
 #include "kernels/pointwise/f32_loop.h"
+#include "kernels/simd_math.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace portfire::HWY_NAMESPACE {
@@ -17,7 +18,7 @@ namespace portfire::HWY_NAMESPACE {
   X(abs, hn::Abs(x))                                                   \
   X(neg, hn::Neg(x))                                                   \
   X(square, hn::Mul(x, x))                                             \
-  X(relu, hn::IfThenElse(hn::IsNaN(x), x, hn::Max(x, hn::Zero(d))))    \
+  X(relu, max_or_second(hn::Zero(d), x))                               \
   X(ceil, hn::Ceil(x))                                                 \
   X(floor, hn::Floor(x))                                               \
   X(trunc, hn::Trunc(x))                                               \
@@ -35,10 +36,10 @@ namespace portfire::HWY_NAMESPACE {
   X(mul, hn::Mul(x, y))                                                \
   X(div, hn::Div(x, y))                                                \
   X(copysign, hn::CopySign(x, y))                                      \
-  X(maximum, hn::IfThenElse(hn::IsNaN(x), x, hn::IfThenElse(hn::IsNaN(y), y, hn::Max(x, y)))) \
-  X(minimum, hn::IfThenElse(hn::IsNaN(x), x, hn::IfThenElse(hn::IsNaN(y), y, hn::Min(x, y)))) \
-  X(fmax, hn::IfThenElse(hn::IsNaN(x), y, hn::IfThenElse(hn::IsNaN(y), x, hn::Max(x, y)))) \
-  X(fmin, hn::IfThenElse(hn::IsNaN(x), y, hn::IfThenElse(hn::IsNaN(y), x, hn::Min(x, y))))
+  X(maximum, hn::IfThenElse(hn::IsNaN(x), x, max_or_second(x, y))) \
+  X(minimum, hn::IfThenElse(hn::IsNaN(x), x, min_or_second(x, y))) \
+  X(fmax, hn::IfThenElse(hn::IsNaN(x), y, max_or_second(y, x))) \
+  X(fmin, hn::IfThenElse(hn::IsNaN(x), y, min_or_second(y, x)))
 
 // 1 or -1, 0 for zeros and NaN.
 HWY_INLINE F32Vec sign_of(F32Tag d, F32Vec x) {

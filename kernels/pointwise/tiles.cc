@@ -40,24 +40,27 @@ Tiling::Tiling(std::span<TensorView* const> inputs, const TensorView& result) {
   }
   rows_ = result.numel() == 0 ? 0 : 1;
   for (int d = 0; d + 1 < rank; ++d) rows_ *= sizes[d];
-  int64_t line = 0;  // elements of crossed operands that lie in one
   for (int i = 0; i < operands; ++i) {
     int64_t packed = 1;
     dense[i] = true;
     for (int d = rank - 1; d >= 0; packed *= sizes[d--]) dense[i] &= strides[i][d] == packed;
     crossed[i] = rank > 1 && strides[i][rank - 2] == 1 && strides[i][rank - 1] != 1 && strides[i][rank - 1] != 0 &&
                  columns() > 4 && sizes[rank - 2] > 4;
-    if (crossed[i]) line = std::clamp<int64_t>(64 / static_cast<int64_t>(byte_size(operand(i).dtype)), 8, line > 0 ? line : kMostRows);
+    if (crossed[i]) line_ = std::clamp<int64_t>(64 / static_cast<int64_t>(byte_size(operand(i).dtype)), 8, line_ > 0 ? line_ : kMostRows);
   }
+}
+
+void Tiling::cut(int64_t strip) {
   if (rows_ == 0) return;
-  const auto strip = static_cast<int64_t>(kStrip), padding = static_cast<int64_t>(kPadding);
-  if (line > 0) {
-    tile_columns_ = std::min(strip / line, columns());
-    tile_rows_ = std::min({std::max(strip / tile_columns_ / line * line, line), kMostRows, sizes[rank - 2]});
+  const auto padding = static_cast<int64_t>(kPadding);
+  if (line_ > 0) {
+    constexpr auto kMost = static_cast<int64_t>(kStrip);  // whatever the others have: what is transposed stays in L1
+    tile_columns_ = std::min(kMost / line_, columns());
+    tile_rows_ = std::min({std::max(kMost / tile_columns_ / line_ * line_, line_), kMostRows, sizes[rank - 2]});
     tiles_down_ = divide_up(sizes[rank - 2], tile_rows_);
     tiles_across_ = divide_up(columns(), tile_columns_);
     tiles = rows_ / sizes[rank - 2] * tiles_down_ * tiles_across_;
-  } else if (columns() <= strip / 2) {
+  } else if (columns() <= (rows_ > 1 ? strip : static_cast<int64_t>(kStrip)) / 2) {
     tile_rows_ = strip / columns();
     // Whole multiples of the padding are used in place.
     const int64_t period = padding / std::min(padding, columns() & -columns());

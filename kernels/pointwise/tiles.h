@@ -1,4 +1,4 @@
-// How a pointwise program walks its operands: tiles of at most kStrip elements, each a block of rows by
+// How a pointwise program walks its operands: tiles of at most a strip's elements, each a block of rows by
 // columns of the operands' common shape, in which every operand becomes one strip.
 #pragma once
 
@@ -34,6 +34,8 @@ struct Tiling {
 
   Tiling() = default;
   Tiling(std::span<TensorView* const> inputs, const TensorView& result);
+  // Sets the tiles: of at most `strip` elements, a multiple of the padding.
+  void cut(int64_t strip);
   Tile tile(int64_t t) const;
   int64_t elements() const { return rows_ * columns(); }
   // Does it consist of elements that follow each other, row by row?
@@ -42,6 +44,7 @@ struct Tiling {
 
  private:
   int64_t rows_ = 0, tile_rows_ = 1, tile_columns_ = 0;
+  int64_t line_ = 0;  // elements of crossed operands that lie in one; 0: none are crossed
   int64_t tiles_across_ = 1, tiles_down_ = 1;  // down: within the dimension before the last, of crossed rows
 };
 
