@@ -40,6 +40,15 @@ TEST(Copy, Several) {
   EXPECT_FALSE(KernelCase("aten::cat").tensor(DType::f32, {3}).tensor(DType::i64, {3}).list(2).number(0).taken());
 }
 
+// Rows of all short lengths, which are moved in pieces that overlap.
+TEST(Copy, ShortRows) {
+  for (DType t : {DType::u8, DType::f16, DType::f32, DType::c128})
+    for (int64_t n = 1; n <= 150; ++n) {
+      KernelCase("aten::cat").tensor(t, {5, n}).tensor(t, {5, 3}).list(2).number(1).expect_kernel_matches(0);
+      if (n < 40) KernelCase("aten::unfold_copy").tensor(t, {3, 50}).number(1).number(n).number(5).expect_kernel_matches(0);
+    }
+}
+
 TEST(Copy, PadsAndRepeats) {
   for (DType t : {DType::u8, DType::f32, DType::i64})
     for (const std::vector<int64_t>& pad : {std::vector<int64_t>{}, {1, 2}, {0, 0, 3, 1}, {-1, 2}, {2, -3, -1, -2}, {-2, -2, 1, 1}, {-3, -2}, {7, -9}, {-9, 7}, {1, 1, 0, 0, 2, 0}})

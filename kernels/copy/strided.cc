@@ -49,25 +49,58 @@ struct Walk {
   }
 };
 
+constexpr int64_t kShortRow = 64;  // bytes: longer ones are worth a call of memmove
+
+// Rows of one length, each in kMoves pieces of kBytes from its begin and as many up to its end: they may overlap,
+// which repeats what is written. So no loop depends on the length.
+template <int64_t kBytes, int64_t kMoves>
+void copy_rows_of(std::byte* to, const std::byte* from, int64_t to_step, int64_t from_step, int64_t rows, int64_t length) {
+  const int64_t tail = length - kBytes * kMoves;
+  for (int64_t r = 0; r < rows; ++r, to += to_step, from += from_step) {
+    std::byte low[kMoves][kBytes], high[kMoves][kBytes];
+    for (int64_t k = 0; k < kMoves; ++k) {
+      std::memcpy(low[k], from + k * kBytes, kBytes);
+      std::memcpy(high[k], from + tail + k * kBytes, kBytes);
+    }
+    for (int64_t k = 0; k < kMoves; ++k) {
+      std::memcpy(to + k * kBytes, low[k], kBytes);
+      std::memcpy(to + tail + k * kBytes, high[k], kBytes);
+    }
+  }
+}
+// Steps and length in bytes.
+void copy_short_rows(std::byte* to, const std::byte* from, int64_t to_step, int64_t from_step, int64_t rows, int64_t length) {
+  const auto copy = length >= 32   ? copy_rows_of<16, 2>
+                    : length >= 16 ? copy_rows_of<16, 1>
+                    : length >= 8  ? copy_rows_of<8, 1>
+                    : length >= 4  ? copy_rows_of<4, 1>
+                    : length >= 2  ? copy_rows_of<2, 1>
+                                   : copy_rows_of<1, 1>;
+  copy(to, from, to_step, from_step, rows, length);
+}
+
 template <class T>
 void copy_plane(T* to, const T* from, const Dim& row, const Dim& column) {
   const int64_t n = column.size;
-  for (int64_t r = 0; r < row.size; ++r, to += row.to, from += row.from) {
-    if (column.to == 1 && column.from == 1) {
-      if (n * static_cast<int64_t>(sizeof(T)) >= 64) {
-        std::memmove(to, from, static_cast<size_t>(n) * sizeof(T));
-      } else {
-        for (int64_t c = 0; c < n; ++c) to[c] = from[c];
-      }
-    } else if (column.to == 1 && column.from == 0) {
+  constexpr auto kElement = static_cast<int64_t>(sizeof(T));
+  const auto each_row = [&](auto f) {
+    for (int64_t r = 0; r < row.size; ++r, to += row.to, from += row.from) f();
+  };
+  if (column.to == 1 && column.from == 1 && n * kElement <= kShortRow)
+    copy_short_rows(reinterpret_cast<std::byte*>(to), reinterpret_cast<const std::byte*>(from), row.to * kElement, row.from * kElement, row.size, n * kElement);
+  else if (column.to == 1 && column.from == 1)
+    each_row([&] { std::memmove(to, from, static_cast<size_t>(n) * sizeof(T)); });
+  else if (column.to == 1 && column.from == 0)
+    each_row([&] {
       const T same = *from;
       for (int64_t c = 0; c < n; ++c) to[c] = same;
-    } else if (column.to == 1 && column.from == -1 && sizeof(T) <= 8) {
-      reverse(to, from, n, sizeof(T));
-    } else {
+    });
+  else if (column.to == 1 && column.from == -1 && sizeof(T) <= 8)
+    each_row([&] { reverse(to, from, n, sizeof(T)); });
+  else
+    each_row([&] {
       for (int64_t c = 0; c < n; ++c) to[c * column.to] = from[c * column.from];
-    }
-  }
+    });
 }
 
 constexpr int64_t kGrain = 256 << 10;  // bytes for each thread at least

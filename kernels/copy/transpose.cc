@@ -54,10 +54,15 @@ HWY_INLINE void square(const uint16_t* from, int64_t from_stride, uint16_t* to, 
   for (int64_t r = 0; r < 8; ++r) hn::StoreU(hn::BitCast(d, hn::Load(pair, rows + 4 * r)), d, to + r * to_stride);
 }
 
-// One block of lines by way of the buffer.
+// One block of lines, by way of the buffer unless `to` is in L1 as that is.
 template <class T>
-HWY_INLINE void full_block(const T* from, int64_t from_stride, T* to, int64_t to_stride) {
+HWY_INLINE void full_block(const T* from, int64_t from_stride, T* to, int64_t to_stride, bool near) {
   constexpr int64_t kLine = 64 / sizeof(T), kSide = 16 / sizeof(T);
+  if (sizeof(T) > 2 && near) {
+    for (int64_t j = 0; j < kLine; j += kSide)
+      for (int64_t i = 0; i < kLine; i += kSide) square(from + j * from_stride + i, from_stride, to + i * to_stride + j, to_stride);
+    return;
+  }
   HWY_ALIGN T block[kLine * kLine];
   for (int64_t j = 0; j < kLine; j += kSide)
     for (int64_t i = 0; i < kLine; i += kSide) square(from + j * from_stride + i, from_stride, block + i * kLine + j, kLine);
@@ -71,6 +76,7 @@ HWY_INLINE void full_block(const T* from, int64_t from_stride, T* to, int64_t to
 template <class T>
 void transpose_blocks(void* to_bytes, int64_t to_stride, const void* from_bytes, int64_t from_stride, int64_t rows, int64_t columns) {
   constexpr int64_t kLine = 64 / sizeof(T);
+  [[maybe_unused]] const bool near = sizeof(T) > 2 && rows <= 64 && to_stride * rows * static_cast<int64_t>(sizeof(T)) <= 8192;
   for (int64_t c = 0; c < columns; c += kLine) {
     const int64_t wide = columns - c < kLine ? columns - c : kLine;
     for (int64_t r = 0; r < rows; r += kLine) {
@@ -79,7 +85,7 @@ void transpose_blocks(void* to_bytes, int64_t to_stride, const void* from_bytes,
       T* to = static_cast<T*>(to_bytes) + r * to_stride + c;
 #if HWY_TARGET != HWY_SCALAR
       if (high == kLine && wide == kLine) {
-        full_block(from, from_stride, to, to_stride);
+        full_block(from, from_stride, to, to_stride, near);
         continue;
       }
 #endif

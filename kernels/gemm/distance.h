@@ -5,7 +5,9 @@
 
 namespace portfire::gemm {
 
-enum class Norm : uint8_t { zero, one, two, most };  // most: p is infinite
+// power: p is whole, in f64 only, whose range is enough for it; the sum, of which the root is to be taken. most: p
+// is infinite.
+enum class Norm : uint8_t { zero, one, two, power, most };
 
 template <class T>
 inline constexpr int64_t kDistances = 64 / sizeof(T);  // columns of a panel
@@ -18,6 +20,7 @@ struct DistanceTile {
   const T* panel;
   int64_t k;
   T* out;
+  int power = 0;
 };
 template <class T>
 using DistanceFn = void (*)(const DistanceTile<T>& t);

@@ -20,12 +20,21 @@ using Vec = hn::Vec<Tag<T>>;
 
 // `total` joined with |difference|.
 template <class T, Norm kNorm>
-HWY_INLINE Vec<T> step(Tag<T> d, Vec<T> total, Vec<T> difference) {
+HWY_INLINE Vec<T> step(Tag<T> d, Vec<T> total, Vec<T> difference, int power) {
+  (void)power;
   if constexpr (kNorm == Norm::two) {
     return hn::MulAdd(difference, difference, total);
   } else {
     const Vec<T> size = hn::Abs(difference);
     if constexpr (kNorm == Norm::one) return hn::Add(total, size);
+    if constexpr (kNorm == Norm::power) {
+      Vec<T> product = hn::Set(d, T(1)), square = size;
+      for (; power > 1; power >>= 1) {
+        if (power % 2) product = hn::Mul(product, square);
+        square = hn::Mul(square, square);
+      }
+      return hn::MulAdd(product, square, total);
+    }
     if constexpr (kNorm == Norm::zero) return hn::Add(total, hn::IfThenZeroElse(hn::Eq(size, hn::Zero(d)), hn::Set(d, T(1))));
     return hn::IfThenElse(hn::Or(hn::Gt(size, total), hn::IsNaN(size)), size, total);  // NaN goes through
   }
@@ -41,10 +50,10 @@ void tile(const DistanceTile<T>& t) {
     Vec<T> s0 = hn::Zero(d), s1 = s0, s2 = s0, s3 = s0;
     for (int64_t k = 0; k < t.k; ++k, y += gemm::kDistances<T>) {
       const Vec<T> v = hn::LoadU(d, y);
-      s0 = step<T, kNorm>(d, s0, hn::Sub(hn::Set(d, t.rows[0][k]), v));
-      s1 = step<T, kNorm>(d, s1, hn::Sub(hn::Set(d, t.rows[1][k]), v));
-      s2 = step<T, kNorm>(d, s2, hn::Sub(hn::Set(d, t.rows[2][k]), v));
-      s3 = step<T, kNorm>(d, s3, hn::Sub(hn::Set(d, t.rows[3][k]), v));
+      s0 = step<T, kNorm>(d, s0, hn::Sub(hn::Set(d, t.rows[0][k]), v), t.power);
+      s1 = step<T, kNorm>(d, s1, hn::Sub(hn::Set(d, t.rows[1][k]), v), t.power);
+      s2 = step<T, kNorm>(d, s2, hn::Sub(hn::Set(d, t.rows[2][k]), v), t.power);
+      s3 = step<T, kNorm>(d, s3, hn::Sub(hn::Set(d, t.rows[3][k]), v), t.power);
     }
     if constexpr (kNorm == Norm::two) {
       s0 = hn::Sqrt(s0);
@@ -65,6 +74,7 @@ gemm::DistanceFn<T> find(Norm norm) {
     case Norm::zero: return tile<T, Norm::zero>;
     case Norm::one: return tile<T, Norm::one>;
     case Norm::two: return tile<T, Norm::two>;
+    case Norm::power: return sizeof(T) == 8 ? tile<T, Norm::power> : nullptr;
     case Norm::most: return tile<T, Norm::most>;
   }
   return nullptr;

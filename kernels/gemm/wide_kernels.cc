@@ -113,10 +113,11 @@ void run_vectors(const MatrixPlan& p, const KernelContext& context) {
   const int64_t tasks = std::clamp<int64_t>(outs * p.k / kVectorGrain, 1, std::max<int64_t>(1, std::min(threads * 2, outs)));
   // Side by side, where elements next to each other belong to different sums.
   const bool along = matrix.row == 1 || matrix.column != 1 || p.k == 1;
+  const bool once = outs == 1 && along;  // then v is read where it is
   for (int64_t item = 0; item < p.batch; ++item) {
-    Reader<T>(vector.tensor->dtype).copy(v, vector.at(item, 0, 0), step, p.k);
+    if (!once) Reader<T>(vector.tensor->dtype).copy(v, vector.at(item, 0, 0), step, p.k);
     parallel(context.pool, static_cast<size_t>(tasks), [&](size_t t, size_t) {
-      Reader<T> reader(matrix.tensor->dtype);
+      Reader<T> reader(matrix.tensor->dtype), vectors(vector.tensor->dtype);
       Writer<T> writer(p);
       const int64_t end = outs * static_cast<int64_t>(t + 1) / tasks;
       T sums[kStrip];
@@ -128,7 +129,8 @@ void run_vectors(const MatrixPlan& p, const KernelContext& context) {
             U sum = 0;
             for (int64_t k = 0; k < p.k; k += kMost) {
               const int64_t n = std::min(kMost, p.k - k);
-              sum += static_cast<U>(f.dot(reader.get(matrix.at(item, k, j + i), matrix.row, n), v + k, n));
+              const T* part = once ? vectors.get(column ? vector.at(item, k, 0) : vector.at(item, 0, k), step, n) : v + k;
+              sum += static_cast<U>(f.dot(reader.get(matrix.at(item, k, j + i), matrix.row, n), part, n));
             }
             sums[i] = static_cast<T>(sum);
           }

@@ -21,7 +21,7 @@ TEST(ComplexArithmetic, MatchesTheReference) {
   for (DType t : {DType::c64, DType::c128})
     for (Layout layout : {Layout::contiguous, Layout::transposed, Layout::gaps, Layout::expanded})
       for (bool hard : {false, true})
-        for (const auto& [a, b] : {std::pair<std::vector<int64_t>, std::vector<int64_t>>{{}, {}}, {{7}, {7}}, {{30, 40}, {30, 40}}, {{30, 1}, {40}}, {{2, 3, 5}, {3, 1}}}) {
+        for (const auto& [a, b] : {std::pair<std::vector<int64_t>, std::vector<int64_t>>{{}, {}}, {{7}, {7}}, {{30, 40}, {30, 40}}, {{30, 1}, {40}}, {{2, 3, 5}, {3, 1}}, {{600}, {1}}, {{1}, {600}}}) {
           for (const char* op : {"aten::mul.Tensor", "aten::add.Tensor", "aten::sub.Tensor"}) {
             KernelCase k(op);
             complex_tensor(k, t, a, layout, hard);

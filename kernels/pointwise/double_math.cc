@@ -84,13 +84,43 @@ HWY_INLINE V erfinv(V x, bool exact) {
   return hn::CopySign(y, x);
 }
 
-// 2^k exp((x - k) log 2), k whole: |x| < 1000.
-HWY_INLINE V exp2(V x) {
+// y 2^k, k whole: both normal.
+HWY_INLINE V times_power(V y, V k) {
   const hn::RebindToSigned<D> di;
-  const V k = hn::Round(x);
-  const auto power = hn::ShiftLeft<52>(hn::Add(hn::ConvertTo(di, k), hn::Set(di, 1023)));
-  return hn::Mul(hn::Exp(D(), hn::Mul(hn::Sub(x, k), set(0.69314718055994530942))), hn::BitCast(D(), power));
+  return hn::Mul(y, hn::BitCast(D(), hn::ShiftLeft<52>(hn::Add(hn::ConvertTo(di, k), hn::Set(di, 1023)))));
 }
+// 2^k 2^f, k = round(x), |x| < 1000; (2^f - 1) / f by Chebyshev fit, error below 2e-17.
+constexpr double kExp2[] = {4.45496059818651839e-10, 7.0725859492692237e-9,   1.01780624458457735e-7, 1.32154425879216897e-6, 1.52527338298361184e-5, 1.54035304417360502e-4,
+                            1.33335581464169353e-3,  9.61812910760688853e-3, 5.55041086648215943e-2, 2.40226506959100982e-1, 6.93147180559945309e-1, 1};
+HWY_INLINE V exp2(V x) {
+  const V k = hn::Round(x);
+  return times_power(polynomial(hn::Sub(x, k), kExp2), k);
+}
+
+// Stirling's series at x + 8 less the logarithms of what lies between, or at x where that is more: error of about
+// 1e-15, which is more than f64 can bear near the roots at 1 and 2. x < 0 by reflection.
+constexpr double kStirling[] = {-2.955065359477124e-2, 6.410256410256410e-3, -1.917526917526918e-3, 8.417508417508418e-4, -5.952380952380952e-4, 7.936507936507937e-4, -2.777777777777778e-3, 8.333333333333333e-2};
+HWY_INLINE V lgamma_of_positive(V x) {
+  const D d;
+  const M low = hn::Lt(x, set(8));
+  const V z = hn::IfThenElse(low, hn::Add(x, set(8)), x), inverse = hn::Div(set(1), z);
+  const V series = hn::MulAdd(polynomial(hn::Mul(inverse, inverse), kStirling), inverse, set(0.91893853320467274178));
+  const V y = hn::Add(hn::MulSub(hn::Sub(z, set(0.5)), hn::Log(d, z), z), series);
+  if (hn::AllFalse(d, low)) return y;
+  const V u = hn::Mul(x, hn::Add(x, set(7)));  // x (x + 1) ... (x + 7) in pairs
+  const V product = hn::Mul(hn::Mul(u, hn::Add(u, set(6))), hn::Mul(hn::Add(u, set(10)), hn::Add(u, set(12))));
+  return hn::IfThenElse(low, hn::Sub(y, hn::Log(d, product)), y);
+}
+HWY_INLINE V lgamma(V x) {
+  const D d;
+  const V a = hn::Abs(x), y = lgamma_of_positive(a);
+  const M negative = hn::Lt(x, set(0));
+  if (HWY_LIKELY(hn::AllFalse(d, negative))) return y;
+  const V sine = hn::Abs(hn::Sin(d, hn::Mul(set(kPi), hn::Sub(a, hn::Round(a)))));
+  return hn::IfThenElse(negative, hn::Sub(hn::Log(d, hn::Div(set(kPi), hn::Mul(a, sine))), y), y);
+}
+HWY_INLINE M has_lgamma(V x) { return hn::And(some_number(x), hn::Or(hn::Gt(x, set(0)), hn::Not(hn::Eq(hn::Round(x), x)))); }
+
 HWY_INLINE V cosh(V x) {
   const V e = hn::Exp(D(), hn::Abs(x)), half = set(0.5);
   return hn::MulAdd(half, e, hn::Div(half, e));
@@ -154,6 +184,7 @@ HWY_INLINE M divides(V x, V y, bool exact) {
   X(rsqrt, hn::Div(set(1), hn::Sqrt(x)), number(x))                     \
   X(copysign, hn::CopySign(x, y), number(x))                            \
   X(exp, hn::Exp(D(), x), between(x, -700, 700))                        \
+  X(exp2, exp2(x), between(x, -1000, 1000))                             \
   X(expm1, hn::Expm1(D(), x), between(x, -30, 700))                     \
   X(log, hn::Log(D(), x), between(x, 1e-300, kInf))                     \
   X(log2, hn::Log2(D(), x), between(x, 1e-300, kInf))                   \
@@ -175,8 +206,8 @@ HWY_INLINE M divides(V x, V y, bool exact) {
   X(silu, hn::Mul(x, sigmoid(x)), between(x, -700, 700))                \
   X(gelu, gelu(x), some_number(x))                                      \
   X(gelu_tanh, gelu_tanh(x), between(x, -1e50, 1e50))
+#define PF_F32_ONLY_STEPS(X) X(lgamma, lgamma(x), has_lgamma(x))
 #define PF_F64_AND_F32_STEPS(X)                                         \
-  X(exp2, exp2(x), between(x, -1000, 1000))                             \
   X(tan, hn::Div(hn::Sin(D(), x), hn::Cos(D(), x)), hn::And(between(x, -1e5, 1e5), hn::Gt(hn::Abs(hn::Cos(D(), x)), set(1e-3)))) \
   X(erfc, erfc(x), between(x, -26, 26))                                 \
   X(erfinv, erfinv(x, kExact), hn::And(between(x, -1, 1), hn::Gt(hn::Abs(x), set(0)))) \
@@ -234,7 +265,53 @@ HWY_NOINLINE void use_formula(const pointwise::StepCall& c, V x, V y, M inside, 
   }
 PF_F64_ONLY_STEPS(PF_F64_STEP)
 PF_F64_AND_F32_STEPS(PF_F64_STEP)
+PF_F32_ONLY_STEPS(PF_F32_STEP)
 PF_F64_AND_F32_STEPS(PF_F32_STEP)
+
+#if HWY_NATIVE_FMA
+// (log((1 + s) / (1 - s)) - 2 s - 2/3 s^3) / s^5 in s^2, and (e^r - 1 - r) / r^2, by Chebyshev fit, errors below 3e-18.
+constexpr double kLog[] = {0.130867576669520713, 0.132687605620367254, 0.153862401724478369, 0.181817956314982436, 0.222222223917947275, 0.285714285708032553, 0.400000000000008776};
+constexpr double kExp[] = {2.09147728322480897e-9,  2.51053372446652102e-8, 2.75572734365704858e-7, 2.75572551109788893e-6, 2.48015873257107583e-5, 1.98412698750489052e-4,
+                           1.38888888888837016e-3, 8.33333333332606976e-3, 4.16666666666666698e-2, 1.6666666666666671e-1,  0.5};
+
+// x^y = exp(y log |x|) with the logarithm in two numbers, the second one what the first has not: the exponential
+// magnifies errors by up to 700. With the sign of x where y is odd.
+void f64_pow(const pointwise::StepCall& c, size_t n) {
+  const D d;
+  const hn::RebindToSigned<D> di;
+  const double *a = static_cast<const double*>(c.in[0]), *b = static_cast<const double*>(c.in[1]);
+  double* out = static_cast<double*>(c.out);
+  const V one = set(1), zero = hn::Zero(d);
+  for (size_t i = 0; i < n; i += hn::Lanes(d)) {
+    const V x = hn::LoadU(d, a + i), y = hn::LoadU(d, b + i), size = hn::Abs(x);
+    // |x| = 2^e m, m from the root of 1/2 to that of 2.
+    const auto bits = hn::BitCast(di, size), e = hn::ShiftRight<52>(hn::Sub(bits, hn::Set(di, 0x3fe6a09e667f3bcd)));
+    const V m = hn::BitCast(d, hn::Sub(bits, hn::ShiftLeft<52>(e))), exponent = hn::ConvertTo(d, e);
+    // s = (m - 1) / (m + 1), and what is left of it.
+    const V numerator = hn::Sub(m, one), denominator = hn::Add(m, one), inverse = hn::Div(one, denominator);
+    const V s = hn::Mul(numerator, inverse), z = hn::Mul(s, s);
+    const V lost = hn::Sub(m, hn::Sub(denominator, one));  // of the denominator
+    const V s_rest = hn::Mul(hn::NegMulAdd(s, lost, hn::NegMulAdd(s, denominator, numerator)), inverse);
+    // 2/3 s^3 in two numbers too.
+    const V z_rest = hn::MulAdd(hn::Add(s, s), s_rest, hn::MulSub(s, s, z)), cube = hn::Mul(z, s), third = hn::Mul(cube, set(2.0 / 3));
+    const V cube_rest = hn::MulAdd(z_rest, s, hn::MulAdd(z, s_rest, hn::MulSub(z, s, cube)));
+    const V third_rest = hn::MulAdd(cube_rest, set(2.0 / 3), hn::MulAdd(cube, set(3.7007434154171886e-17), hn::MulSub(cube, set(2.0 / 3), third)));
+    // e log 2 + log m; the product with the first part of log 2 is exact.
+    const V whole = hn::Mul(exponent, set(0.693147180559663)), twice = hn::Add(s, s), most = hn::Add(whole, twice), sum = hn::Add(most, third);
+    V rest = hn::MulAdd(exponent, set(2.8235290563031577e-13), hn::MulAdd(hn::Mul(cube, z), polynomial(z, kLog), hn::MulAdd(set(2), s_rest, third_rest)));
+    rest = hn::Add(rest, hn::Add(hn::Sub(twice, hn::Sub(most, whole)), hn::Sub(third, hn::Sub(sum, most))));
+    const V log = hn::Add(sum, rest), log_rest = hn::Sub(rest, hn::Sub(log, sum));
+    const V power = hn::Mul(y, log), power_rest = hn::MulAdd(y, log_rest, hn::MulSub(y, log, power));
+    const V k = hn::Round(hn::Mul(power, set(1.44269504088896340736)));
+    const V r = hn::Add(hn::NegMulAdd(k, set(2.3190468138462996e-17), hn::NegMulAdd(k, set(0.6931471805599453), power)), power_rest);
+    const V value = times_power(hn::Add(one, hn::MulAdd(hn::Mul(r, r), polynomial(r, kExp), r)), k);
+    const M is_whole = hn::Eq(hn::Round(y), y), even = hn::Eq(hn::Round(hn::Mul(y, set(0.5))), hn::Mul(y, set(0.5)));
+    const M inside = hn::And(hn::And(hn::Or(hn::Gt(x, zero), is_whole), between(size, 1e-300, kInf)), hn::Lt(hn::Abs(power), set(708)));
+    hn::StoreU(hn::IfThenElse(hn::AndNot(even, hn::Lt(x, zero)), hn::Neg(value), value), d, out + i);
+    if (HWY_UNLIKELY(!hn::AllTrue(d, inside))) use_formula(c, x, y, inside, out + i, n - i);
+  }
+}
+#endif
 
 }  // namespace real
 
@@ -246,8 +323,12 @@ pointwise::StepFn find_double_math(const ops::Pointwise& op, pointwise::Class c)
   if (c == pointwise::Class::f64) {
     PF_F64_ONLY_STEPS(PF_FIND_F64)
     PF_F64_AND_F32_STEPS(PF_FIND_F64)
+#if HWY_NATIVE_FMA
+    if (op.name == "pow") return &real::f64_pow;
+#endif
   }
   if (c == pointwise::Class::f32) {
+    PF_F32_ONLY_STEPS(PF_FIND_F32)
     PF_F64_AND_F32_STEPS(PF_FIND_F32)
   }
   return nullptr;

@@ -14,7 +14,7 @@ TEST(DoubleMath, Unaries) {
   for (DType t : {DType::f64, DType::f32})
     for (const char* name : {"abs", "neg", "sign", "square", "relu", "ceil", "floor", "trunc", "round", "frac", "reciprocal", "sqrt", "rsqrt", "exp", "exp2", "expm1",
                              "log", "log2", "log10", "log1p", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh",
-                             "erf", "erfc", "erfinv", "sigmoid", "silu", "gelu", "gelu_tanh"}) {
+                             "erf", "erfc", "erfinv", "sigmoid", "silu", "gelu", "gelu_tanh", "lgamma"}) {
       const std::string step = std::string(name) + (t == DType::f64 ? ".f64 0" : ".f32 0");
       KernelCase("portfire::pointwise").tensor(t, {3000}).list(1).text(step).expect_kernel_matches(t == DType::f64 ? 1e-13 : 1e-6);
       const bool differs = std::string_view(name).starts_with("gelu");  // its tail is a difference of neighbours of 1
@@ -39,6 +39,37 @@ TEST(DoubleMath, Binaries) {
       for (double x : kHard)
         for (double y : kHard) KernelCase("portfire::pointwise").reals(t, {1}, {x}).reals(t, {1}, {y}).list(2).text(step).expect_kernel_matches(each_tolerance(t));
     }
+}
+
+// One by one: what the exponential magnifies would not show beside the largest power.
+TEST(DoubleMath, Powers) {
+  std::mt19937 random(11);
+  std::uniform_real_distribution<double> scale(-300, 300), exponent(-700, 700);
+  const auto expect = [](DType t, double x, double y, double tolerance) {
+    KernelCase("portfire::pointwise").reals(t, {1}, {x}).reals(t, {1}, {y}).list(2).text(t == DType::f64 ? "pow.f64 0 1" : "pow.f32 0 1").expect_kernel_matches(tolerance);
+  };
+  for (int i = 0; i < 3000; ++i) {
+    const double x = i % 2 ? std::exp(scale(random)) : 1 + scale(random) / 1000, y = exponent(random) / std::fmax(std::fabs(std::log(std::fabs(x))), 1e-3);
+    expect(DType::f64, x, y, 5e-16);
+    expect(DType::f64, -x, std::round(y), 5e-16);
+  }
+  for (double x : kHard)
+    for (double y : kHard) expect(DType::f64, x, y, 5e-16), expect(DType::f32, x, y, 2e-6);
+}
+
+TEST(DoubleMath, LogarithmOfGamma) {
+  std::vector<double> x = {1, 2, 1.0000001, 0.9999999, 2.0000002, 1.9999999, -0.5, -1e-3, -2.457024738220800, -3.1, -1e6 - 0.25, 1e30, 4e36, 8, 7.9999995};
+  for (double v = -12; v < 12; v += 0.0621) x.push_back(v);
+  for (double v : x) {
+    const double near_root = v < 0 ? 3e-14 / std::fmax(std::fabs(std::lgamma(static_cast<float>(v))), 1e-9) : 0;
+    KernelCase("portfire::pointwise").reals(DType::f32, {1}, {v}).list(1).text("lgamma.f32 0").expect_kernel_matches(4e-7 + near_root);
+  }
+}
+
+// Subnormal and infinite results of f32, which come in two factors.
+TEST(DoubleMath, PowersOfTwo) {
+  for (double x = -151.75; x < 130; x += 0.37) KernelCase("portfire::pointwise").reals(DType::f32, {1}, {x}).list(1).text("exp2.f32 0").expect_kernel_matches(x < -126 ? 1e-3 : 3e-7);
+  for (double x : {-150.0, -149.0, -127.0, -126.0, 0.0, 1.0, 127.0, 128.0}) KernelCase("portfire::pointwise").reals(DType::f32, {1}, {x}).list(1).text("exp2.f32 0").expect_kernel_matches(0);
 }
 
 // Quotients that are whole, and nearly.

@@ -207,12 +207,20 @@ std::byte* address(const TensorView& t, int64_t offset) {
   return t.as<std::byte>() + offset * static_cast<int64_t>(byte_size(t.dtype));
 }
 
+// Asks for the memory that the tile to the right will want, `ahead` bytes from here: rows of squares are too short
+// for processors to guess.
+void prefetch(const std::byte* row, int64_t ahead, int64_t bytes) {
+  for (int64_t k = 0; k < bytes; k += 64) __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(row) + static_cast<uintptr_t>(ahead + k)));
+}
+
 // A square of an operand that is contiguous down its columns: read along them, stored row by row.
 void load_crossed(void* strip, const std::byte* from, LoadFn load, int64_t stride, DType dtype, const Tile& tile) {
   const size_t bytes = bytes_of(class_of(dtype)), element = byte_size(dtype);
+  const auto step = stride * static_cast<int64_t>(element);
+  for (int64_t c = 0; c < tile.columns; ++c) prefetch(from + c * step, tile.columns * step, tile.rows * static_cast<int64_t>(element));
   if (in_class(dtype) && bytes > 1) return copy::transpose(strip, tile.columns, from, stride, tile.rows, tile.columns, element);
   alignas(64) std::byte column[64 * 8];
-  for (int64_t c = 0; c < tile.columns; ++c, from += stride * static_cast<int64_t>(element)) {
+  for (int64_t c = 0; c < tile.columns; ++c, from += step) {
     load(column, from, 1, static_cast<size_t>(tile.rows));
     auto spread = [&](auto tag) {
       using T = decltype(tag);
@@ -314,8 +322,10 @@ void load_inputs(const Plan& p, std::span<TensorView* const> inputs, const Tile&
       const int i = by_rows[k];
       const TensorView& t = *inputs[static_cast<size_t>(i)];
       std::byte* slot = task.slots + static_cast<size_t>(p.slot[i]) * kSlotBytes;
-      p.loads[i](slot + static_cast<size_t>(r * tile.columns) * bytes_of(class_of(t.dtype)), address(t, (*walk)[i]),
-                 tiling.strides[i][last], static_cast<size_t>(tile.columns));
+      const std::byte* from = address(t, (*walk)[i]);
+      const int64_t row_bytes = tile.columns * static_cast<int64_t>(byte_size(t.dtype));
+      if (!run && tiling.strides[i][last] == 1) prefetch(from, row_bytes, row_bytes);
+      p.loads[i](slot + static_cast<size_t>(r * tile.columns) * bytes_of(class_of(t.dtype)), from, tiling.strides[i][last], static_cast<size_t>(tile.columns));
     }
 }
 
@@ -369,8 +379,12 @@ void run_tile(const Plan& p, const Operands& o, const Tile& tile, Task& task) {
   if (in_place && from == to) return;
   if (run) return p.store(to, from, stride, n);
   const size_t row_bytes = static_cast<size_t>(tile.columns) * bytes_of(class_of(out.dtype));
-  for (int64_t r = 0; r < tile.rows; ++r, walk->next(), from += row_bytes)
-    p.store(address(out, (*walk)[g.inputs]), from, stride, static_cast<size_t>(tile.columns));
+  const int64_t stored_bytes = tile.columns * static_cast<int64_t>(byte_size(out.dtype));
+  for (int64_t r = 0; r < tile.rows; ++r, walk->next(), from += row_bytes) {
+    std::byte* row = address(out, (*walk)[g.inputs]);
+    if (stride == 1) prefetch(row, stored_bytes, stored_bytes);
+    p.store(row, from, stride, static_cast<size_t>(tile.columns));
+  }
 }
 
 Error run(const void* state, const Operands& o, const KernelContext& context) {

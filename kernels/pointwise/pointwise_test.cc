@@ -16,10 +16,10 @@ TEST(Pointwise, Lengths) {
 }
 
 TEST(Pointwise, ShapesAndLayouts) {
-  const std::vector<std::vector<int64_t>> shapes = {{}, {1}, {3, 3}, {40, 70}, {5, 7, 9}, {2, 3, 100}, {65, 3, 2}, {3, 600}, {3, 1100}, {33, 33, 3}, {0, 4}, {64, 64}};
+  const std::vector<std::vector<int64_t>> shapes = {{}, {1}, {3, 3}, {40, 70}, {5, 7, 9}, {2, 3, 100}, {65, 3, 2}, {3, 600}, {3, 1100}, {33, 33, 3}, {0, 4}, {64, 64}, {20, 300}, {150, 11}};
   for (const auto& shape : shapes)
     for (Layout a : {Layout::contiguous, Layout::transposed, Layout::gaps, Layout::expanded})
-      for (DType t : {DType::f32, DType::i64, DType::u8, DType::bf16}) {
+      for (DType t : {DType::f32, DType::f64, DType::i64, DType::u8, DType::bf16, DType::f16}) {
         std::vector<int64_t> row(shape.size(), 1), column = shape;
         if (!shape.empty()) row.back() = shape.back(), column.back() = 1;
         const std::string dtype = name_of(t);

@@ -7,7 +7,7 @@
 namespace portfire::pointwise {
 namespace {
 
-constexpr int64_t kSide = 32;  // of squares
+constexpr int64_t kMostRows = 32;  // of a tile of crossed rows
 
 int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
@@ -46,15 +46,17 @@ Tiling::Tiling(std::span<TensorView* const> inputs, const TensorView& result) {
     for (int d = rank - 1; d >= 0; packed *= sizes[d--]) dense[i] &= strides[i][d] == packed;
     crossed[i] = rank > 1 && strides[i][rank - 2] == 1 && strides[i][rank - 1] != 1 && strides[i][rank - 1] != 0 &&
                  columns() > 4 && sizes[rank - 2] > 4;
+    if (crossed[i]) line_ = std::clamp<int64_t>(64 / static_cast<int64_t>(byte_size(operand(i).dtype)), 8, line_ > 0 ? line_ : kMostRows);
   }
 }
 
 void Tiling::cut(int64_t strip) {
   if (rows_ == 0) return;
   const auto padding = static_cast<int64_t>(kPadding);
-  if (std::any_of(crossed, crossed + operands, [](bool c) { return c; })) {
-    tile_rows_ = std::min(kSide, sizes[rank - 2]);
-    tile_columns_ = std::min(kSide, columns());
+  if (line_ > 0) {
+    constexpr auto kMost = static_cast<int64_t>(kStrip);  // whatever the others have: what is transposed stays in L1
+    tile_columns_ = std::min(kMost / line_, columns());
+    tile_rows_ = std::min({std::max(kMost / tile_columns_ / line_ * line_, line_), kMostRows, sizes[rank - 2]});
     tiles_down_ = divide_up(sizes[rank - 2], tile_rows_);
     tiles_across_ = divide_up(columns(), tile_columns_);
     tiles = rows_ / sizes[rank - 2] * tiles_down_ * tiles_across_;

@@ -20,7 +20,8 @@ struct Tile {
 // largest steps in the result first.
 //   long rows      pieces of a row, one at a time
 //   short rows     as many whole rows as make a strip
-//   crossed rows   squares, where an operand is contiguous along another dimension than the result
+//   crossed rows   few rows of many columns, where an operand is contiguous along another dimension than the result:
+//                  as many as make a line of its memory
 struct Tiling {
   static constexpr int kMaxOperands = 17;
 
@@ -43,7 +44,8 @@ struct Tiling {
 
  private:
   int64_t rows_ = 0, tile_rows_ = 1, tile_columns_ = 0;
-  int64_t tiles_across_ = 1, tiles_down_ = 1;  // down: within the dimension before the last, of squares
+  int64_t line_ = 0;  // elements of crossed operands that lie in one; 0: none are crossed
+  int64_t tiles_across_ = 1, tiles_down_ = 1;  // down: within the dimension before the last, of crossed rows
 };
 
 // Offsets of all operands along consecutive rows of a tile, in elements.

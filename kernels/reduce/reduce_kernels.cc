@@ -6,6 +6,7 @@
 
 #include "kernels/kernel.h"
 #include "kernels/pointwise/steps.h"
+#include "kernels/reduce/columns.h"
 #include "kernels/reduce/folds.h"
 #include "kernels/reduce/walk.h"
 #include "kernels/thread_pool.h"
@@ -77,23 +78,49 @@ Wide<T> fold_row(const Functions<T>& f, Fold fold, Strips<T>& strips, int64_t of
 
 // The folds of n <= kStrip results side by side, the first one at `offset`.
 template <class T>
-void fold_columns(const Functions<T>& f, Fold fold, Strips<T>& strips, int64_t offset, int64_t n, const T* about, Wide<T>* totals) {
+void fold_columns(Fold fold, Strips<T>& strips, int64_t offset, int64_t n, const T* about, Wide<T>* totals) {
   const Walk& w = strips.plan.walk;
   alignas(64) T part[kStrip];
   std::fill_n(totals, n, Wide<T>(start_of<T>(fold)));
   if (w.row_length == 0) return;
-  int64_t rows = 0;
-  auto flush = [&] {
-    for (int64_t i = 0; i < n; ++i) totals[i] = join(fold, totals[i], static_cast<Wide<T>>(part[i]));
-  };
-  for_each(w.reduced, [&](int64_t at) {
-    if (rows++ % kRows == 0) {
-      if (rows > 1) flush();
+  int64_t rows = kRows;  // in `part`
+  // How many of `wanted` rows come next, after what is full.
+  auto next = [&](int64_t wanted, bool first) {
+    if (rows == kRows) {
+      for (int64_t i = 0; i < n && !first; ++i) totals[i] = join(fold, totals[i], static_cast<Wide<T>>(part[i]));
       std::fill_n(part, (n + 63) / 64 * 64, start_of<T>(fold));
+      rows = 0;
     }
-    f.column(part, strips.get(offset + at, n, true), static_cast<size_t>(n), about);
-  });
-  flush();
+    const int64_t count = std::min(wanted, kRows - rows);
+    rows += count;
+    return count;
+  };
+  bool first = true;
+  ColumnsFn<T> columns = nullptr;
+  if constexpr (sizeof(T) == 8 || std::is_same_v<T, float>)
+    if (w.inner_in == 1 && n >= kColumns) columns = columns_fn<T>(fold, strips.x.dtype);
+  if (columns) {
+    Dims outer = w.reduced;
+    const int last = outer.rank - 1;
+    const int64_t length = last < 0 ? 1 : outer.sizes[last], step = last < 0 ? 0 : outer.in[last];
+    const auto element = static_cast<int64_t>(byte_size(strips.x.dtype));
+    if (last >= 0) outer.take(last);
+    for_each(outer, [&](int64_t at) {
+      for (int64_t r = 0, count; r < length; r += count) {
+        count = next(length - r, first);
+        first = false;
+        columns(part, strips.x.template as<std::byte>() + (offset + at + r * step) * element, step, static_cast<size_t>(count), static_cast<size_t>(n), about);
+      }
+    });
+  } else {
+    const auto column = functions<T>(fold).column;
+    for_each(w.reduced, [&](int64_t at) {
+      next(1, first);
+      first = false;
+      column(part, strips.get(offset + at, n, true), static_cast<size_t>(n), about);
+    });
+  }
+  for (int64_t i = 0; i < n; ++i) totals[i] = join(fold, totals[i], static_cast<Wide<T>>(part[i]));
 }
 
 template <class T>
@@ -169,13 +196,12 @@ void run_rows(const Plan& p, const Operands& o, const KernelContext& context) {
 template <class T>
 void run_columns(const Plan& p, const Operands& o, const KernelContext& context) {
   const Walk& w = p.walk;
-  const Functions<T> f = functions<T>(p.fold), sums = p.finish == Finish::variance ? functions<T>(Fold::sum) : f;
-  // Pieces of whole vectors, as many as make work for all threads, and what is left at the end.
+  // Pieces of whole vectors but the last, as many as make work for all threads.
   const int64_t threads = context.pool ? static_cast<int64_t>(context.pool->threads()) : 1;
-  const int64_t kept = w.kept.count(), whole = w.inner / 64 * 64;
-  const int64_t wanted = std::max<int64_t>(whole * kept / (threads * 2), 64) / 64 * 64;
+  const int64_t kept = w.kept.count(), wanted = std::max<int64_t>(w.inner * kept / (threads * 2), 64) / 64 * 64;
   const int64_t piece = threads > 1 ? std::min<int64_t>(wanted, kStrip) : static_cast<int64_t>(kStrip);
-  const int64_t whole_pieces = (whole + piece - 1) / piece, pieces = whole_pieces + (whole < w.inner), units = kept * pieces;
+  const int64_t pieces = (w.inner + piece - 1) / piece, units = kept * pieces;
+  const auto begin_of = [&](int64_t i) { return std::min(w.inner, (w.inner * i / pieces + 63) / 64 * 64); };
   const int64_t tasks = std::clamp<int64_t>(kept * w.inner * w.row_length / kGrain, 1, std::min(units, threads * 2));
   parallel(context.pool, static_cast<size_t>(tasks), [&](size_t t, size_t) {
     Strips<T> strips(p, o.in(0));
@@ -183,14 +209,13 @@ void run_columns(const Plan& p, const Operands& o, const KernelContext& context)
     alignas(64) T about[kStrip] = {};
     const auto task = static_cast<int64_t>(t);
     for (int64_t u = units * task / tasks; u < units * (task + 1) / tasks; ++u) {
-      const int64_t k = u / pieces, begin = std::min(u % pieces * piece, whole);
-      const int64_t n = (u % pieces < whole_pieces ? std::min(begin + piece, whole) : w.inner) - begin;
+      const int64_t k = u / pieces, begin = begin_of(u % pieces), n = begin_of(u % pieces + 1) - begin;
       const int64_t offset = w.kept.in_offset(k) + begin * w.inner_in;
       if (p.finish == Finish::variance) {
-        fold_columns<T>(sums, Fold::sum, strips, offset, n, about, totals);
+        fold_columns<T>(Fold::sum, strips, offset, n, about, totals);
         for (int64_t i = 0; i < n; ++i) about[i] = static_cast<T>(totals[i] / static_cast<Wide<T>>(w.row_length));
       }
-      fold_columns<T>(f, p.fold, strips, offset, n, about, totals);
+      fold_columns<T>(p.fold, strips, offset, n, about, totals);
       finish<T>(p, totals, n);
       ops::store(o.out(0), w.kept.out_offset(k) + begin * w.inner_out, w.inner_out, n, totals);
     }

@@ -64,6 +64,20 @@ TEST(Reduce, ShortRows) {
       }
 }
 
+// Results side by side of all widths: whole vectors, what is left of one, more than a strip.
+TEST(Reduce, Columns) {
+  for (DType t : {DType::f32, DType::f64, DType::i64, DType::i32, DType::i16, DType::u8, DType::i8, DType::boolean, DType::bf16, DType::f16})
+    for (int64_t n : {15, 16, 17, 31, 33, 50, 64, 65, 250, 1025, 2049})
+      for (int64_t rows : {1, 7, 8, 9, 64, 65, 130}) {
+        const double tolerance = t == DType::bf16 || t == DType::f16 ? 0.008 : is_floating(t) ? 1e-6 : 0;
+        KernelCase("aten::sum.dim_IntList").tensor(t, {2, rows, n}).ints({1}).flag(false).none().expect_kernel_matches(tolerance);
+        KernelCase("aten::amin").tensor(t, {rows, n}).ints({0}).flag(false).expect_kernel_matches(0);
+        if (is_floating(t)) KernelCase("aten::var.correction").tensor(t, {rows + 2, n}).ints({0}).number(1).flag(false).expect_kernel_matches(tolerance);
+        if (n < 64) KernelCase("aten::sum.dim_IntList").tensor(t, {3, 2, rows, n}).ints({0, 2}).flag(false).none().expect_kernel_matches(tolerance);
+      }
+  KernelCase("aten::sum.dim_IntList").tensor({70, 50}, {53, 1}).ints({0}).flag(false).none().expect_kernel_matches(1e-6);
+}
+
 TEST(Reduce, Extremes) {
   for (DType t : {DType::f32, DType::f64, DType::i64, DType::i32, DType::i16, DType::u8, DType::i8, DType::boolean, DType::bf16})
     each_shape([&](const Shape& s, Layout layout, bool keepdim) {
@@ -98,6 +112,9 @@ TEST(Reduce, NanGoesThrough) {
       KernelCase(op).reals(DType::f32, {35, 2}, x).ints({0}).flag(false).expect_kernel_matches(0);
       KernelCase(op).reals(DType::f64, {2, 35}, x).ints({1}).flag(false).expect_kernel_matches(0);
     }
+    std::vector<double> wide(70 * 20, -1.0);
+    wide[place * 20 + 3] = nan;
+    for (DType t : {DType::f32, DType::f64, DType::bf16}) KernelCase("aten::amax").reals(t, {70, 20}, wide).ints({0}).flag(false).expect_kernel_matches(0);
     KernelCase("aten::any.dims").reals(DType::f32, {70}, x).ints({0}).flag(false).expect_kernel_matches(0);
   }
 }

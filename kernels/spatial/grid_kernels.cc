@@ -1,8 +1,9 @@
 // aten::grid_sampler_2d and _3d of f32 and f64: for some points at a time where they lie and with what weights,
-// then all channels.
+// then all channels. Points of a plane that are not cubic are placed in vectors.
 #include <algorithm>
 
 #include "kernels/kernel.h"
+#include "kernels/spatial/grid_plane.h"
 #include "kernels/thread_pool.h"
 #include "ops/grid_points.h"
 #include "ops/spatial.h"
@@ -23,25 +24,22 @@ struct Points {
   int order[kPoints], whole = 0;
 };
 
-// The inputs of one point that lie inside.
-template <class T, class Rule>
-void locate(const Rule& rule, const TensorView& x, const TensorView& grid, int64_t from, int spatial, int64_t at, Points<T>* p) {
+// Calls f(offset, weight) for the inputs of one point that lie inside.
+template <class T, class Rule, class F>
+void for_taps(const Rule& rule, const TensorView& x, const TensorView& grid, int64_t from, int spatial, F f) {
   using ops::grid_sampler::Taps;
   Taps taps[ops::kVolumeDims];
   for (int d = 0; d < ops::kVolumeDims; ++d) {
     const int i = ops::kVolumeDims - 1 - d;  // the grid's coordinates: x, y, z
     taps[d] = i >= spatial ? Taps{{0}, {1}, 1} : ops::grid_sampler::taps_of(static_cast<double>(grid.as<const T>()[from + i * grid.strides[spatial + 1]]), x.size(2 + d), rule);
   }
-  int count = 0;
   for (int i = 0; i < taps[0].count; ++i)
     for (int j = 0; j < taps[1].count; ++j)
       for (int k = 0; k < taps[2].count; ++k) {
         const int64_t d = taps[0].index[i], h = taps[1].index[j], w = taps[2].index[k];
         if (d < 0 || d >= x.size(2) || h < 0 || h >= x.size(3) || w < 0 || w >= x.size(4)) continue;
-        p->offset[at][count] = d * x.strides[2] + h * x.strides[3] + w * x.strides[4];
-        p->weight[at][count++] = static_cast<T>(taps[0].weight[i] * taps[1].weight[j] * taps[2].weight[k]);
+        f(d * x.strides[2] + h * x.strides[3] + w * x.strides[4], static_cast<T>(taps[0].weight[i] * taps[1].weight[j] * taps[2].weight[k]));
       }
-  p->count[at] = count;
 }
 
 template <class T>
@@ -69,27 +67,121 @@ void sample(const Points<T>& p, int64_t points, int taps, const T* x, T* y) {
   }
 }
 
-template <class T>
-void run_as(const Operands& o, int spatial, ThreadPool* pool) {
-  const TensorView &grid = o.in(1), &y = o.out(0), x = ops::as_volume(o.in(0), spatial);
-  const auto rule = ops::grid_sampler::rule_of(Args(o.args), spatial, [](double v) { return static_cast<double>(static_cast<T>(v)); });
+// The points of one item in row-major order, with where they lie in the grid and in the result.
+struct GridWalk {
+  int spatial;
+  int64_t at[ops::kVolumeDims] = {}, from, to = 0;
+  const TensorView *grid, *y;
+
+  GridWalk(const TensorView& g, const TensorView& out, int dims, int64_t item, int64_t point) : spatial(dims), from(item * g.strides[0]), grid(&g), y(&out) {
+    for (int d = spatial - 1; d >= 0; point /= grid->size(1 + d--)) move(d, point % grid->size(1 + d));
+  }
+  void next() {
+    for (int d = spatial - 1; d >= 0; --d) {
+      move(d, 1);
+      if (at[d] < grid->size(1 + d)) return;
+      move(d, -at[d]);
+    }
+  }
+
+ private:
+  void move(int d, int64_t steps) {
+    at[d] += steps;
+    from += steps * grid->strides[1 + d];
+    to += steps * y->strides[2 + d];
+  }
+};
+
+// Calls f(item, first point, count) for pieces of at most `most` points.
+template <class F>
+void for_pieces(const TensorView& grid, int spatial, int64_t most, ThreadPool* pool, F f) {
   int64_t each = 1;  // points of an item
   for (int d = 0; d < spatial; ++d) each *= grid.size(1 + d);
+  const int64_t pieces = (each + most - 1) / most;
+  parallel(pool, static_cast<size_t>(grid.size(0) * pieces), [&](size_t task, size_t) {
+    const int64_t first = static_cast<int64_t>(task) % pieces * most;
+    f(static_cast<int64_t>(task) / pieces, first, std::min(most, each - first));
+  });
+}
+
+template <class T>
+auto rule_of(const Operands& o, int spatial) {
+  return ops::grid_sampler::rule_of(Args(o.args), spatial, [](double v) { return static_cast<double>(static_cast<T>(v)); });
+}
+
+// Offsets in a plane of the input are what grid_plane.h bears.
+bool is_plane(const TensorView& x, int64_t mode, int spatial) {
+  if (spatial != 2 || mode == ops::grid_sampler::kCubic || x.strides[2] < 0 || x.strides[3] < 0) return false;
+  const double span = static_cast<double>(x.size(2)) * static_cast<double>(x.strides[2]) + static_cast<double>(x.size(3)) * static_cast<double>(x.strides[3]);
+  return span < 0x1p31 && x.size(2) < (1 << 22) && x.size(3) < (1 << 22);
+}
+
+template <class T>
+void run_plane(const Operands& o, ThreadPool* pool) {
+  const TensorView &grid = o.in(1), &y = o.out(0), x = ops::as_volume(o.in(0), 2);
+  const auto rule = rule_of<T>(o, 2);
+  const GridPlane plane{x.size(3), x.size(4), x.strides[3], x.strides[4], rule.aligned, rule.padding};
+  const bool nearest = rule.mode == ops::grid_sampler::kNearest, dense = y.strides[3] == 1 && y.strides[2] == y.size(3);
+  const GridFunctions<T> f = grid_functions<T>();
+  for_pieces(grid, 2, kPlaces, pool, [&](int64_t n, int64_t first, int64_t count) {
+    Places<T> p;
+    alignas(64) T samples[kPlaces];
+    const int64_t whole = (count + 63) / 64 * 64;
+    GridWalk walk(grid, y, 2, n, first);
+    for (int64_t i = 0; i < count; ++i, walk.next()) {
+      p.x[i] = grid.as<const T>()[walk.from];
+      p.y[i] = grid.as<const T>()[walk.from + grid.strides[3]];
+    }
+    std::fill(p.x + count, p.x + whole, p.x[count - 1]);
+    std::fill(p.y + count, p.y + whole, p.y[count - 1]);
+    if (!(nearest ? f.nearest : f.linear)(plane, &p, whole)) {
+      p.inside = false;
+      walk = GridWalk(grid, y, 2, n, first);
+      for (int64_t i = 0; i < whole; ++i) {
+        if (p.at[0][i] == kUnplaced) {
+          for (int t = 0; t < 4; ++t) p.at[t][i] = -1, p.weight[t][i] = 0;
+          int t = 0;
+          for_taps<T>(rule, x, grid, walk.from, 2, [&](int64_t offset, T weight) {
+            p.at[t][i] = static_cast<Number<T>>(offset);
+            p.weight[t++][i] = weight;
+          });
+        }
+        if (i + 1 < count) walk.next();
+      }
+    }
+    for (int64_t c = 0; c < x.size(1); ++c) {
+      const T* from = x.as<const T>() + n * x.strides[0] + c * x.strides[1];
+      T* to = y.as<T>() + n * y.strides[0] + c * y.strides[1];
+      const bool direct = dense && whole == count;
+      (nearest ? f.take : f.interpolate)(p, from, direct ? to + first : samples, whole);
+      if (direct) continue;
+      if (dense) {
+        std::copy_n(samples, count, to + first);
+        continue;
+      }
+      walk = GridWalk(grid, y, 2, n, first);
+      for (int64_t i = 0; i < count; ++i, walk.next()) to[walk.to] = samples[i];
+    }
+  });
+}
+
+template <class T>
+void run_volume(const Operands& o, int spatial, ThreadPool* pool) {
+  const TensorView &grid = o.in(1), &y = o.out(0), x = ops::as_volume(o.in(0), spatial);
+  const auto rule = rule_of<T>(o, spatial);
   using ops::grid_sampler::kCubic;
   using ops::grid_sampler::kNearest;
   const int taps = rule.mode == kNearest ? 1 : rule.mode == kCubic ? 16 : 1 << spatial;
-  const int64_t blocks = (each + kPoints - 1) / kPoints;
-  parallel(pool, static_cast<size_t>(x.size(0) * blocks), [&](size_t task, size_t) {
-    const int64_t n = static_cast<int64_t>(task) / blocks, first = static_cast<int64_t>(task) % blocks * kPoints, count = std::min(kPoints, each - first);
+  for_pieces(grid, spatial, kPoints, pool, [&](int64_t n, int64_t first, int64_t count) {
     Points<T> p;
-    for (int64_t i = 0; i < count; ++i) {
-      int64_t rest = first + i, from = n * grid.strides[0];
-      p.to[i] = 0;
-      for (int d = spatial - 1; d >= 0; rest /= grid.size(1 + d--)) {
-        from += rest % grid.size(1 + d) * grid.strides[1 + d];
-        p.to[i] += rest % grid.size(1 + d) * y.strides[2 + d];
-      }
-      locate(rule, x, grid, from, spatial, i, &p);
+    GridWalk walk(grid, y, spatial, n, first);
+    for (int64_t i = 0; i < count; ++i, walk.next()) {
+      p.to[i] = walk.to;
+      p.count[i] = 0;
+      for_taps<T>(rule, x, grid, walk.from, spatial, [&](int64_t offset, T weight) {
+        p.offset[i][p.count[i]] = offset;
+        p.weight[i][p.count[i]++] = weight;
+      });
     }
     put_in_order(&p, count, taps);
     for (int64_t c = 0; c < x.size(1); ++c)
@@ -104,7 +196,9 @@ bool prepare(const Operands& o, void*, size_t*) {
 }
 template <int spatial>
 Error run(const void*, const Operands& o, const KernelContext& context) {
-  o.in(0).dtype == DType::f64 ? run_as<double>(o, spatial, context.pool) : run_as<float>(o, spatial, context.pool);
+  const bool wide = o.in(0).dtype == DType::f64;
+  if (is_plane(o.in(0), o.args[2]->integer, spatial)) wide ? run_plane<double>(o, context.pool) : run_plane<float>(o, context.pool);
+  else wide ? run_volume<double>(o, spatial, context.pool) : run_volume<float>(o, spatial, context.pool);
   return {};
 }
 

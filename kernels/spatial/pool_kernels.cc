@@ -8,6 +8,7 @@
 
 #include "kernels/kernel.h"
 #include "kernels/pointwise/plain_loop.h"
+#include "kernels/spatial/pool_rows.h"
 #include "kernels/spatial/rows_of_planes.h"
 #include "ops/avg_pool.h"
 #include "ops/element.h"
@@ -37,10 +38,6 @@ struct Plan {
 // NaN goes through.
 template <class T>
 [[gnu::always_inline]] inline T larger(T a, T b) { return (b > a) | (b != b) ? b : a; }
-
-// Numbers of rows, as wide as T: choices then go side by side.
-template <class T>
-using Number = std::conditional_t<sizeof(T) == 8, int64_t, int32_t>;
 
 template <class T>
 struct Row {
@@ -115,17 +112,9 @@ class Run {
           PF_PLAIN_LOOP
           for (int64_t k = 0; k < in_; ++k) to[k] = folded[k] + x[k];
         } else if (!row.places) {
-          PF_PLAIN_LOOP
-          for (int64_t k = 0; k < in_; ++k) to[k] = larger(folded[k], x[k]);
+          fold_.values(to, folded, x, in_);
         } else {
-          Number<T>* const places = row.places;
-          PF_PLAIN_LOOP
-          for (int64_t k = 0; k < in_; ++k) {
-            const T a = folded[k], b = x[k];
-            const auto takes = -static_cast<Number<T>>((b > a) | (b != b));
-            to[k] = (b > a) | (b != b) ? b : a;
-            places[k] = (places[k] & ~takes) | (number & takes);
-          }
+          fold_.with_places(to, row.places, folded, x, number, in_);
         }
         folded = to;
       }
@@ -215,6 +204,7 @@ class Run {
   int64_t in_, out_;
   Source<T> source_;
   Sink<T> sink_;
+  RowMaxima<T> fold_ = row_maxima<T>();
   int64_t *begin_, *end_, *extent_;
   std::byte* memory_;
 };

@@ -104,9 +104,31 @@ TEST(GridSampler, ModesAndPaddings) {
               KernelCase("aten::grid_sampler_3d").tensor(t, {2, 3, 4, 5, 6}, layout).tensor(t, {2, 3, 5, 7, 3}, layout).number(mode).number(padding).flag(aligned).expect_kernel_matches(tolerance);
           }
   const double inf = std::numeric_limits<double>::infinity(), nan = std::numeric_limits<double>::quiet_NaN();
-  for (int64_t mode : {0, 1, 2})
-    for (int64_t padding : {0, 1, 2})
-      KernelCase("aten::grid_sampler_2d").tensor(DType::f32, {1, 2, 4, 5}).reals(DType::f32, {1, 1, 4, 2}, {inf, 0, nan, 0, -inf, nan, 1e30, -1e30}).number(mode).number(padding).flag(false).expect_kernel_matches(1e-6);
+  for (DType t : {DType::f32, DType::f64})
+    for (int64_t mode : {0, 1, 2})
+      for (int64_t padding : {0, 1, 2})
+        KernelCase("aten::grid_sampler_2d").tensor(t, {1, 2, 4, 5}).reals(t, {1, 1, 4, 2}, {inf, 0, nan, 0, -inf, nan, 1e30, -1e30}).number(mode).number(padding).flag(false).expect_kernel_matches(1e-6);
+}
+
+// More points than are placed at once; few pixels; on the borders between them, where nearest takes the even one; and
+// what lies outside must not be touched by a weight of 0: it may be infinite.
+TEST(GridSampler, Places) {
+  for (DType t : {DType::f32, DType::f64})
+    for (int64_t mode : {0, 1})
+      for (int64_t padding : {0, 1, 2})
+        for (bool aligned : {false, true}) {
+          KernelCase("aten::grid_sampler_2d").tensor(t, {2, 2, 20, 30}).tensor(t, {2, 19, 31, 2}).number(mode).number(padding).flag(aligned).expect_kernel_matches(t == DType::f64 ? 1e-12 : 4e-6);
+          for (const auto& [h, w] : {std::pair<int64_t, int64_t>{1, 1}, {1, 5}, {4, 1}, {2, 8}}) {
+            std::vector<double> places, x(static_cast<size_t>(h * w), 2.0);
+            for (int i = -16; i <= 16; ++i) places.insert(places.end(), {i / 8.0, -i / 16.0});
+            x[0] = std::numeric_limits<double>::infinity();
+            for (const bool infinite : {false, true}) {
+              KernelCase k("aten::grid_sampler_2d");
+              infinite ? k.reals(t, {1, 1, h, w}, x) : k.tensor(t, {1, 1, h, w});
+              k.reals(t, {1, 3, 11, 2}, places).number(mode).number(padding).flag(aligned).expect_kernel_matches(1e-6);
+            }
+          }
+        }
 }
 
 TEST(Spatial, Fold) {
