@@ -15,6 +15,15 @@ TEST(Pointwise, Lengths) {
     }
 }
 
+// A product and a sum that is not of it stand behind each other.
+TEST(Pointwise, SumsBesideProducts) {
+  for (DType t : {DType::f32, DType::f64, DType::i32}) {
+    const std::string d = "." + std::string(name_of(t));
+    KernelCase("portfire::pointwise").tensor(t, {70}).tensor(t, {70}).list(2).text("mul" + d + " 0 1; add" + d + " 1 #2; mul" + d + " 2 3").expect_kernel_matches(1e-6);
+    KernelCase("portfire::pointwise").tensor(t, {70}).tensor(t, {70}).list(2).text("maximum" + d + " 0 #0; minimum" + d + " 1 #2; mul" + d + " 2 3").expect_kernel_matches(1e-6);
+  }
+}
+
 TEST(Pointwise, ShapesAndLayouts) {
   const std::vector<std::vector<int64_t>> shapes = {{}, {1}, {3, 3}, {40, 70}, {5, 7, 9}, {2, 3, 100}, {65, 3, 2}, {3, 600}, {3, 1100}, {33, 33, 3}, {0, 4}, {64, 64}, {20, 300}, {150, 11}};
   for (const auto& shape : shapes)
