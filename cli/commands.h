@@ -15,6 +15,7 @@ int report(const Error& e);
 
 struct CompileCommand {
   std::string input, output, precision = "f32", target = "native", dump;
+  bool vjp = false;
   std::vector<std::string> methods;  // "NAME=IN.pt2"
 };
 int compile(const CompileCommand& command, const Switches& switches);

@@ -3,10 +3,25 @@
 
 #include <fmt/format.h>
 
+#include "autodiff/differentiate.h"
 #include "cli/commands.h"
 #include "compiler/ir/text.h"
 
 namespace portfire::cli {
+namespace {
+
+// Of all floating outputs with respect to all floating inputs.
+Result<ir::Graph> vector_jacobian_product(ir::Graph graph) {
+  const auto floating = [&](ir::ValueId v) { return v != ir::kNoValue && graph.type(v).is_tensor() && is_floating(graph.type(v).dtype); };
+  autodiff::Problem p;
+  for (size_t k = 0; k < graph.outputs.size(); ++k)
+    if (floating(graph.outputs[k].value)) p.outputs.push_back(k);
+  for (size_t i = 0; i < graph.inputs.size(); ++i)
+    if (floating(graph.inputs[i].value)) p.inputs.push_back(i);
+  return autodiff::vector_jacobian_product(std::move(graph), p);
+}
+
+}  // namespace
 
 int compile(const CompileCommand& c, const Switches& s) {
   if (c.precision != "f32" && c.precision != "bf16")
@@ -19,6 +34,7 @@ int compile(const CompileCommand& c, const Switches& s) {
   o.passes.disabled = s.disabled;
   o.passes.verify = s.verify;
   o.passes.report_times = s.debug >= 1;
+  if (c.vjp) o.passes.transform = vector_jacobian_product;
   o.methods.emplace_back("", c.input);
   for (const std::string& m : c.methods) {
     const size_t eq = m.find('=');

@@ -42,6 +42,7 @@ int main(int argc, char** argv) {
   c->add_option("input", cc.input, "IN.pt2, or a dump to go on from")->required();
   c->add_option("-o,--output", cc.output, "OUT.pte")->required();
   c->add_option("--method", cc.methods, "NAME=IN.pt2: another method of the same program");
+  c->add_flag("--vjp", cc.vjp, "of the vector-Jacobian product: a seed for each floating output comes after the inputs, the gradients after the outputs");
   c->add_option("--precision", cc.precision, "what products keep constant f32 weights in: f32, or bf16, which is less exact");
   c->add_option("--target", cc.target, "native or executorch");
   c->add_option("--dump", cc.dump, "write the graph after each pass into DIR");

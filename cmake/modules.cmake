@@ -79,8 +79,11 @@ target_sources(portfire_compiler PRIVATE $<TARGET_OBJECTS:portfire_ops_host>)
 target_compile_options(portfire_compiler PRIVATE -fwrapv $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
 target_link_libraries(portfire_compiler PUBLIC portfire_ops portfire_format fmt::fmt simdjson::simdjson PkgConfig::minizip ZLIB::ZLIB)
 
+portfire_module(autodiff autodiff/*.cc)
+target_link_libraries(portfire_autodiff PUBLIC portfire_compiler)
+
 # The commands, without `main`: tests and fuzzers use them too.
 portfire_module(cli cli/*.cc)
-target_link_libraries(portfire_cli PUBLIC portfire_compiler portfire_runtime fmt::fmt)
+target_link_libraries(portfire_cli PUBLIC portfire_autodiff portfire_compiler portfire_runtime fmt::fmt)
 add_executable(portfire cli/main.cc)
 target_link_libraries(portfire PRIVATE portfire_cli)

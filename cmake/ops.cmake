@@ -37,7 +37,7 @@ const OpTable device_table{ops.ops, ops.count};
 }
 ")
   write_if_changed(${generated}/ops/${name}.host.cc
-"#include \"compiler/ir/builder.h\"
+"#include \"compiler/ir/gradient.h\"
 #include \"ops/${name}.h\"
 namespace portfire::ops::${name} {
 extern const ir::HostOpTable host_table;

@@ -108,8 +108,10 @@ PF_COMPOSITE(Threshold, "aten::threshold(Tensor self, Scalar threshold, Scalar v
 // log sigmoid(x) = min(x, 0) - log(1 + exp(-|x|)); the second result is exp(-|x|)
 PF_COMPOSITE(LogSigmoidForward, "aten::log_sigmoid_forward(Tensor self) -> (Tensor output, Tensor buffer)") {
   auto x = g.tensor("self"), w = widen(g, x);
-  auto e = g("aten::exp", -g("aten::abs", w));
-  auto y = g("portfire::minimum.Scalar", w, 0) - g("aten::log1p", e);
+  // Of -|x| and the smaller of x and 0, chosen so that the slope at 0 is 1/2.
+  auto below = g("aten::lt.Scalar", w, 0);
+  auto e = g("aten::exp", g.where(below, w, -w));
+  auto y = g.where(below, w, 0.0) - g("aten::log1p", e);
   g.results({g.cast(y, x.dtype()), g.cast(e, x.dtype())});
 }
 PF_COMPOSITE(LogSigmoid, "aten::log_sigmoid(Tensor self) -> Tensor") {

@@ -33,6 +33,16 @@ Error run_pool_gradient(const Args& a, int spatial, std::span<TensorView> outs);
 Error run_adaptive_gradient(const Args& a, int spatial, std::span<TensorView> outs);
 size_t gradient_scratch(const Args& a, int spatial);
 
+template <class G>
+void give_pool(G& g, int spatial) {
+  g.give("self", g(spatial == 2 ? "aten::avg_pool2d_backward" : "aten::avg_pool3d_backward", g.grad(), g.tensor("self"), g.arg("kernel_size"), g.arg("stride"),
+                   g.arg("padding"), g.arg("ceil_mode"), g.arg("count_include_pad"), g.arg("divisor_override")));
+}
+template <class G>
+void give_adaptive(G& g, int spatial) {
+  g.give("self", g(spatial == 2 ? "aten::_adaptive_avg_pool2d_backward" : "aten::_adaptive_avg_pool3d_backward", g.grad(), g.tensor("self")));
+}
+
 #define PF_POOL(type, kind, spatial, text)                              \
   struct type {                                                         \
     static constexpr std::string_view schema = text;                    \
@@ -41,6 +51,10 @@ size_t gradient_scratch(const Args& a, int spatial);
     }                                                                   \
     static Error reference(const Args& a, std::span<TensorView> outs) { \
       return run_##kind(a, spatial, outs);                              \
+    }                                                                   \
+    template <class G>                                                  \
+    static void gradient(G& g) {                                        \
+      give_##kind(g, spatial);                                          \
     }                                                                   \
   };
 #define PF_POOL_GRADIENT(type, kind, spatial, text)                     \

@@ -1,6 +1,7 @@
 // aten::cat, stack and their kin: tensors joined along a dimension.
 #pragma once
 
+#include "ops/gradients.h"
 #include "ops/op.h"
 
 namespace portfire::ops::cat {
@@ -10,6 +11,23 @@ struct Cat {
   static constexpr std::string_view schema = "aten::cat(Tensor[] tensors, int dim=0) -> Tensor";
   static Error infer(const Args& a, std::span<TensorSpec> outs);
   static Error reference(const Args& a, std::span<TensorView> outs);
+  template <class G>
+  static void gradient(G& g) {
+    const auto list = g.tensors("tensors");
+    std::vector<typename G::Tensor> parts;
+    typename G::Int from = 0;
+    for (auto t : list) {
+      if (t.rank() == 1 && g.grad().rank() != 1) {  // an empty one of the old kind
+        parts.emplace_back();
+        continue;
+      }
+      const int64_t dim = g.dim("dim", t.rank());
+      const auto end = from + g.size(t, dim);
+      parts.push_back(g("aten::slice.Tensor", g.grad(), dim, from, end));
+      from = end;
+    }
+    g.give("tensors", parts);
+  }
 };
 
 // Along a new dimension.

@@ -4,6 +4,7 @@
 // takes w[c,o,k] * x[n,c,p].
 #pragma once
 
+#include "ops/gradients.h"
 #include "ops/op.h"
 #include "ops/spatial.h"
 
@@ -34,6 +35,14 @@ struct Convolution {
       "Tensor";
   static Error infer(const Args& a, std::span<TensorSpec> outs);
   static Error reference(const Args& a, std::span<TensorView> outs);
+  template <class G>
+  static void gradient(G& g) {
+    auto all = g.all("aten::convolution_backward", g.grad(), g.tensor("input"), g.tensor("weight"), nullptr, g.arg("stride"), g.arg("padding"), g.arg("dilation"),
+                     g.arg("transposed"), g.arg("output_padding"), g.arg("groups"), mask_of(g, {"input", "weight", "bias"}));
+    g.give("input", all[0]);
+    g.give("weight", all[1]);
+    g.give("bias", all[2]);
+  }
 };
 
 struct ConvolutionOverrideable {

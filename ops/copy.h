@@ -2,6 +2,7 @@
 #pragma once
 
 #include "ops/element.h"
+#include "ops/gradients.h"
 #include "ops/op.h"
 #include "ops/rows.h"
 
@@ -18,6 +19,10 @@ struct Clone {
     copy_view(outs[0], a.tensor(0));
     return {};
   }
+  template <class G>
+  static void gradient(G& g) {
+    g.give("self", g.grad());
+  }
 };
 
 struct ToCopy {
@@ -31,6 +36,10 @@ struct ToCopy {
   static Error reference(const Args& a, std::span<TensorView> outs) {
     copy_view(outs[0], a.tensor(0));
     return {};
+  }
+  template <class G>
+  static void gradient(G& g) {
+    g.give("self", g.grad());
   }
 };
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "ops/element.h"
+#include "ops/gradients.h"
 #include "ops/op.h"
 
 namespace portfire::ops::expand {
@@ -49,6 +50,10 @@ struct Expand {
       out.shape.push(want);
     }
     return {};
+  }
+  template <class G>
+  static void gradient(G& g) {
+    g.give("self", g.grad());
   }
 };
 

@@ -1,6 +1,7 @@
 // aten::flip, roll, rot90: the same elements in another order along dimensions.
 #pragma once
 
+#include "ops/gradients.h"
 #include "ops/op.h"
 
 namespace portfire::ops::flip {
@@ -10,6 +11,10 @@ struct Flip {
   static constexpr std::string_view schema = "aten::flip(Tensor self, int[] dims) -> Tensor";
   static Error infer(const Args& a, std::span<TensorSpec> outs);
   static Error reference(const Args& a, std::span<TensorView> outs);
+  template <class G>
+  static void gradient(G& g) {
+    g.give("self", g("aten::flip", g.grad(), g.arg("dims")));
+  }
 };
 
 // y_i = x_{(i - shift) mod n} along each of `dims`; without dims, along all of them as one.
@@ -17,6 +22,12 @@ struct Roll {
   static constexpr std::string_view schema = "aten::roll(Tensor self, SymInt[1] shifts, int[1] dims=[]) -> Tensor";
   static Error infer(const Args& a, std::span<TensorSpec> outs);
   static Error reference(const Args& a, std::span<TensorView> outs);
+  template <class G>
+  static void gradient(G& g) {
+    std::vector<typename G::Int> back;
+    for (auto shift : g.ints("shifts")) back.push_back(typename G::Int(0) - shift);
+    g.give("self", g("aten::roll", g.grad(), back, g.arg("dims")));
+  }
 };
 
 struct Fliplr {

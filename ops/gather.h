@@ -2,6 +2,7 @@
 #pragma once
 
 #include "ops/expand.h"
+#include "ops/gradients.h"
 #include "ops/op.h"
 
 namespace portfire::ops::gather {
@@ -12,6 +13,10 @@ struct Gather {
       "aten::gather(Tensor self, int dim, Tensor index, *, bool sparse_grad=False) -> Tensor";
   static Error infer(const Args& a, std::span<TensorSpec> outs);
   static Error reference(const Args& a, std::span<TensorView> outs);
+  template <class G>
+  static void gradient(G& g) {
+    g.give("self", g("aten::scatter_add", zeros_like(g, g.tensor("self"), g.grad().dtype()), g.arg("dim"), g.tensor("index"), g.grad()));
+  }
 };
 
 // y_{i j k} = x_{i index_j k} for the middle dimension `dim`
@@ -19,6 +24,10 @@ struct IndexSelect {
   static constexpr std::string_view schema = "aten::index_select(Tensor self, int dim, Tensor index) -> Tensor";
   static Error infer(const Args& a, std::span<TensorSpec> outs);
   static Error reference(const Args& a, std::span<TensorView> outs);
+  template <class G>
+  static void gradient(G& g) {
+    g.give("self", g("aten::index_add", zeros_like(g, g.tensor("self"), g.grad().dtype()), g.arg("dim"), g.tensor("index"), g.grad()));
+  }
 };
 
 // Elements numbered in row-major order; negative numbers count from the back.
@@ -63,6 +72,10 @@ struct Embedding {
       "bool sparse=False) -> Tensor";
   static Error infer(const Args& a, std::span<TensorSpec> outs);
   static Error reference(const Args& a, std::span<TensorView> outs);
+  template <class G>
+  static void gradient(G& g) {
+    g.give("weight", g("aten::embedding_dense_backward", g.grad(), g.tensor("indices"), g.size(g.tensor("weight"), 0), g.arg("padding_idx"), g.arg("scale_grad_by_freq")));
+  }
 };
 
 using Ops = OpList<Gather, IndexSelect, Take, TakeAlongDim, Embedding>;

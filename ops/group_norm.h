@@ -4,6 +4,7 @@
 #pragma once
 
 #include "ops/layer_norm.h"
+#include "ops/gradients.h"
 #include "ops/op.h"
 
 namespace portfire::ops::group_norm {
@@ -15,6 +16,15 @@ struct NativeGroupNorm {
       "SymInt HxW, int group, float eps) -> (Tensor, Tensor, Tensor)";
   static Error infer(const Args& a, std::span<TensorSpec> outs);
   static Error reference(const Args& a, std::span<TensorView> outs);
+  template <class G>
+  static void gradient(G& g) {
+    if (g.grad(1) || g.grad(2)) g.refuse("has no gradient of its mean and reciprocal deviation");
+    auto all = g.all("aten::native_group_norm_backward", g.grad(), g.tensor("input"), g.value(1), g.value(2), g.arg("weight"), g.arg("N"), g.arg("C"), g.arg("HxW"), g.arg("group"),
+                     mask_of(g, {"input", "weight", "bias"}));
+    g.give("input", all[0]);
+    g.give("weight", all[1]);
+    g.give("bias", all[2]);
+  }
 };
 
 // Product of the sizes after N and C.

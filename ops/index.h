@@ -1,6 +1,7 @@
 // aten::index, index_put: x[i, :, j] with tensors of numbers or masks, as NumPy's advanced indexing.
 #pragma once
 
+#include "ops/gradients.h"
 #include "ops/op.h"
 
 namespace portfire::ops::index {
@@ -45,6 +46,10 @@ struct IndexTensor {
   template <class G>
   static void decompose(G& g) {
     g.result(g("aten::index.Tensor", g.tensor("self"), without_masks(g)));
+  }
+  template <class G>
+  static void gradient(G& g) {
+    g.give("self", g("aten::index_put", zeros_like(g, g.tensor("self"), g.grad().dtype()), g.arg("indices"), g.grad(), true));
   }
 };
 
@@ -108,6 +113,12 @@ struct IndexPut {
       if (accumulate) y = x + y;
     }
     return first > 0 ? g.permute(y, back) : y;
+  }
+  template <class G>
+  static void gradient(G& g) {
+    auto d = g.grad();
+    if (g.wants("values")) g.give("values", g("aten::index.Tensor", d, g.arg("indices")));
+    if (g.wants("self")) g.give("self", g.boolean("accumulate") ? d : g("aten::index_put", d, g.arg("indices"), g.scalar_tensor(0.0, d.dtype()), false));
   }
 };
 

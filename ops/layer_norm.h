@@ -3,6 +3,8 @@
 // aten::rms_norm:   y = x / sqrt(mean x^2 + eps) * w over the same.
 #pragma once
 
+#include "ops/composite.h"
+#include "ops/gradients.h"
 #include "ops/op.h"
 
 namespace portfire::ops::layer_norm {
@@ -27,6 +29,15 @@ struct NativeLayerNorm {
       "bias, float eps) -> (Tensor, Tensor, Tensor)";
   static Error infer(const Args& a, std::span<TensorSpec> outs);
   static Error reference(const Args& a, std::span<TensorView> outs);
+  template <class G>
+  static void gradient(G& g) {
+    if (g.grad(1) || g.grad(2)) g.refuse("has no gradient of its mean and reciprocal deviation");
+    auto all = g.all("aten::native_layer_norm_backward", g.grad(), g.tensor("input"), g.arg("normalized_shape"), g.value(1), g.value(2), g.arg("weight"), g.arg("bias"),
+                     mask_of(g, {"input", "weight", "bias"}));
+    g.give("input", all[0]);
+    g.give("weight", all[1]);
+    g.give("bias", all[2]);
+  }
 };
 
 // eps=None stands for the machine epsilon of the type that sums are made in.
@@ -36,6 +47,15 @@ struct RmsNorm {
       "eps=None) -> Tensor";
   static Error infer(const Args& a, std::span<TensorSpec> outs);
   static Error reference(const Args& a, std::span<TensorView> outs);
+  template <class G>
+  static void gradient(G& g) {
+    auto x = g.tensor("input");
+    const DType t = compute_dtype(x.dtype());
+    auto rstd = g.all("aten::_fused_rms_norm", x, g.arg("normalized_shape"), g.arg("weight"), g.arg("eps"))[1];
+    auto all = g.all("aten::_fused_rms_norm_backward", g.cast(g.grad(), t), x, g.arg("normalized_shape"), rstd, g.arg("weight"), mask_of(g, {"input", "weight"}));
+    g.give("input", all[0]);
+    g.give("weight", all[1]);
+  }
 };
 
 // Gives 1 / sqrt(mean x^2 + eps) as well.
@@ -45,6 +65,13 @@ struct FusedRmsNorm {
       "(Tensor, Tensor)";
   static Error infer(const Args& a, std::span<TensorSpec> outs);
   static Error reference(const Args& a, std::span<TensorView> outs);
+  template <class G>
+  static void gradient(G& g) {
+    if (g.grad(1)) g.refuse("has no gradient of its reciprocal root");
+    auto all = g.all("aten::_fused_rms_norm_backward", g.grad(), g.tensor("input"), g.arg("normalized_shape"), g.value(1), g.arg("weight"), mask_of(g, {"input", "weight"}));
+    g.give("input", all[0]);
+    g.give("weight", all[1]);
+  }
 };
 
 // The mean over the dimensions of normalized_shape, which stay with size 1, and the others.

@@ -2,6 +2,7 @@
 // dimension.
 #pragma once
 
+#include "ops/gradients.h"
 #include "ops/op.h"
 
 namespace portfire::ops::linear {
@@ -26,6 +27,15 @@ struct Linear {
     auto y = bias ? g("aten::addmm", bias, flat, columns) : g("aten::mm", flat, columns);
     sizes.back() = g.size(w, 0);
     g.result(g.reshape(y, sizes));
+  }
+  template <class G>
+  static void gradient(G& g) {
+    auto w = g.tensor("weight"), d = g.grad();
+    if (w.rank() == 1) g.refuse("has no gradient for a weight of rank 1");
+    auto all = g.all("aten::linear_backward", g.tensor("input"), d, w, mask_of(g, {"input", "weight", "bias"}));
+    g.give("input", all[0]);
+    g.give("weight", all[1]);
+    g.give("bias", all[2]);
   }
 };
 

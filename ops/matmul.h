@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "ops/composite.h"
+#include "ops/gradients.h"
 
 namespace portfire::ops::matmul {
 
@@ -13,6 +14,11 @@ struct Mm {
   static Error infer(const Args& a, std::span<TensorSpec> outs);
   static Error reference(const Args& a, std::span<TensorView> outs);
   static size_t scratch(const Args& a);
+  template <class G>
+  static void gradient(G& g) {
+    if (g.wants("self")) g.give("self", g("aten::mm", g.grad(), g.permute(g.tensor("mat2"), {1, 0})));
+    if (g.wants("mat2")) g.give("mat2", g("aten::mm", g.permute(g.tensor("self"), {1, 0}), g.grad()));
+  }
 };
 // mm of each matrix of a batch
 struct Bmm {
@@ -20,6 +26,11 @@ struct Bmm {
   static Error infer(const Args& a, std::span<TensorSpec> outs);
   static Error reference(const Args& a, std::span<TensorView> outs);
   static size_t scratch(const Args& a);
+  template <class G>
+  static void gradient(G& g) {
+    if (g.wants("self")) g.give("self", g("aten::bmm", g.grad(), g.permute(g.tensor("mat2"), {0, 2, 1})));
+    if (g.wants("mat2")) g.give("mat2", g("aten::bmm", g.permute(g.tensor("self"), {0, 2, 1}), g.grad()));
+  }
 };
 // beta self + alpha mm(mat1, mat2), where self broadcasts; beta 0 ignores self, NaN and all
 struct Addmm {
@@ -28,6 +39,15 @@ struct Addmm {
   static Error infer(const Args& a, std::span<TensorSpec> outs);
   static Error reference(const Args& a, std::span<TensorView> outs);
   static size_t scratch(const Args& a);
+  template <class G>
+  static void gradient(G& g) {
+    auto d = g.grad();
+    const double alpha = g.real("alpha"), beta = g.real("beta");
+    const auto scaled = [](auto t, double by) { return by == 1 ? t : t * by; };
+    if (g.wants("self")) g.give("self", scaled(d, beta));
+    if (g.wants("mat1")) g.give("mat1", scaled(g("aten::mm", d, g.permute(g.tensor("mat2"), {1, 0})), alpha));
+    if (g.wants("mat2")) g.give("mat2", scaled(g("aten::mm", g.permute(g.tensor("mat1"), {1, 0}), d), alpha));
+  }
 };
 
 // The products of 16-bit matrices in `out_dtype`.

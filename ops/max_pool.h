@@ -17,6 +17,10 @@ Error read_window(const Args& a, int spatial, Window* w);
 Error infer_fractional(const Args& a, int spatial, std::span<TensorSpec> outs);
 Error run_fractional(const Args& a, int spatial, std::span<TensorView> outs);
 
+// The gradient goes to where each maximum came from.
+template <class G>
+void give_maxima(G& g, size_t spatial);
+
 #define PF_POOL(type, kind, spatial, text)                              \
   struct type {                                                         \
     static constexpr std::string_view schema = text;                    \
@@ -25,6 +29,10 @@ Error run_fractional(const Args& a, int spatial, std::span<TensorView> outs);
     }                                                                   \
     static Error reference(const Args& a, std::span<TensorView> outs) { \
       return run_##kind(a, spatial, outs);                              \
+    }                                                                   \
+    template <class G>                                                  \
+    static void gradient(G& g) {                                        \
+      give_maxima(g, spatial);                                          \
     }                                                                   \
   };
 PF_POOL(MaxPool2d, pool, 2,
@@ -115,6 +123,15 @@ T scatter(G& g, T values, T indices, size_t spatial, Sizes sizes, bool add) {
   auto out = g(add ? "aten::scatter_add" : "aten::scatter.src", zeros, -1,
                g.reshape(indices, from), g.reshape(values, from));
   return g.reshape(out, sizes);
+}
+
+template <class G>
+void give_maxima(G& g, size_t spatial) {
+  auto x = g.tensor("self");
+  auto indices = g.value_count() > 1 ? g.value(1)
+                                     : g.all(spatial == 2 ? "aten::max_pool2d_with_indices" : "aten::max_pool3d_with_indices", x, g.arg("kernel_size"), g.arg("stride"),
+                                             g.arg("padding"), g.arg("dilation"), g.arg("ceil_mode"))[1];
+  g.give("self", scatter(g, g.grad(), indices, spatial, g.sizes(x), true));
 }
 
 // The gradient goes to where each maximum came from.

@@ -2,6 +2,7 @@
 // dimensions. `pad` lists (before, after) pairs, last dimension first.
 #pragma once
 
+#include "ops/gradients.h"
 #include "ops/op.h"
 
 namespace portfire::ops::pad {
@@ -11,6 +12,12 @@ struct ConstantPad {
       "aten::constant_pad_nd(Tensor self, SymInt[] pad, Scalar value=0) -> Tensor";
   static Error infer(const Args& a, std::span<TensorSpec> outs);
   static Error reference(const Args& a, std::span<TensorView> outs);
+  template <class G>
+  static void gradient(G& g) {
+    std::vector<typename G::Int> back;
+    for (auto n : g.ints("pad")) back.push_back(typename G::Int(0) - n);
+    g.give("self", g("aten::constant_pad_nd", g.grad(), back, 0.0));
+  }
 };
 
 // Borders filled from within: position i outside [0, n) shows the element at
@@ -21,11 +28,21 @@ enum class Mode { reflect, replicate, circular };
 Error infer_pad(const Args& a, Mode mode, std::span<TensorSpec> outs);
 Error run_pad(const Args& a, Mode mode, std::span<TensorView> outs);
 
+template <class G>
+void give_padded(G& g, std::string_view op) {
+  const char* const name = op == "aten::_pad_circular" ? "pad" : "padding";
+  give_to_sources(g, static_cast<int>(g.ints(name).size() / 2), [&](auto numbers) { return g(op, numbers, g.arg(name)); });
+}
+
 #define PF_PAD(type, mode, schema_text)                                                                         \
   struct type {                                                                                                 \
     static constexpr std::string_view schema = schema_text;                                                     \
     static Error infer(const Args& a, std::span<TensorSpec> outs) { return infer_pad(a, Mode::mode, outs); }    \
     static Error reference(const Args& a, std::span<TensorView> outs) { return run_pad(a, Mode::mode, outs); }  \
+    template <class G>                                                                                          \
+    static void gradient(G& g) {                                                                                \
+      give_padded(g, schema.substr(0, schema.find('(')));                                                       \
+    }                                                                                                           \
   };
 PF_PAD(Reflection1d, reflect, "aten::reflection_pad1d(Tensor self, SymInt[2] padding) -> Tensor")
 PF_PAD(Reflection2d, reflect, "aten::reflection_pad2d(Tensor self, SymInt[4] padding) -> Tensor")

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "ops/element.h"
+#include "ops/gradients.h"
 #include "ops/op.h"
 
 namespace portfire::ops::permute {
@@ -24,6 +25,13 @@ struct Permute {
       out.strides[d] = x.strides[from];
     }
     return {};
+  }
+  template <class G>
+  static void gradient(G& g) {
+    const auto dims = g.known_ints("dims");
+    std::vector<int64_t> back(dims.size());
+    for (size_t i = 0; i < dims.size(); ++i) back[static_cast<size_t>(dims[i] < 0 ? dims[i] + static_cast<int64_t>(dims.size()) : dims[i])] = static_cast<int64_t>(i);
+    g.give("self", g.permute(g.grad(), back));
   }
 };
 

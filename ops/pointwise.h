@@ -3,6 +3,7 @@
 #pragma once
 
 #include "ops/op.h"
+#include "ops/pointwise_gradient.h"
 #include "ops/pointwise_table.h"
 
 namespace portfire::ops::pointwise {
@@ -22,6 +23,10 @@ Error run_pointwise(const Pointwise& p, const Args& a, std::span<TensorView> out
     }                                                                        \
     static Error reference(const Args& a, std::span<TensorView> outs) {      \
       return run_pointwise(*find_pointwise(entry), a, outs, scaled);         \
+    }                                                                        \
+    template <class G>                                                       \
+    static void gradient(G& g) {                                             \
+      pointwise_gradient(g, entry);                                          \
     }                                                                        \
   };
 #define PF_UNARY(name) PF_OP(name##_, #name, "aten::" #name "(Tensor self) -> Tensor", false)

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "ops/composite.h"
+#include "ops/gradients.h"
 
 namespace portfire::ops::reduce {
 
@@ -12,6 +13,11 @@ struct Sum {
       "aten::sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor";
   static Error infer(const Args& a, std::span<TensorSpec> outs);
   static Error reference(const Args& a, std::span<TensorView> outs);
+  template <class G>
+  static void gradient(G& g) {
+    auto x = g.tensor("self");
+    g.give("self", g("aten::expand", with_dims(g, g.grad(), reduced_dims(g, "dim", x.rank()), g.boolean("keepdim")), g.sizes(x)));
+  }
 };
 // sum_j x_j^2 of reals, sum_j x_j over those that are not NaN; in the dtype of x, or in `dtype`.
 struct SumSquares {
@@ -19,12 +25,23 @@ struct SumSquares {
       "portfire::sum_squares(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor";
   static Error infer(const Args& a, std::span<TensorSpec> outs) { return Sum::infer(a, outs); }
   static Error reference(const Args& a, std::span<TensorView> outs);
+  template <class G>
+  static void gradient(G& g) {
+    auto x = g.tensor("self");
+    g.give("self", with_dims(g, g.grad(), reduced_dims(g, "dim", x.rank()), g.boolean("keepdim")) * x * 2.0);
+  }
 };
 struct SumNumbers {
   static constexpr std::string_view schema =
       "portfire::sum_numbers(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor";
   static Error infer(const Args& a, std::span<TensorSpec> outs) { return Sum::infer(a, outs); }
   static Error reference(const Args& a, std::span<TensorView> outs);
+  template <class G>
+  static void gradient(G& g) {
+    auto x = g.tensor("self");
+    auto d = with_dims(g, g.grad(), reduced_dims(g, "dim", x.rank()), g.boolean("keepdim"));
+    g.give("self", g.where(g("aten::isnan", x), 0.0, d));
+  }
 };
 // sum_j x_j / n
 struct Mean {
@@ -32,30 +49,59 @@ struct Mean {
       "aten::mean.dim(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor";
   static Error infer(const Args& a, std::span<TensorSpec> outs);
   static Error reference(const Args& a, std::span<TensorView> outs);
+  template <class G>
+  static void gradient(G& g) {
+    auto x = g.tensor("self");
+    const auto dims = reduced_dims(g, "dim", x.rank());
+    typename G::Int n = 1;
+    for (int64_t d : dims) n = n * g.size(x, d);
+    g.give("self", g("aten::expand", with_dims(g, g.grad(), dims, g.boolean("keepdim")) / n, g.sizes(x)));
+  }
 };
 // prod_j x_j; integers and bool in i64
 struct Prod {
   static constexpr std::string_view schema = "aten::prod(Tensor self, *, ScalarType? dtype=None) -> Tensor";
   static Error infer(const Args& a, std::span<TensorSpec> outs);
   static Error reference(const Args& a, std::span<TensorView> outs);
+  template <class G>
+  static void gradient(G& g) {
+    auto x = g.tensor("self");
+    auto flat = g.reshape(x, {g.numel(x)});
+    g.give("self", g.reshape(g.grad() * product_of_others(g, flat, 0), g.sizes(x)));
+  }
 };
 struct ProdDim {
   static constexpr std::string_view schema =
       "aten::prod.dim_int(Tensor self, int dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor";
   static Error infer(const Args& a, std::span<TensorSpec> outs);
   static Error reference(const Args& a, std::span<TensorView> outs);
+  template <class G>
+  static void gradient(G& g) {
+    auto x = g.tensor("self");
+    if (x.rank() == 0) return g.give("self", g.grad());
+    const int64_t dim = g.dim("dim", x.rank());
+    g.give("self", with_dims(g, g.grad(), {dim}, g.boolean("keepdim")) * product_of_others(g, x, dim));
+  }
 };
 // max_j x_j
 struct Amax {
   static constexpr std::string_view schema = "aten::amax(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor";
   static Error infer(const Args& a, std::span<TensorSpec> outs);
   static Error reference(const Args& a, std::span<TensorView> outs);
+  template <class G>
+  static void gradient(G& g) {
+    give_to_extremes(g);
+  }
 };
 // min_j x_j
 struct Amin {
   static constexpr std::string_view schema = "aten::amin(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor";
   static Error infer(const Args& a, std::span<TensorSpec> outs) { return Amax::infer(a, outs); }
   static Error reference(const Args& a, std::span<TensorView> outs);
+  template <class G>
+  static void gradient(G& g) {
+    give_to_extremes(g);
+  }
 };
 // Is some x_j != 0? The result is bool, of u8 it is u8.
 struct Any {
@@ -77,6 +123,18 @@ struct Var {
       "aten::var.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor";
   static Error infer(const Args& a, std::span<TensorSpec> outs);
   static Error reference(const Args& a, std::span<TensorView> outs);
+  template <class G>
+  static void gradient(G& g) {
+    auto x = g.tensor("self");
+    const auto dims = reduced_dims(g, "dim", x.rank());
+    typename G::Int n = 1;
+    for (int64_t d : dims) n = n * g.size(x, d);
+    const double correction = g.none("correction") ? 1 : g.real("correction");
+    auto d = with_dims(g, g.grad(), dims, g.boolean("keepdim"));
+    auto from_mean = x - g("aten::mean.dim", x, dims, true);
+    if (!n.known()) return g.give("self", d * from_mean * 2.0 / g("aten::sub.Scalar", g.scalar_tensor(n, x.dtype()), correction));
+    g.give("self", d * from_mean * (2.0 / std::max(0.0, static_cast<double>(n.fixed) - correction)));
+  }
 };
 
 PF_COMPOSITE(SumAll, "aten::sum(Tensor self, *, ScalarType? dtype=None) -> Tensor") {

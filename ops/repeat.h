@@ -2,6 +2,7 @@
 #pragma once
 
 #include "ops/element.h"
+#include "ops/gradients.h"
 #include "ops/op.h"
 
 namespace portfire::ops::repeat {
@@ -11,6 +12,21 @@ struct Repeat {
   static constexpr std::string_view schema = "aten::repeat(Tensor self, SymInt[] repeats) -> Tensor";
   static Error infer(const Args& a, std::span<TensorSpec> outs);
   static Error reference(const Args& a, std::span<TensorView> outs);
+  template <class G>
+  static void gradient(G& g) {
+    auto x = g.tensor("self");
+    const auto repeats = g.ints("repeats");
+    const size_t lead = repeats.size() - static_cast<size_t>(x.rank());
+    std::vector<typename G::Int> sizes;
+    std::vector<int64_t> summed;
+    for (size_t i = 0; i < repeats.size(); ++i) {
+      summed.push_back(static_cast<int64_t>(sizes.size()));
+      sizes.push_back(repeats[i]);
+      if (i >= lead) sizes.push_back(g.size(x, static_cast<int64_t>(i - lead)));
+    }
+    auto d = g.reshape(g.grad(), sizes);
+    g.give("self", summed.empty() ? d : g("aten::sum.dim_IntList", d, summed, false));
+  }
 };
 
 struct Tile {

@@ -1,6 +1,7 @@
 // Scans: each element of the result is a reduction of the elements up to it along `dim`.
 #pragma once
 
+#include "ops/gradients.h"
 #include "ops/op.h"
 
 namespace portfire::ops::scan {
@@ -10,6 +11,13 @@ struct Cumsum {
   static constexpr std::string_view schema = "aten::cumsum(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor";
   static Error infer(const Args& a, std::span<TensorSpec> outs);
   static Error reference(const Args& a, std::span<TensorView> outs);
+  template <class G>
+  static void gradient(G& g) {
+    auto x = g.tensor("self");
+    if (x.rank() == 0) return g.give("self", g.grad());
+    const std::vector<int64_t> dim{g.dim("dim", x.rank())};
+    g.give("self", g("aten::flip", g("aten::cumsum", g("aten::flip", g.grad(), dim), dim[0]), dim));
+  }
 };
 // y_i = product of x_j, j <= i
 struct Cumprod {
@@ -22,11 +30,19 @@ struct Cummax {
   static constexpr std::string_view schema = "aten::cummax(Tensor self, int dim) -> (Tensor values, Tensor indices)";
   static Error infer(const Args& a, std::span<TensorSpec> outs);
   static Error reference(const Args& a, std::span<TensorView> outs);
+  template <class G>
+  static void gradient(G& g) {
+    give_to_places(g, true, true);
+  }
 };
 struct Cummin {
   static constexpr std::string_view schema = "aten::cummin(Tensor self, int dim) -> (Tensor values, Tensor indices)";
   static Error infer(const Args& a, std::span<TensorSpec> outs) { return Cummax::infer(a, outs); }
   static Error reference(const Args& a, std::span<TensorView> outs);
+  template <class G>
+  static void gradient(G& g) {
+    give_to_places(g, true, true);
+  }
 };
 // y_i = log of the sum of exp(x_j), j <= i
 struct Logcumsumexp {

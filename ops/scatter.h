@@ -1,6 +1,7 @@
 // aten::scatter, index_add and their kin: elements stored or combined at places given by numbers.
 #pragma once
 
+#include "ops/gradients.h"
 #include "ops/op.h"
 
 namespace portfire::ops::scatter {
@@ -11,18 +12,32 @@ struct ScatterSrc {
       "aten::scatter.src(Tensor self, int dim, Tensor index, Tensor src) -> Tensor";
   static Error infer(const Args& a, std::span<TensorSpec> outs);
   static Error reference(const Args& a, std::span<TensorView> outs);
+  template <class G>
+  static void gradient(G& g) {
+    if (g.wants("self")) g.give("self", g("aten::scatter.value", g.grad(), g.arg("dim"), g.tensor("index"), 0.0));
+    if (g.wants("src")) g.give("src", padded_gather(g));
+  }
 };
 struct ScatterValue {
   static constexpr std::string_view schema =
       "aten::scatter.value(Tensor self, int dim, Tensor index, Scalar value) -> Tensor";
   static Error infer(const Args& a, std::span<TensorSpec> outs);
   static Error reference(const Args& a, std::span<TensorView> outs);
+  template <class G>
+  static void gradient(G& g) {
+    g.give("self", g("aten::scatter.value", g.grad(), g.arg("dim"), g.tensor("index"), 0.0));
+  }
 };
 struct ScatterAdd {
   static constexpr std::string_view schema =
       "aten::scatter_add(Tensor self, int dim, Tensor index, Tensor src) -> Tensor";
   static Error infer(const Args& a, std::span<TensorSpec> outs) { return ScatterSrc::infer(a, outs); }
   static Error reference(const Args& a, std::span<TensorView> outs);
+  template <class G>
+  static void gradient(G& g) {
+    g.give("self", g.grad());
+    if (g.wants("src")) g.give("src", padded_gather(g));
+  }
 };
 // reduce: sum, prod, mean, amax, amin; without include_self places that are written start afresh.
 struct ScatterReduce {

@@ -41,18 +41,38 @@ struct Scattered {
   }
 };
 
+// What was written has the gradient of its place, what was written over none. `args`: those that name the place.
+template <class G, class... A>
+void give_scattered(G& g, const char* view, const char* scatter, const A&... args) {
+  auto d = g.grad();
+  if (g.wants("src")) g.give("src", g(view, d, g.arg(args)...));
+  if (g.wants("self")) g.give("self", g(scatter, d, zeros_like(g, g.tensor("src"), d.dtype()), g.arg(args)...));
+}
+
 struct SelectScatter : Scattered<slice::Select::view> {
   static constexpr std::string_view schema =
       "aten::select_scatter(Tensor self, Tensor src, int dim, SymInt index) -> Tensor";
+  template <class G>
+  static void gradient(G& g) {
+    give_scattered(g, "aten::select.int", "aten::select_scatter", "dim", "index");
+  }
 };
 struct SliceScatter : Scattered<slice::Slice::view> {
   static constexpr std::string_view schema =
       "aten::slice_scatter(Tensor self, Tensor src, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> "
       "Tensor";
+  template <class G>
+  static void gradient(G& g) {
+    give_scattered(g, "aten::slice.Tensor", "aten::slice_scatter", "dim", "start", "end", "step");
+  }
 };
 struct DiagonalScatter : Scattered<strided::Diagonal::view> {
   static constexpr std::string_view schema =
       "aten::diagonal_scatter(Tensor self, Tensor src, int offset=0, int dim1=0, int dim2=1) -> Tensor";
+  template <class G>
+  static void gradient(G& g) {
+    give_scattered(g, "aten::diagonal", "aten::diagonal_scatter", "offset", "dim1", "dim2");
+  }
 };
 struct AsStridedScatter : Scattered<strided::AsStrided::view> {
   static constexpr std::string_view schema =

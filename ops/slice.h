@@ -2,6 +2,7 @@
 #pragma once
 
 #include "ops/element.h"
+#include "ops/gradients.h"
 #include "ops/op.h"
 #include "ops/rows.h"
 
@@ -25,6 +26,10 @@ struct Slice {
     if (count > 1) out.strides[d] *= step;
     return {};
   }
+  template <class G>
+  static void gradient(G& g) {
+    g.give("self", g("aten::slice_scatter", zeros_like(g, g.tensor("self"), g.grad().dtype()), g.grad(), g.arg("dim"), g.arg("start"), g.arg("end"), g.arg("step")));
+  }
 };
 
 // y = x_index along `dim`, which goes away.
@@ -41,6 +46,10 @@ struct Select {
                          TypeText(x).c_str());
     out = selected(x, d, index < 0 ? index + n : index);
     return {};
+  }
+  template <class G>
+  static void gradient(G& g) {
+    g.give("self", g("aten::select_scatter", zeros_like(g, g.tensor("self"), g.grad().dtype()), g.grad(), g.arg("dim"), g.arg("index")));
   }
 };
 

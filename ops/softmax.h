@@ -2,6 +2,7 @@
 // aten::_log_softmax: y_i = x_i - max x - log sum_j exp(x_j - max x) along `dim`.
 #pragma once
 
+#include "ops/gradients.h"
 #include "ops/op.h"
 
 namespace portfire::ops::softmax {
@@ -10,12 +11,20 @@ struct Softmax {
   static constexpr std::string_view schema = "aten::_softmax(Tensor self, int dim, bool half_to_float) -> Tensor";
   static Error infer(const Args& a, std::span<TensorSpec> outs);
   static Error reference(const Args& a, std::span<TensorView> outs);
+  template <class G>
+  static void gradient(G& g) {
+    g.give("self", g("aten::_softmax_backward_data", g.grad(), g.value(), g.arg("dim"), g.tensor("self").dtype()));
+  }
 };
 
 struct LogSoftmax {
   static constexpr std::string_view schema = "aten::_log_softmax(Tensor self, int dim, bool half_to_float) -> Tensor";
   static Error infer(const Args& a, std::span<TensorSpec> outs) { return Softmax::infer(a, outs); }
   static Error reference(const Args& a, std::span<TensorView> outs);
+  template <class G>
+  static void gradient(G& g) {
+    g.give("self", g("aten::_log_softmax_backward_data", g.grad(), g.value(), g.arg("dim"), g.tensor("self").dtype()));
+  }
 };
 
 struct SoftmaxInt {

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "ops/composite.h"
+#include "ops/gradients.h"
 
 namespace portfire::ops::sort {
 
@@ -16,6 +17,10 @@ struct Sort {
   static Error infer(const Args& a, std::span<TensorSpec> outs);
   static Error reference(const Args& a, std::span<TensorView> outs);
   static size_t scratch(const Args& a);
+  template <class G>
+  static void gradient(G& g) {
+    give_to_places(g, true, false);
+  }
 };
 struct SortStable {
   static constexpr std::string_view schema =
@@ -24,6 +29,10 @@ struct SortStable {
   static Error infer(const Args& a, std::span<TensorSpec> outs);
   static Error reference(const Args& a, std::span<TensorView> outs);
   static size_t scratch(const Args& a);
+  template <class G>
+  static void gradient(G& g) {
+    give_to_places(g, true, false);
+  }
 };
 // The k first of the sorted row
 struct Topk {
@@ -33,6 +42,10 @@ struct Topk {
   static Error infer(const Args& a, std::span<TensorSpec> outs);
   static Error reference(const Args& a, std::span<TensorView> outs);
   static size_t scratch(const Args& a);
+  template <class G>
+  static void gradient(G& g) {
+    give_to_places(g, true, false);
+  }
 };
 // The k-th least, counted from 1
 struct Kthvalue {
@@ -41,6 +54,10 @@ struct Kthvalue {
   static Error infer(const Args& a, std::span<TensorSpec> outs);
   static Error reference(const Args& a, std::span<TensorView> outs);
   static size_t scratch(const Args& a);
+  template <class G>
+  static void gradient(G& g) {
+    give_to_places(g, g.boolean("keepdim"), false);
+  }
 };
 // The lower of the middle elements; NaN where the row has one
 struct MedianDim {
@@ -49,6 +66,10 @@ struct MedianDim {
   static Error infer(const Args& a, std::span<TensorSpec> outs);
   static Error reference(const Args& a, std::span<TensorView> outs);
   static size_t scratch(const Args& a);
+  template <class G>
+  static void gradient(G& g) {
+    give_to_places(g, g.boolean("keepdim"), false);
+  }
 };
 // Likewise of the elements that are not NaN
 struct NanmedianDim {
@@ -57,6 +78,10 @@ struct NanmedianDim {
   static Error infer(const Args& a, std::span<TensorSpec> outs) { return MedianDim::infer(a, outs); }
   static Error reference(const Args& a, std::span<TensorView> outs);
   static size_t scratch(const Args& a) { return MedianDim::scratch(a); }
+  template <class G>
+  static void gradient(G& g) {
+    give_to_places(g, g.boolean("keepdim"), false);
+  }
 };
 // The most frequent element, the least of several, and where it stands last
 struct Mode {
@@ -65,6 +90,10 @@ struct Mode {
   static Error infer(const Args& a, std::span<TensorSpec> outs) { return MedianDim::infer(a, outs); }
   static Error reference(const Args& a, std::span<TensorView> outs);
   static size_t scratch(const Args& a) { return MedianDim::scratch(a); }
+  template <class G>
+  static void gradient(G& g) {
+    give_to_places(g, g.boolean("keepdim"), false);
+  }
 };
 
 PF_COMPOSITE(Argsort, "aten::argsort(Tensor self, int dim=-1, bool descending=False) -> Tensor") {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "ops/element.h"
+#include "ops/gradients.h"
 #include "ops/op.h"
 
 namespace portfire::ops::squeeze {
@@ -53,6 +54,10 @@ struct SqueezeDims {
     }
     return dims;
   }
+  template <class G>
+  static void gradient(G& g) {
+    g.give("self", g.reshape(g.grad(), g.sizes(g.tensor("self"))));
+  }
 };
 
 struct SqueezeDim {
@@ -100,6 +105,10 @@ struct Unsqueeze {
     out.shape.sizes[at] = 1;
     out.strides[at] = at < x.rank() ? x.size(at) * x.strides[at] : 1;
     return {};
+  }
+  template <class G>
+  static void gradient(G& g) {
+    g.give("self", g.reshape(g.grad(), g.sizes(g.tensor("self"))));
   }
 };
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "ops/element.h"
+#include "ops/gradients.h"
 #include "ops/op.h"
 #include "ops/rows.h"
 
@@ -31,6 +32,11 @@ struct AsStrided {
       if (node->op->is_view() && node->outs[0] == t.id) t.id = node->args[0].ref()->id;
     return t;
   }
+  template <class G>
+  static void gradient(G& g) {
+    if (!g.tensor("self").type().is_contiguous()) g.refuse("has no gradient for a view of a view");
+    give_to_sources(g, g.tensor("self").rank(), [&](auto numbers) { return g("aten::as_strided", numbers, g.arg("size"), g.arg("stride"), g.arg("storage_offset")); });
+  }
 };
 
 // y_{..i} = x_{.. i + max(0, -offset) .. i + max(0, offset) ..}: dim1 and dim2 become the last one.
@@ -38,6 +44,10 @@ struct Diagonal {
   static constexpr std::string_view schema =
       "aten::diagonal(Tensor(a) self, int offset=0, int dim1=0, int dim2=1) -> Tensor(a)";
   static Error view(const Args& a, TensorView& out);
+  template <class G>
+  static void gradient(G& g) {
+    g.give("self", g("aten::diagonal_scatter", zeros_like(g, g.tensor("self"), g.grad().dtype()), g.grad(), g.arg("offset"), g.arg("dim1"), g.arg("dim2")));
+  }
 };
 
 // y_{..k..j} = x_{.. k * step + j ..}: windows of `size` along `dimension`.
@@ -45,6 +55,10 @@ struct Unfold {
   static constexpr std::string_view schema =
       "aten::unfold(Tensor(a) self, int dimension, int size, int step) -> Tensor(a)";
   static Error view(const Args& a, TensorView& out);
+  template <class G>
+  static void gradient(G& g) {
+    give_to_sources(g, g.tensor("self").rank(), [&](auto numbers) { return g("aten::unfold", numbers, g.arg("dimension"), g.arg("size"), g.arg("step")); });
+  }
 };
 
 using Ops = OpList<AsStrided, Diagonal, Unfold>;

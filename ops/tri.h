@@ -1,6 +1,7 @@
 // aten::tril, triu, diag and their kin: triangles and diagonals of matrices.
 #pragma once
 
+#include "ops/gradients.h"
 #include "ops/op.h"
 
 namespace portfire::ops::tri {
@@ -10,12 +11,20 @@ struct Tril {
   static constexpr std::string_view schema = "aten::tril(Tensor self, SymInt diagonal=0) -> Tensor";
   static Error infer(const Args& a, std::span<TensorSpec> outs);
   static Error reference(const Args& a, std::span<TensorView> outs);
+  template <class G>
+  static void gradient(G& g) {
+    g.give("self", g("aten::tril", g.grad(), g.arg("diagonal")));
+  }
 };
 // y_ij = x_ij where j - i >= diagonal, else 0
 struct Triu {
   static constexpr std::string_view schema = "aten::triu(Tensor self, SymInt diagonal=0) -> Tensor";
   static Error infer(const Args& a, std::span<TensorSpec> outs) { return Tril::infer(a, outs); }
   static Error reference(const Args& a, std::span<TensorView> outs);
+  template <class G>
+  static void gradient(G& g) {
+    g.give("self", g("aten::triu", g.grad(), g.arg("diagonal")));
+  }
 };
 
 // The [2,n] row and column numbers of a triangle, row by row.

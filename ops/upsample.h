@@ -44,7 +44,7 @@ Error run_gradient(const Args& a, Filter f, int spatial, std::span<TensorView> o
 size_t resample_scratch(const Args& a, Filter f, int spatial);
 size_t gradient_scratch(const Args& a, Filter f, int spatial);
 
-#define PF_RESAMPLE(type, kind, filter, spatial, text)                  \
+#define PF_RESAMPLE(type, kind, filter, spatial, text, ...)             \
   struct type {                                                         \
     static constexpr std::string_view schema = text;                    \
     static Error infer(const Args& a, std::span<TensorSpec> outs) {     \
@@ -56,7 +56,21 @@ size_t gradient_scratch(const Args& a, Filter f, int spatial);
     static size_t scratch(const Args& a) {                              \
       return kind##_scratch(a, Filter::filter, spatial);                \
     }                                                                   \
+    __VA_ARGS__                                                         \
   };
+
+template <class G>
+void give_resampled(G& g, const char* backward) {
+  auto x = g.tensor("self");
+  std::vector args{g.to_arg(g.grad()), g.arg("output_size"), g.to_arg(g.sizes(x))};
+  for (const auto& a : g.args_from(2)) args.push_back(a);
+  g.give("self", g.one(backward, args));
+}
+#define PF_GIVE_RESAMPLED(name)                     \
+  template <class G>                                \
+  static void gradient(G& g) {                      \
+    give_resampled(g, "aten::" name "_backward");   \
+  }
 
 // `.vec` takes sizes or factors for each dimension.
 template <class G>
@@ -87,7 +101,8 @@ void decompose_vec(G& g, const char* op, size_t spatial, bool has_align_corners)
 // `size` and `in` are the lengths of the lists, `scales` the last parameters.
 #define PF_NEAREST(type, name, filter, spatial, size, in, scales)                                \
   PF_RESAMPLE(type, resample, filter, spatial,                                                   \
-              "aten::" name "(Tensor self, SymInt[" size "] output_size, " scales ") -> Tensor") \
+              "aten::" name "(Tensor self, SymInt[" size "] output_size, " scales ") -> Tensor", \
+              PF_GIVE_RESAMPLED(name))                                                           \
   PF_RESAMPLE(type##Backward, gradient, filter, spatial,                                         \
               "aten::" name "_backward(Tensor grad_output, SymInt[" size                         \
               "] output_size, SymInt[" in "] input_size, " scales ") -> Tensor")                 \
@@ -97,7 +112,8 @@ void decompose_vec(G& g, const char* op, size_t spatial, bool has_align_corners)
 #define PF_SMOOTH(type, name, filter, spatial, size, in, scales)                                   \
   PF_RESAMPLE(type, resample, filter, spatial,                                                     \
               "aten::" name "(Tensor self, SymInt[" size "] output_size, bool align_corners, "     \
-              scales ") -> Tensor")                                                                \
+              scales ") -> Tensor",                                                                \
+              PF_GIVE_RESAMPLED(name))                                                             \
   PF_RESAMPLE(type##Backward, gradient, filter, spatial,                                           \
               "aten::" name "_backward(Tensor grad_output, SymInt[" size "] output_size, SymInt["  \
               in "] input_size, bool align_corners, " scales ") -> Tensor")                        \
@@ -121,6 +137,7 @@ PF_SMOOTH(Bicubic2d, "upsample_bicubic2d", cubic, 2, "2", "4", PF_SCALES_2D)
 PF_SMOOTH(Bilinear2dAa, "_upsample_bilinear2d_aa", linear_aa, 2, "2", "4", PF_SCALES_2D)
 PF_SMOOTH(Bicubic2dAa, "_upsample_bicubic2d_aa", cubic_aa, 2, "2", "4", PF_SCALES_2D)
 #undef PF_RESAMPLE
+#undef PF_GIVE_RESAMPLED
 #undef PF_VEC
 #undef PF_NEAREST
 #undef PF_SMOOTH

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "ops/element.h"
+#include "ops/gradients.h"
 #include "ops/op.h"
 
 namespace portfire::ops::view {
@@ -24,6 +25,10 @@ struct View {
   template <class G>
   static void decompose(G& g) {
     g.result(g("aten::view", g("aten::clone", g.tensor("self"), 0), g.arg("size")));
+  }
+  template <class G>
+  static void gradient(G& g) {
+    g.give("self", g.reshape(g.grad(), g.sizes(g.tensor("self"))));
   }
 };
 

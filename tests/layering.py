@@ -16,9 +16,11 @@ ALLOWED = {  # folder: what it may include beside itself
     "compiler/passes": ["core", "ops", "compiler/ir"],
     "compiler/emit": ["core", "ops", "format", "compiler/ir"],
     "compiler/driver": ["core", "compiler/ir", "compiler/import", "compiler/passes", "compiler/emit"],
+    "autodiff": ["core", "ops", "compiler/ir", "compiler/passes"],
     "tests": ["portfire", "core", "format", "ops", "kernels", "runtime", "compiler/ir", "compiler/import", "compiler/passes",
-              "compiler/emit", "compiler/driver", "cli"],
-    "cli": ["core", "format", "ops", "kernels", "runtime", "compiler/ir", "compiler/import", "compiler/driver", "compiler/passes", "portfire"],
+              "compiler/emit", "compiler/driver", "autodiff", "cli"],
+    "cli": ["core", "format", "ops", "kernels", "runtime", "compiler/ir", "compiler/import", "compiler/driver", "compiler/passes", "autodiff",
+            "portfire"],
 }
 
 

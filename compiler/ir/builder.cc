@@ -230,22 +230,25 @@ std::vector<Arg> Builder::call(const OpInfo& given, std::vector<Arg> args) {
     whole = op.whole(*this);
     frame_ = outer;
   }
-  if (!whole) {
-    if (op.decompose == nullptr) refuse(std::string(op.name) + " is not implemented");
-    if (++depth_ > 64) refuse("decomposition of " + std::string(op.name) + " does not end");
-    frame_ = {&op, &args};
-    results_.clear();
-    op.decompose(*this);
-    frame_ = outer;
-    --depth_;
-    return std::move(results_);
-  }
+  if (!whole) return decomposed(op, std::move(args));
   if (ops::sym::is_sym_op(op.name)) return symbolic(op, std::move(args));
   Result<std::vector<Type>> types = infer(*graph_, op, args);
   if (!types.ok()) throw Refusal{types.error().code(), std::string(op.name) + ": " + types.error().text()};
   std::vector<Arg> out;
   for (ValueId id : append(op, std::move(args), *std::move(types))) out.push_back(Ref{id});
   return out;
+}
+
+std::vector<Arg> Builder::decomposed(const OpInfo& op, std::vector<Arg> args) {
+  if (op.decompose == nullptr) refuse(std::string(op.name) + " is not implemented");
+  if (++depth_ > 64) refuse("decomposition of " + std::string(op.name) + " does not end");
+  const Frame outer = frame_;
+  frame_ = {&op, &args};
+  results_.clear();
+  op.decompose(*this);
+  frame_ = outer;
+  --depth_;
+  return std::move(results_);
 }
 
 // Folded to a plain number where it is the same under every assignment.

@@ -75,6 +75,7 @@ class Builder {
   explicit Builder(Graph* out) : graph_(out) {}
 
   Graph& graph() { return *graph_; }
+  const Graph& graph() const { return *graph_; }
   uint32_t origin = 0;  // given to the nodes that are appended
   // What the export recorded of the result being rebuilt: the assignments of numbers that depend on
   // data cannot be inferred. Null: nothing known.
@@ -125,6 +126,8 @@ class Builder {
   std::vector<Tensor> many(std::string_view op, std::vector<Arg> args);
   // The general form: arguments complete and in order; results as Args (Ref, or a folded int).
   std::vector<Arg> call(const OpInfo& op, std::vector<Arg> args);
+  // The same, decomposed even where it could stay.
+  std::vector<Arg> decomposed(const OpInfo& op, std::vector<Arg> args);
   // A node with types given by the caller; nothing is inferred, decomposed or checked.
   std::vector<ValueId> append(const OpInfo& op, std::vector<Arg> args, std::vector<Type> types);
 
@@ -168,16 +171,18 @@ class Builder {
     return Arg(Arg::List{to_arg(items)...});
   }
 
- private:
+ protected:
   struct Frame {
     const OpInfo* op = nullptr;
     const std::vector<Arg>* args = nullptr;
   };
+  Frame frame_;  // the call whose arguments are read
+
+ private:
   bool is_optional(std::string_view arg) const;
   const OpInfo* wrap_numbers(const OpInfo* op, std::vector<Arg>& args);
   std::vector<Arg> symbolic(const OpInfo& op, std::vector<Arg> args);
   Graph* graph_;
-  Frame frame_;
   int depth_ = 0;
   std::vector<Arg> results_;
   std::map<std::pair<ValueId, int64_t>, ValueId> known_sizes_;

@@ -97,6 +97,7 @@ struct Registry {
         info.op = find_op(info.name);
         info.decompose = table.ops[i].decompose;
         info.whole = table.ops[i].whole;
+        info.gradient = table.ops[i].gradient;
         if (!by_name.emplace(info.name, &info).second) {
           fprintf(stderr, "portfire: operator defined twice: %s\n", info.schema.name.c_str());
           PF_CHECK(false);

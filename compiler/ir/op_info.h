@@ -10,6 +10,7 @@
 namespace portfire::ir {
 
 class Builder;
+class Gradient;
 
 struct SchemaArg {
   std::string type;           // "Tensor", "Tensor?", "int", "SymInt[2]", "ScalarType?", ...
@@ -31,6 +32,7 @@ Schema parse_schema(std::string_view text);
 
 using DecomposeFn = void (*)(Builder&);
 using WholeFn = bool (*)(Builder&);
+using GradientFn = void (*)(Gradient&);
 
 struct OpInfo {
   std::string_view name;      // "aten::add.Tensor"
@@ -38,6 +40,7 @@ struct OpInfo {
   const Op* op = nullptr;     // null for composites: there is nothing to run
   DecomposeFn decompose = nullptr;
   WholeFn whole = nullptr;    // whether a call with these arguments stays; null: always
+  GradientFn gradient = nullptr;  // null: that of its decomposition, or none
   bool is_view() const { return op && op->view; }
 };
 
@@ -51,6 +54,7 @@ struct HostOp {
   std::string_view schema;
   DecomposeFn decompose;
   WholeFn whole;
+  GradientFn gradient;
 };
 struct HostOpTable {
   const HostOp* ops;
@@ -60,9 +64,10 @@ std::span<const HostOpTable> host_op_tables();
 
 template <class T>
 constexpr HostOp make_host_op() {
-  HostOp h{T::schema, nullptr, nullptr};
+  HostOp h{T::schema, nullptr, nullptr, nullptr};
   if constexpr (requires { T::template decompose<Builder>; }) h.decompose = &T::template decompose<Builder>;
   if constexpr (requires { T::template whole<Builder>; }) h.whole = &T::template whole<Builder>;
+  if constexpr (requires { T::template gradient<Gradient>; }) h.gradient = &T::template gradient<Gradient>;
   return h;
 }
 template <class... T>

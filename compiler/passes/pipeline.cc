@@ -99,6 +99,10 @@ Result<Graph> run_pipeline(Graph graph, const PipelineOptions& options, const st
     Result<Graph> next = pass.run(std::move(graph));
     if (!next.ok()) return next.error();
     graph = *std::move(next);
+    if (options.transform && pass.run == simplify && pass.name == std::string_view("simplify")) {
+      PF_ASSIGN(Graph transformed, options.transform(std::move(graph)));
+      PF_ASSIGN(graph, simplify(std::move(transformed)));
+    }
     if (options.report_times) {
       const std::chrono::duration<double, std::milli> ms = std::chrono::steady_clock::now() - start;
       fprintf(stderr, "%-20s %8.2f ms  %5zu nodes\n", pass.name, ms.count(), graph.nodes.size());

@@ -1,6 +1,7 @@
 // The passes in the order of running, and the driver that runs, times, verifies and dumps them.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -34,6 +35,8 @@ struct PipelineOptions {
   std::vector<std::string> disabled;  // names of passes to leave out
   bool report_times = false;          // to stderr
   bool verify = kVerifyByDefault;     // what each pass gives (compiler/ir/verify.h)
+  // What becomes of the graph after `simplify`, while its operators are still ATen's: differentiation, say. May be empty.
+  std::function<Result<Graph>(Graph)> transform;
 };
 
 // The name under which the importer's graph is dumped.

@@ -1,0 +1,33 @@
+// Reverse-mode differentiation: graph in, graph out.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "compiler/ir/graph.h"
+#include "core/error.h"
+
+namespace portfire::autodiff {
+
+// What is differentiated, with respect to what: numbers of the graph's outputs, inputs and buffers, all floating tensors.
+struct Problem {
+  std::vector<size_t> outputs;
+  std::vector<size_t> inputs, buffers;
+};
+
+// Appends to a functional graph (one after `functionalise`) what computes the gradients of
+//   sum over the outputs k of <seed_k, output_k>
+// where seeds are new inputs, "seed_0", "seed_1", ..., of their outputs' types. Nothing is built for values on which none of
+// the inputs and buffers has an influence. An operator without a rule of its own is differentiated through its decomposition;
+// one that has neither is refused with its line of Python.
+struct Differentiated {
+  ir::Graph graph;
+  // Of the inputs, then of the buffers; zeros where no output depends on one.
+  std::vector<ir::ValueId> gradients;
+};
+Result<Differentiated> differentiate(ir::Graph graph, const Problem& problem);
+
+// The program of it: the given outputs, then the gradients, "grad_" and the name of what they belong to.
+Result<ir::Graph> vector_jacobian_product(ir::Graph graph, const Problem& problem);
+
+}  // namespace portfire::autodiff

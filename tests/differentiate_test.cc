@@ -1,0 +1,217 @@
+// Gradients against central differences, in f64: graphs as text, run as programs.
+#include "autodiff/differentiate.h"
+
+#include <cmath>
+#include <random>
+
+#include <gtest/gtest.h>
+
+#include "compiler/emit/write_pte.h"
+#include "compiler/ir/parse_text.h"
+#include "compiler/ir/verify.h"
+#include "runtime/method.h"
+
+namespace portfire::autodiff {
+namespace {
+
+using Numbers = std::vector<double>;
+
+ir::Graph parse(const std::string& body) {
+  Result<ir::Graph> g = ir::parse_text("graph forward\n" + body + "end\n");
+  if (!g.ok()) {
+    ADD_FAILURE() << g.error().text();
+    return {};
+  }
+  return *std::move(g);
+}
+
+// A graph as a program that takes and gives f64.
+class Compiled {
+ public:
+  explicit Compiled(const ir::Graph& graph) {
+    const Error valid = ir::verify(graph, ir::Stage::functional);
+    EXPECT_TRUE(valid.ok()) << valid.text();
+    Result<emit::Lowered> lowered = emit::lower(graph);
+    EXPECT_TRUE(lowered.ok()) << lowered.error().text();
+    std::vector<emit::EmitMethod> methods(1);
+    methods[0].program = *std::move(lowered);
+    methods[0].memory = emit::plan_memory(methods[0].program);
+    std::vector<std::byte> bytes;
+    const Error written = emit::write_pte(methods, [&](const void* data, size_t n) {
+      bytes.insert(bytes.end(), static_cast<const std::byte*>(data), static_cast<const std::byte*>(data) + n);
+      return Error();
+    });
+    EXPECT_TRUE(written.ok()) << written.text();
+    auto program = Program::from_bytes(bytes);
+    EXPECT_TRUE(program.ok()) << program.error().text();
+    auto method = Method::load(*program, "forward", {});
+    EXPECT_TRUE(method.ok()) << method.error().text();
+    method_ = *std::move(method);
+  }
+
+  std::vector<Numbers> operator()(const std::vector<Numbers>& inputs) {
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      TensorView t = *method_->input_type(i).tensor;
+      t.data = const_cast<double*>(inputs[i].data());
+      t.set_contiguous();
+      const Error e = method_->set_input(i, t);
+      EXPECT_TRUE(e.ok()) << e.text();
+    }
+    const Error e = method_->execute();
+    EXPECT_TRUE(e.ok()) << e.text();
+    std::vector<Numbers> out;
+    for (size_t k = 0; k < method_->output_count(); ++k) {
+      const TensorView& t = *method_->output(k).tensor;
+      Numbers numbers;
+      std::vector<int64_t> at(static_cast<size_t>(t.rank()));
+      for (int64_t n = 0; n < t.numel(); ++n) {
+        int64_t offset = 0, rest = n;
+        for (int d = t.rank() - 1; d >= 0; rest /= t.size(d--)) offset += rest % t.size(d) * t.strides[d];
+        numbers.push_back(t.as<double>()[offset]);
+      }
+      out.push_back(std::move(numbers));
+    }
+    return out;
+  }
+
+ private:
+  std::unique_ptr<Method> method_;
+};
+
+size_t numel(const ir::Graph& g, ir::ValueId v) { return static_cast<size_t>(g.type(v).numel().at[0]); }
+
+// All outputs with respect to all inputs, which are f64 and between `low` and `high`.
+void expect_gradients(const std::string& body, double low = -1, double high = 1) {
+  SCOPED_TRACE(body);
+  const ir::Graph graph = parse(body);
+  Problem p;
+  std::mt19937 random(7);
+  std::vector<Numbers> inputs;
+  std::uniform_real_distribution<double> number(low, high);
+  const auto fill = [&](size_t n) {
+    Numbers list(n);
+    for (double& x : list) x = number(random);
+    return list;
+  };
+  for (size_t i = 0; i < graph.inputs.size(); ++i) {
+    p.inputs.push_back(i);
+    inputs.push_back(fill(numel(graph, graph.inputs[i].value)));
+  }
+  std::vector<Numbers> seeds;
+  for (size_t k = 0; k < graph.outputs.size(); ++k) {
+    p.outputs.push_back(k);
+    seeds.push_back(fill(numel(graph, graph.outputs[k].value)));
+  }
+  Result<ir::Graph> product = vector_jacobian_product(graph, p);
+  ASSERT_TRUE(product.ok()) << product.error().text();
+  std::vector<Numbers> all = inputs;
+  all.insert(all.end(), seeds.begin(), seeds.end());
+  const std::vector<Numbers> answers = Compiled(*product)(all);
+  ASSERT_EQ(answers.size(), seeds.size() + inputs.size());
+
+  Compiled forward(graph);
+  const auto value = [&] {
+    const std::vector<Numbers> outs = forward(inputs);
+    double sum = 0;
+    for (size_t k = 0; k < outs.size(); ++k)
+      for (size_t i = 0; i < outs[k].size(); ++i) sum += outs[k][i] * seeds[k][i];
+    return sum;
+  };
+  const double step = 1e-6;
+  for (size_t i = 0; i < inputs.size(); ++i)
+    for (size_t j = 0; j < inputs[i].size(); ++j) {
+      const double x = inputs[i][j];
+      inputs[i][j] = x + step;
+      const double above = value();
+      inputs[i][j] = x - step;
+      const double below = value();
+      inputs[i][j] = x;
+      const double slope = (above - below) / (2 * step), given = answers[seeds.size() + i][j];
+      EXPECT_NEAR(given, slope, 1e-6 * std::max(1.0, std::fabs(slope))) << "input " << i << ", element " << j;
+    }
+}
+
+std::string unary(const std::string& call) {
+  return "  input %0:x : f64[2,3]\n  %1:y : f64[2,3] = " + call + "\n  output %1:y\n";
+}
+std::string binary(const std::string& call, const std::string& other = "f64[2,3]") {
+  return "  input %0:x : f64[2,3]\n  input %1:z : " + other + "\n  %2:y : f64[2,3] = " + call + "\n  output %2:y\n";
+}
+
+TEST(Differentiate, FunctionsOfOne) {
+  for (const char* name : {"neg", "abs", "relu", "exp", "expm1", "exp2", "sin", "cos", "tan", "atan", "sinh", "cosh", "tanh", "asinh", "erf", "erfc", "sigmoid",
+                           "silu", "frac", "i0"})
+    expect_gradients(unary(std::string("aten::") + name + "(%0:x)"));
+  for (const char* name : {"reciprocal", "sqrt", "rsqrt", "log", "log2", "log10", "log1p", "asin", "acos", "atanh", "lgamma", "erfinv"})
+    expect_gradients(unary(std::string("aten::") + name + "(%0:x)"), 0.2, 0.8);
+  expect_gradients(unary("aten::acosh(%0:x)"), 1.2, 3);
+  for (const char* name : {"gelu", "gelu_tanh", "square", "hardswish", "hardsigmoid"}) expect_gradients(unary(std::string("portfire::") + name + "(%0:x)"), -4, 4);
+}
+
+TEST(Differentiate, FunctionsOfTwo) {
+  for (const char* call : {"aten::add.Tensor(%0:x, %1:z, alpha=2)", "aten::sub.Tensor(%0:x, %1:z, alpha=3)", "aten::mul.Tensor(%0:x, %1:z)", "aten::div.Tensor(%0:x, %1:z)",
+                           "aten::pow.Tensor_Tensor(%0:x, %1:z)", "aten::atan2(%0:x, %1:z)", "aten::hypot(%0:x, %1:z)", "aten::maximum(%0:x, %1:z)",
+                           "aten::minimum(%0:x, %1:z)", "aten::fmax(%0:x, %1:z)", "aten::fmod.Tensor(%0:x, %1:z)"})
+    for (const char* other : {"f64[2,3]", "f64[3]", "f64[2,1]", "f64[]"}) expect_gradients(binary(call, other), 0.3, 2);
+}
+
+TEST(Differentiate, Products) {
+  expect_gradients("  input %0:x : f64[2,3]\n  input %1:w : f64[3,4]\n  %2:y : f64[2,4] = aten::mm(%0:x, %1:w)\n  output %2:y\n");
+  expect_gradients("  input %0:x : f64[2,2,3]\n  input %1:w : f64[2,3,4]\n  %2:y : f64[2,2,4] = aten::bmm(%0:x, %1:w)\n  output %2:y\n");
+  expect_gradients("  input %0:b : f64[4]\n  input %1:x : f64[2,3]\n  input %2:w : f64[3,4]\n  %3:y : f64[2,4] = aten::addmm(%0:b, %1:x, %2:w, beta=2, alpha=3)\n  output %3:y\n");
+  expect_gradients("  input %0:x : f64[2,2,3]\n  input %1:w : f64[4,3]\n  input %2:b : f64[4]\n  %3:y : f64[2,2,4] = aten::linear(%0:x, %1:w, %2:b)\n  output %3:y\n");
+  expect_gradients("  input %0:x : f64[1,2,5,4]\n  input %1:w : f64[4,1,3,2]\n  input %2:b : f64[4]\n  %3:y : f64[1,4,3,5] = aten::convolution(%0:x, %1:w, %2:b, "
+                   "stride=[2, 1], padding=[1, 1], dilation=[1, 1], transposed=False, output_padding=[0, 0], groups=2)\n  output %3:y\n");
+}
+
+TEST(Differentiate, Reductions) {
+  for (const char* call : {"aten::sum.dim_IntList(%0:x, [1], keepdim=True)", "aten::mean.dim(%0:x, [1], keepdim=True)", "aten::amax(%0:x, dim=[1], keepdim=True)",
+                           "aten::amin(%0:x, dim=[-1], keepdim=True)", "aten::var.correction(%0:x, [1], correction=0, keepdim=True)", "aten::prod.dim_int(%0:x, 1, keepdim=True)"})
+    expect_gradients(std::string("  input %0:x : f64[2,3]\n  %1:y : f64[2,1] = ") + call + "\n  output %1:y\n");
+  for (const char* call : {"aten::sum.dim_IntList(%0:x, [])", "aten::mean.dim(%0:x, None)", "aten::prod(%0:x)"})
+    expect_gradients(std::string("  input %0:x : f64[2,3]\n  %1:y : f64[] = ") + call + "\n  output %1:y\n");
+  for (const char* call : {"aten::cumsum(%0:x, 1)", "aten::_softmax(%0:x, 1, False)", "aten::_log_softmax(%0:x, -1, False)"}) expect_gradients(unary(call));
+}
+
+TEST(Differentiate, Moves) {
+  for (const char* body : {"%1:y : f64[3,2]{1,3} = aten::permute(%0:x, [1, 0])", "%1:y : f64[6] = aten::view(%0:x, [6])", "%1:y : f64[2,1,3] = aten::unsqueeze(%0:x, 1)",
+                           "%1:y : f64[2,2]{3,1} = aten::slice.Tensor(%0:x, 1, 1, 3, 1)", "%1:y : f64[3] = aten::select.int(%0:x, 0, 1)", "%1:y : f64[2,3] = aten::flip(%0:x, [1])",
+                           "%1:y : f64[2,3] = aten::roll(%0:x, [1], [1])", "%1:y : f64[4,6] = aten::repeat(%0:x, [2, 2])", "%1:y : f64[3,5] = aten::constant_pad_nd(%0:x, [1, 1, 0, 1])",
+                           "%1:y : f64[2,3] = aten::tril(%0:x)", "%1:y : f64[4,3] = aten::cat([%0:x, %0:x])"})
+    expect_gradients(std::string("  input %0:x : f64[2,3]\n  ") + body + "\n  output %1:y\n");
+}
+
+// A value used twice, one that does not matter, and an output that nothing changes.
+TEST(Differentiate, SumsAndZeros) {
+  expect_gradients("  input %0:x : f64[2]\n  input %1:z : f64[2]\n  %2:a : f64[2] = aten::mul.Tensor(%0:x, %0:x)\n  %3:b : f64[2] = aten::add.Tensor(%2:a, %0:x)\n"
+                   "  %4:c : f64[2] = aten::floor(%1:z)\n  output %3:b\n  output %4:c\n");
+}
+
+TEST(Differentiate, NormsThroughTheirDecompositions) {
+  expect_gradients("  input %0:x : f64[2,4]\n  input %1:w : f64[4]\n  input %2:b : f64[4]\n  %3:y : f64[2,4] = aten::layer_norm(%0:x, [4], %1:w, %2:b)\n  output %3:y\n");
+}
+
+// Frozen inputs ask for nothing: no product is built for them.
+TEST(Differentiate, BuildsNothingForWhatIsFrozen) {
+  const ir::Graph graph = parse("  input %0:x : f64[2,3]\n  input %1:w : f64[3,4]\n  %2:y : f64[2,4] = aten::mm(%0:x, %1:w)\n  output %2:y\n");
+  const auto products = [&](const Problem& p) {
+    Result<Differentiated> d = differentiate(graph, p);
+    EXPECT_TRUE(d.ok());
+    size_t n = 0;
+    for (const ir::Node& node : d->graph.nodes) n += node.op->name == "aten::mm";
+    return n;
+  };
+  EXPECT_EQ(products({{0}, {0, 1}, {}}), 3u);
+  EXPECT_EQ(products({{0}, {1}, {}}), 2u);
+  EXPECT_EQ(products({{0}, {}, {}}), 1u);
+}
+
+TEST(Differentiate, RefusesByName) {
+  const ir::Graph graph = parse("  input %0:x : f64[2,3]\n  %1:y : f64[2,3] = aten::nextafter(%0:x, %0:x)\n  output %1:y\n");
+  const auto d = differentiate(graph, {{0}, {0}, {}});
+  ASSERT_FALSE(d.ok());
+  EXPECT_NE(std::string(d.error().text()).find("aten::nextafter: has no gradient"), std::string::npos) << d.error().text();
+}
+
+}  // namespace
+}  // namespace portfire::autodiff
