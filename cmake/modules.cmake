@@ -57,6 +57,10 @@ if(PORTFIRE_SANITIZE)
 endif()
 target_compile_definitions(portfire_kernels PRIVATE "HWY_DISABLED_TARGETS=(${disabled})")
 
+# g++ 12 stops with an internal error where it turns a loop beside SVE's intrinsics into vectors.
+if(CMAKE_SYSTEM_PROCESSOR STREQUAL aarch64 AND CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+  set_source_files_properties(kernels/fft/stages.cc PROPERTIES COMPILE_OPTIONS -fno-tree-vectorize)
+endif()
 if(PORTFIRE_SANITIZE)  # the same; tests have these tiles over an emulated unit
   set_source_files_properties(kernels/gemm/pairs_avx512.cc PROPERTIES COMPILE_OPTIONS -fno-sanitize=all)
 endif()

@@ -31,6 +31,13 @@ T with_dims(G& g, T reduced, const std::vector<int64_t>& dims, bool kept) {
 }
 
 template <class G, class T>
+bool same_sizes(G& g, T a, T b) {
+  bool all = a.rank() == b.rank();
+  for (int k = 0; all && k < a.rank(); ++k) all = same(g.size(a, k), g.size(b, k));
+  return all;
+}
+
+template <class G, class T>
 T zeros_like(G& g, T x, DType dtype) {
   return g.full(g.sizes(x), 0.0, dtype);
 }

@@ -39,6 +39,35 @@ struct ScatterAdd {
     if (g.wants("src")) g.give("src", padded_gather(g));
   }
 };
+
+// Sums go back as they are, means by their number, extremes to those that are equal.
+template <class G>
+void give_reduced(G& g) {
+  using T = typename G::Tensor;
+  const std::string reduce = g.string("reduce");
+  T x = g.tensor("self"), src = g.tensor("src"), index = g.tensor("index"), d = g.grad(), self, added;
+  if (!same_sizes(g, src, index)) g.refuse("has no gradient where src is larger than index");
+  const auto gather = [&](T t) { return g("aten::gather", t, g.arg("dim"), index); };
+  const bool keeps_self = g.boolean("include_self");
+  if (reduce == "sum") {
+    self = d;
+    added = gather(d);
+  } else if (reduce == "mean") {
+    auto count = g("aten::scatter_add", g.full(g.sizes(x), keeps_self ? 1.0 : 0.0, d.dtype()), g.arg("dim"), index, g.full(g.sizes(src), 1.0, d.dtype()));
+    self = d / g("portfire::maximum.Scalar", count, 1.0);
+    added = gather(self);
+  } else if (reduce == "amax" || reduce == "amin") {
+    auto of_self = g.cast(g("aten::eq.Tensor", x, g.value()), d.dtype()), of_src = g.cast(g("aten::eq.Tensor", src, gather(g.value())), d.dtype());
+    auto share = d / g("portfire::maximum.Scalar", g("aten::scatter_add", of_self, g.arg("dim"), index, of_src), 1.0);
+    self = of_self * share;
+    added = of_src * gather(share);
+  } else {
+    g.refuse("has no gradient of reduce=" + reduce);
+  }
+  if (!keeps_self) self = g("aten::scatter.value", self, g.arg("dim"), index, 0.0);
+  g.give("self", self);
+  g.give("src", added);
+}
 // reduce: sum, prod, mean, amax, amin; without include_self places that are written start afresh.
 struct ScatterReduce {
   static constexpr std::string_view schema =
@@ -47,6 +76,10 @@ struct ScatterReduce {
   static Error infer(const Args& a, std::span<TensorSpec> outs);
   static Error reference(const Args& a, std::span<TensorView> outs);
   static size_t scratch(const Args& a);
+  template <class G>
+  static void gradient(G& g) {
+    give_reduced(g);
+  }
 };
 
 // Older names of two reductions.

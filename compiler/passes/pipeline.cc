@@ -11,6 +11,8 @@ namespace portfire::passes {
 
 using ir::Stage;
 
+constexpr const char* kTransformAfter = "simplify";
+
 std::span<const Pass> pipeline() {
   static constexpr Pass kPasses[] = {
       {"decompose", decompose, Stage::decomposed},
@@ -87,6 +89,8 @@ Error check(const Graph& graph, Stage stage, const std::string& pass) {
 Result<Graph> run_pipeline(Graph graph, const PipelineOptions& options, const std::string& after) {
   PF_ASSIGN(Stage stage, stage_after(after));
   const Pass* done = find_pass(after);
+  if (options.transform && done && done >= find_pass(kTransformAfter))
+    return Error::make(Code::bad_argument, "a graph after \"%s\" (expected one before the end of \"%s\", to be differentiated)", after.c_str(), kTransformAfter);
   PF_ASSIGN(Dumps dumps, Dumps::open(options.dump_dir));
   size_t number = done ? static_cast<size_t>(done - pipeline().data()) + 1 : 0;
   if (options.verify) PF_TRY(check(graph, stage, after));
@@ -99,7 +103,7 @@ Result<Graph> run_pipeline(Graph graph, const PipelineOptions& options, const st
     Result<Graph> next = pass.run(std::move(graph));
     if (!next.ok()) return next.error();
     graph = *std::move(next);
-    if (options.transform && pass.run == simplify && pass.name == std::string_view("simplify")) {
+    if (options.transform && pass.name == std::string_view(kTransformAfter)) {
       PF_ASSIGN(Graph transformed, options.transform(std::move(graph)));
       PF_ASSIGN(graph, simplify(std::move(transformed)));
     }
