@@ -121,6 +121,7 @@ class Reverse {
     build_.origin = node.origin;
     const std::string name(node.op->name);
     try {
+      if (name == "portfire::cond") return choose(node, grads);
       if (!node.op->gradient) throw Refusal{Code::unsupported, "has no gradient"};
       for (const auto& [v, gradient] : build_.ask(node, std::move(grads), varies_)) add(v, gradient);
     } catch (Refusal& r) {
@@ -129,6 +130,39 @@ class Reverse {
       if (!o.line.empty() && r.text.find(" (at ") == std::string::npos) r.text += " (at " + o.line + ")";
       throw;
     }
+  }
+
+  // A choice between graphs has the choice between their gradients.
+  void choose(const Node& node, const std::vector<Tensor>& grads) {
+    const Node call = node;  // nodes are appended meanwhile
+    Arg::List operands = *call.args[3].list();
+    Problem p;
+    std::vector<ValueId> asked;
+    std::vector<ir::Type> types;
+    for (size_t i = 0; i < operands.size(); ++i) {
+      const ir::Ref* r = operands[i].ref();
+      if (!r || !varies_[r->id]) continue;
+      p.inputs.push_back(i);
+      asked.push_back(r->id);
+      types.push_back(graph_.type(r->id));
+      types.back().strides.clear();
+    }
+    for (size_t k = 0; k < grads.size(); ++k)
+      if (grads[k]) {
+        p.outputs.push_back(k);
+        operands.push_back(grads[k]);
+      }
+    std::vector<Arg> args{call.args[0], branch(**call.args[1].graph(), p), branch(**call.args[2].graph(), p), std::move(operands)};
+    const std::vector<ValueId> gradients = build_.append(*call.op, std::move(args), std::move(types));
+    for (size_t i = 0; i < asked.size(); ++i) add(asked[i], {&build_, gradients[i]});
+  }
+  static Arg branch(const Graph& graph, const Problem& p) {
+    Result<Differentiated> d = differentiate(graph, p);
+    if (!d.ok()) throw Refusal{d.error().code(), d.error().text()};
+    ir::Builder build(&d->graph);
+    d->graph.outputs.clear();
+    for (ValueId v : d->gradients) d->graph.outputs.push_back({build.contiguous({&build, v}).id, "gradient", {}});
+    return std::make_shared<Graph>(passes::eliminate_dead(std::move(d->graph)));
   }
 
   ValueId gradient_of(ValueId v) {

@@ -8,12 +8,15 @@
 HWY_BEFORE_NAMESPACE();
 namespace portfire::HWY_NAMESPACE {
 
-// Without a branch for each: a sign tells that one is less or more.
+// Without a branch for each: the highest bit tells that one is less or more.
 #define PF_ARE_BELOW(name, I)                                                              \
   bool name(const I* numbers, int64_t n, int64_t limit) {                                  \
-    int64_t signs = 0;                                                                     \
-    for (int64_t j = 0; j < n; ++j) signs |= numbers[j] | (limit - 1 - numbers[j]);        \
-    return signs >= 0;                                                                     \
+    uint64_t bits = 0;                                                                     \
+    for (int64_t j = 0; j < n; ++j) {                                                      \
+      const auto number = static_cast<uint64_t>(int64_t{numbers[j]});                      \
+      bits |= number | (static_cast<uint64_t>(limit - 1) - number);                        \
+    }                                                                                      \
+    return bits >> 63 == 0;                                                                \
   }
 PF_ARE_BELOW(are_below_i64, int64_t)
 PF_ARE_BELOW(are_below_i32, int32_t)
