@@ -51,9 +51,9 @@ void Gradient::answer(const Arg& arg, Tensor gradient) {
 void Gradient::give_at(size_t arg, Tensor gradient) { answer((*frame_.args)[arg], gradient); }
 void Gradient::give(std::string_view arg, Tensor gradient) { give_at(index_of(arg), gradient); }
 void Gradient::give(std::string_view arg, const std::vector<Tensor>& gradients) {
-  const Arg::List& items = *(*frame_.args)[index_of(arg)].list();
-  PF_CHECK(items.size() == gradients.size());
-  for (size_t i = 0; i < items.size(); ++i) answer(items[i], gradients[i]);
+  const Arg::List* items = (*frame_.args)[index_of(arg)].list();
+  if (!items || items->size() != gradients.size()) reject("argument " + std::string(arg) + " is not a list of " + std::to_string(gradients.size()));
+  for (size_t i = 0; i < items->size(); ++i) answer((*items)[i], gradients[i]);
 }
 
 Gradient::Answer Gradient::ask(const Node& node, std::vector<Tensor> grads, const std::vector<bool>& wanted) {
