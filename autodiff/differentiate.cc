@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "autodiff/control_flow.h"
 #include "compiler/ir/gradient.h"
 #include "compiler/passes/rewrite.h"
 
@@ -83,7 +84,7 @@ class Reverse {
   std::vector<ValueId> run() {
     const size_t nodes = graph_.nodes.size();
     seed();
-    for (size_t n = nodes; n-- > 0;) visit(graph_.nodes[n]);
+    for (size_t n = nodes; n-- > 0;) visit(n);
     std::vector<ValueId> out;
     build_.origin = 0;
     for (ValueId v : sources(graph_, p_)) out.push_back(gradient_of(v));
@@ -109,7 +110,8 @@ class Reverse {
     if (!fresh) it->second = it->second + gradient;
   }
 
-  void visit(const Node& node) {
+  void visit(size_t index) {
+    const Node& node = graph_.nodes[index];
     std::vector<Tensor> grads;
     bool any = false;
     for (ValueId v : node.outs) {
@@ -121,48 +123,15 @@ class Reverse {
     build_.origin = node.origin;
     const std::string name(node.op->name);
     try {
-      if (name == "portfire::cond") return choose(node, grads);
-      if (!node.op->gradient) throw Refusal{Code::unsupported, "has no gradient"};
-      for (const auto& [v, gradient] : build_.ask(node, std::move(grads), varies_)) add(v, gradient);
+      const bool flow = is_control_flow(node);
+      if (!flow && !node.op->gradient) throw Refusal{Code::unsupported, "has no gradient"};
+      for (const auto& [v, gradient] : flow ? control_flow_gradients(build_, index, grads, varies_) : build_.ask(node, std::move(grads), varies_)) add(v, gradient);
     } catch (Refusal& r) {
       const ir::Origin& o = graph_.origins[build_.origin];
       if (r.text.find(name) != 0) r.text = name + ": " + r.text;
       if (!o.line.empty() && r.text.find(" (at ") == std::string::npos) r.text += " (at " + o.line + ")";
       throw;
     }
-  }
-
-  // A choice between graphs has the choice between their gradients.
-  void choose(const Node& node, const std::vector<Tensor>& grads) {
-    const Node call = node;  // nodes are appended meanwhile
-    Arg::List operands = *call.args[3].list();
-    Problem p;
-    std::vector<ValueId> asked;
-    std::vector<ir::Type> types;
-    for (size_t i = 0; i < operands.size(); ++i) {
-      const ir::Ref* r = operands[i].ref();
-      if (!r || !varies_[r->id]) continue;
-      p.inputs.push_back(i);
-      asked.push_back(r->id);
-      types.push_back(graph_.type(r->id));
-      types.back().strides.clear();
-    }
-    for (size_t k = 0; k < grads.size(); ++k)
-      if (grads[k]) {
-        p.outputs.push_back(k);
-        operands.push_back(grads[k]);
-      }
-    std::vector<Arg> args{call.args[0], branch(**call.args[1].graph(), p), branch(**call.args[2].graph(), p), std::move(operands)};
-    const std::vector<ValueId> gradients = build_.append(*call.op, std::move(args), std::move(types));
-    for (size_t i = 0; i < asked.size(); ++i) add(asked[i], {&build_, gradients[i]});
-  }
-  static Arg branch(const Graph& graph, const Problem& p) {
-    Result<Differentiated> d = differentiate(graph, p);
-    if (!d.ok()) throw Refusal{d.error().code(), d.error().text()};
-    ir::Builder build(&d->graph);
-    d->graph.outputs.clear();
-    for (ValueId v : d->gradients) d->graph.outputs.push_back({build.contiguous({&build, v}).id, "gradient", {}});
-    return std::make_shared<Graph>(passes::eliminate_dead(std::move(d->graph)));
   }
 
   ValueId gradient_of(ValueId v) {

@@ -36,13 +36,12 @@ class Compiled {
     std::vector<emit::EmitMethod> methods(1);
     methods[0].program = *std::move(lowered);
     methods[0].memory = emit::plan_memory(methods[0].program);
-    std::vector<std::byte> bytes;
     const Error written = emit::write_pte(methods, [&](const void* data, size_t n) {
-      bytes.insert(bytes.end(), static_cast<const std::byte*>(data), static_cast<const std::byte*>(data) + n);
+      bytes_.insert(bytes_.end(), static_cast<const std::byte*>(data), static_cast<const std::byte*>(data) + n);
       return Error();
     });
     EXPECT_TRUE(written.ok()) << written.text();
-    auto program = Program::from_bytes(bytes);
+    auto program = Program::from_bytes(bytes_);
     EXPECT_TRUE(program.ok()) << program.error().text();
     auto method = Method::load(*program, "forward", {});
     EXPECT_TRUE(method.ok()) << method.error().text();
@@ -75,6 +74,7 @@ class Compiled {
   }
 
  private:
+  std::vector<std::byte> bytes_;  // which the program shows
   std::unique_ptr<Method> method_;
 };
 
