@@ -191,6 +191,58 @@ TEST(Differentiate, NormsThroughTheirDecompositions) {
   expect_gradients("  input %0:x : f64[2,4]\n  input %1:w : f64[4]\n  input %2:b : f64[4]\n  %3:y : f64[2,4] = aten::layer_norm(%0:x, [4], %1:w, %2:b)\n  output %3:y\n");
 }
 
+// The branch that is taken counts; the other one is where the input is negative.
+TEST(Differentiate, Choices) {
+  const std::string body = R"(  input %0:x : f64[2,3]
+  input %1:w : f64[3]
+  %2:sum : f64[] = aten::sum.dim_IntList(%0:x, [])
+  %3:positive : bool[] = aten::gt.Scalar(%2:sum, 0)
+  %4:y : f64[2,3] = portfire::cond(
+    %3:positive,
+    graph then
+      input %0:a : f64[2,3]
+      input %1:b : f64[3]
+      %2:product : f64[2,3] = aten::mul.Tensor(%0:a, %1:b)
+      output %2:product
+    end,
+    graph else
+      input %0:a : f64[2,3]
+      input %1:b : f64[3]
+      %2:tanh : f64[2,3] = aten::tanh(%0:a)
+      output %2:tanh
+    end,
+    [%0:x, %1:w])
+  output %4:y
+)";
+  expect_gradients(body, 0.1, 1);
+  expect_gradients(body, -1, -0.1);
+}
+
+// Sums that are carried, a result of each step, and weights that all steps share.
+TEST(Differentiate, Scans) {
+  expect_gradients(R"(  input %0:h : f64[3]
+  input %1:x : f64[4,3]
+  input %2:w : f64[3]
+  %3:last : f64[3], %4:all : f64[4,3] = portfire::scan(
+    graph step
+      input %0:h : f64[3]
+      input %1:x : f64[3]
+      input %2:w : f64[3]
+      %3:kept : f64[3] = aten::mul.Tensor(%0:h, %2:w)
+      %4:sum : f64[3] = aten::add.Tensor(%3:kept, %1:x)
+      %5:next : f64[3] = aten::tanh(%4:sum)
+      %6:square : f64[3] = aten::mul.Tensor(%5:next, %1:x)
+      output %5:next
+      output %6:square
+    end,
+    [%0:h],
+    [%1:x],
+    [%2:w])
+  output %3:last
+  output %4:all
+)");
+}
+
 // Frozen inputs ask for nothing: no product is built for them.
 TEST(Differentiate, BuildsNothingForWhatIsFrozen) {
   const ir::Graph graph = parse("  input %0:x : f64[2,3]\n  input %1:w : f64[3,4]\n  %2:y : f64[2,4] = aten::mm(%0:x, %1:w)\n  output %2:y\n");
