@@ -104,6 +104,9 @@ void decompose_backward(G& g) {
     }
     grad_input = g("aten::convolution", grad, w, nullptr, stride, padding, dilation, !transposed,
                    output_padding, groups);
+    // Output padding of a stride or more leaves room for inputs that are not there.
+    for (size_t d = 0; transposed && d < spatial; ++d)
+      if (!same(g.size(grad_input, d + 2), g.size(x, d + 2))) grad_input = g("aten::slice.Tensor", grad_input, d + 2, 0, g.size(x, d + 2));
   }
   if (*mask[1].boolean()) {
     // The wide operand is walked with the stride, the narrow one acts as the kernel.

@@ -162,6 +162,10 @@ TEST(Differentiate, Products) {
   expect_gradients("  input %0:x : f64[2,2,3]\n  input %1:w : f64[4,3]\n  input %2:b : f64[4]\n  %3:y : f64[2,2,4] = aten::linear(%0:x, %1:w, %2:b)\n  output %3:y\n");
   expect_gradients("  input %0:x : f64[1,2,5,4]\n  input %1:w : f64[4,1,3,2]\n  input %2:b : f64[4]\n  %3:y : f64[1,4,3,5] = aten::convolution(%0:x, %1:w, %2:b, "
                    "stride=[2, 1], padding=[1, 1], dilation=[1, 1], transposed=False, output_padding=[0, 0], groups=2)\n  output %3:y\n");
+  expect_gradients("  input %0:x : f64[1,2,3]\n  input %1:w : f64[2,2,2]\n  %2:y : f64[1,2,6] = aten::convolution(%0:x, %1:w, None, "
+                   "stride=[1], padding=[0], dilation=[3], transposed=True, output_padding=[0], groups=1)\n  output %2:y\n");
+  expect_gradients("  input %0:x : f64[1,2,3]\n  input %1:w : f64[2,2,2]\n  %2:y : f64[1,2,8] = aten::convolution(%0:x, %1:w, None, "
+                   "stride=[1], padding=[0], dilation=[3], transposed=True, output_padding=[2], groups=1)\n  output %2:y\n");
 }
 
 TEST(Differentiate, Reductions) {
