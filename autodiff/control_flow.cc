@@ -5,13 +5,13 @@
 
 #include "autodiff/differentiate.h"
 #include "compiler/passes/rewrite.h"
+#include "ops/gradients.h"
 
 namespace portfire::autodiff {
 namespace {
 
 using ir::Arg;
 using ir::Graph;
-using ir::kNoValue;
 using ir::Node;
 using ir::Ref;
 using ir::Refusal;
@@ -23,7 +23,6 @@ Type contiguous(Type t) {
   t.strides.clear();
   return t;
 }
-bool is_floating_tensor(const Graph& g, ValueId v) { return v != kNoValue && g.type(v).is_tensor() && is_floating(g.type(v).dtype); }
 
 Differentiated differentiated(const Graph& graph, const Problem& p) {
   Result<Differentiated> d = differentiate(graph, p);
@@ -110,12 +109,9 @@ class Unwound {
 
  private:
   bool carries_gradient(size_t k) const {
-    return is_floating_tensor(body_, body_.inputs[k].value) && is_floating_tensor(body_, body_.outputs[k].value);
+    return is_differentiable(body_, body_.inputs[k].value) && is_differentiable(body_, body_.outputs[k].value);
   }
-  Tensor zeros(ValueId like) {
-    const Tensor t{&build_, like};
-    return build_.full(build_.sizes(t), 0.0, t.dtype());
-  }
+  Tensor zeros(ValueId like) { return ops::zeros_like(build_, Tensor{&build_, like}, build_.graph().type(like).dtype); }
   Tensor backwards(Tensor t) { return build_("aten::flip", t, std::vector<int64_t>{0}); }
   void give(Answer& answer, const Arg& to, Tensor gradient) const {
     if (const Ref* r = to.ref(); r && r->id < varies_.size() && varies_[r->id]) answer.emplace_back(r->id, gradient);

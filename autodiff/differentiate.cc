@@ -6,8 +6,14 @@
 #include "autodiff/control_flow.h"
 #include "compiler/ir/gradient.h"
 #include "compiler/passes/rewrite.h"
+#include "ops/gradients.h"
 
 namespace portfire::autodiff {
+
+bool is_differentiable(const ir::Graph& g, ir::ValueId v) {
+  return v != ir::kNoValue && g.type(v).is_tensor() && (is_floating(g.type(v).dtype) || is_complex(g.type(v).dtype));
+}
+
 namespace {
 
 using ir::Arg;
@@ -17,10 +23,6 @@ using ir::Node;
 using ir::Refusal;
 using ir::Tensor;
 using ir::ValueId;
-
-bool is_floating_tensor(const Graph& g, ValueId v) {
-  return g.type(v).is_tensor() && (is_floating(g.type(v).dtype) || is_complex(g.type(v).dtype));
-}
 
 // What the gradients are of.
 std::vector<ValueId> sources(const Graph& g, const Problem& p) {
@@ -37,7 +39,7 @@ std::vector<bool> influenced(const Graph& g, const std::vector<ValueId>& from) {
   for (const Node& n : g.nodes) {
     bool any = false;
     for_each_ref(n, [&](ValueId v) { any |= varies[v]; });
-    for (ValueId v : n.outs) varies[v] = any && is_floating_tensor(g, v);
+    for (ValueId v : n.outs) varies[v] = any && is_differentiable(g, v);
   }
   return varies;
 }
@@ -95,7 +97,7 @@ class Reverse {
   void seed() {
     for (size_t k = 0; k < p_.outputs.size(); ++k) {
       const ValueId v = graph_.outputs[p_.outputs[k]].value;
-      if (v == kNoValue || !is_floating_tensor(graph_, v)) throw Refusal{Code::bad_argument, "output " + std::to_string(p_.outputs[k]) + " has no gradient (expected a floating tensor)"};
+      if (!is_differentiable(graph_, v)) throw Refusal{Code::bad_argument, "output " + std::to_string(p_.outputs[k]) + " has no gradient (expected a floating tensor)"};
       ir::Type type = graph_.type(v);
       type.strides.clear();
       const std::string name = "seed_" + std::to_string(k);
@@ -136,8 +138,7 @@ class Reverse {
 
   ValueId gradient_of(ValueId v) {
     if (const auto it = gradients_.find(v); it != gradients_.end()) return it->second.id;
-    const Tensor t{&build_, v};
-    return build_.full(build_.sizes(t), 0.0, t.dtype()).id;
+    return ops::zeros_like(build_, Tensor{&build_, v}, graph_.type(v).dtype).id;
   }
 
   Graph& graph_;

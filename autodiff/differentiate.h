@@ -9,6 +9,9 @@
 
 namespace portfire::autodiff {
 
+// Whether a value may have a gradient: a floating or complex tensor; false of kNoValue.
+bool is_differentiable(const ir::Graph& graph, ir::ValueId v);
+
 // What is differentiated, with respect to what: numbers of the graph's outputs, inputs and buffers, all floating tensors.
 struct Problem {
   std::vector<size_t> outputs;

@@ -11,7 +11,7 @@ namespace portfire::passes {
 
 using ir::Stage;
 
-constexpr const char* kTransformAfter = "simplify";
+constexpr const char* kTransformBefore = "recompose";  // from there on operators are not only ATen's
 
 std::span<const Pass> pipeline() {
   static constexpr Pass kPasses[] = {
@@ -89,24 +89,24 @@ Error check(const Graph& graph, Stage stage, const std::string& pass) {
 Result<Graph> run_pipeline(Graph graph, const PipelineOptions& options, const std::string& after) {
   PF_ASSIGN(Stage stage, stage_after(after));
   const Pass* done = find_pass(after);
-  if (options.transform && done && done >= find_pass(kTransformAfter))
-    return Error::make(Code::bad_argument, "a graph after \"%s\" (expected one before the end of \"%s\", to be differentiated)", after.c_str(), kTransformAfter);
+  if (options.transform && done && done >= find_pass(kTransformBefore))
+    return Error::make(Code::bad_argument, "a graph after \"%s\" (expected one before \"%s\", to be differentiated)", after.c_str(), kTransformBefore);
   PF_ASSIGN(Dumps dumps, Dumps::open(options.dump_dir));
   size_t number = done ? static_cast<size_t>(done - pipeline().data()) + 1 : 0;
   if (options.verify) PF_TRY(check(graph, stage, after));
   PF_TRY(dumps.write(graph, number, after));
   for (const Pass& pass : pipeline().subspan(number)) {
     ++number;
+    if (options.transform && pass.name == std::string_view(kTransformBefore)) {  // whether or not that pass is left out
+      PF_ASSIGN(Graph transformed, options.transform(std::move(graph)));
+      PF_ASSIGN(graph, simplify(std::move(transformed)));
+    }
     if (pass.precision.value_or(options.precision) != options.precision) continue;
     if (std::find(options.disabled.begin(), options.disabled.end(), pass.name) != options.disabled.end()) continue;
     const auto start = std::chrono::steady_clock::now();
     Result<Graph> next = pass.run(std::move(graph));
     if (!next.ok()) return next.error();
     graph = *std::move(next);
-    if (options.transform && pass.name == std::string_view(kTransformAfter)) {
-      PF_ASSIGN(Graph transformed, options.transform(std::move(graph)));
-      PF_ASSIGN(graph, simplify(std::move(transformed)));
-    }
     if (options.report_times) {
       const std::chrono::duration<double, std::milli> ms = std::chrono::steady_clock::now() - start;
       fprintf(stderr, "%-20s %8.2f ms  %5zu nodes\n", pass.name, ms.count(), graph.nodes.size());

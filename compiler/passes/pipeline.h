@@ -35,7 +35,7 @@ struct PipelineOptions {
   std::vector<std::string> disabled;  // names of passes to leave out
   bool report_times = false;          // to stderr
   bool verify = kVerifyByDefault;     // what each pass gives (compiler/ir/verify.h)
-  // What becomes of the graph after `simplify`, while its operators are still ATen's: differentiation, say. May be empty.
+  // What becomes of the graph before `recompose`, while its operators are still ATen's: differentiation, say. May be empty.
   std::function<Result<Graph>(Graph)> transform;
 };
 

@@ -14,8 +14,6 @@ constexpr int64_t kRowsAtOnce = 16 * kPairRows, kColumnsAtOnce = 1024;
 constexpr int64_t kWidth32 = static_cast<int64_t>(kPanel);
 constexpr int64_t kPackGrain = 8;  // panels of kPanel columns
 
-int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
-
 // How a product is cut, and what of scratch it takes, in bytes.
 struct Cut {
   int64_t k, columns;            // even; of sums at a time
@@ -89,7 +87,8 @@ void pack_item(const Rows& r, int64_t item, int64_t first, int64_t last, uint16_
   pack_pairs(r.unit, numbers(r.p.b, item, 0, j), r.p.b.row, r.p.b.column, static_cast<size_t>(r.p.k), static_cast<size_t>(end - j), packed + j * r.c.k);
 }
 
-void run_product(const MatrixPlan& p, size_t threads, const KernelContext& context) {
+void run_product(const MatrixPlan& p, const Operands& o, const KernelContext& context) {
+  const size_t threads = o.threads;
   const Cut c = cut(p, static_cast<int64_t>(threads));
   const Rows r{p, c, *pair_unit(), p.alpha.as_double() == 1 && !p.self.tensor && p.c.column == 1};
   const int64_t blocks = (p.m + c.rows - 1) / c.rows, panels = (p.n + kWidth32 - 1) / kWidth32;
@@ -129,20 +128,13 @@ bool prepare(const Operands& o, void*, size_t* scratch) {
   *scratch = c.thread * o.threads + (c.by_item ? 0 : c.packed);
   return true;
 }
-template <MatrixPlanFn plan>
-Error run(const void*, const Operands& o, const KernelContext& context) {
-  MatrixPlan p;
-  if (!plan(o, &p)) return Error::make(Code::bad_argument, "a product of other arguments than planned");
-  run_product(p, o.threads, context);
-  return {};
-}
 
 }  // namespace
 
 extern const Kernel kBf16Mm, kBf16Bmm, kBf16Addmm, kBf16Linear;
-const Kernel kBf16Mm = {"aten::mm", 0, prepare<plan_mm>, run<plan_mm>};
-const Kernel kBf16Bmm = {"aten::bmm", 0, prepare<plan_mm>, run<plan_mm>};
-const Kernel kBf16Addmm = {"aten::addmm", 0, prepare<plan_addmm>, run<plan_addmm>};
-const Kernel kBf16Linear = {"aten::linear", 0, prepare<plan_linear>, run<plan_linear>};
+const Kernel kBf16Mm = {"aten::mm", 0, prepare<plan_mm>, run_planned<plan_mm, run_product>};
+const Kernel kBf16Bmm = {"aten::bmm", 0, prepare<plan_mm>, run_planned<plan_mm, run_product>};
+const Kernel kBf16Addmm = {"aten::addmm", 0, prepare<plan_addmm>, run_planned<plan_addmm, run_product>};
+const Kernel kBf16Linear = {"aten::linear", 0, prepare<plan_linear>, run_planned<plan_linear, run_product>};
 
 }  // namespace portfire::gemm

@@ -29,4 +29,15 @@ bool plan_addmm(const Operands& o, MatrixPlan* p);
 bool plan_linear(const Operands& o, MatrixPlan* p);
 using MatrixPlanFn = bool (*)(const Operands&, MatrixPlan*);
 
+// A kernel's `run`: plans anew, as views may have moved, and computes the product.
+template <MatrixPlanFn plan, void (*product)(const MatrixPlan&, const Operands&, const KernelContext&)>
+Error run_planned(const void*, const Operands& o, const KernelContext& context) {
+  MatrixPlan p;
+  if (!plan(o, &p)) return Error::make(Code::bad_argument, "a product of other arguments than planned");
+  product(p, o, context);
+  return {};
+}
+
+inline int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+
 }  // namespace portfire::gemm

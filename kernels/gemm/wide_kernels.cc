@@ -20,7 +20,6 @@ constexpr int64_t kVectorGrain = 1 << 16;
 
 // --- matrices ---
 
-int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 template <class T>
 int64_t packed_elements(const MatrixPlan& p) { return round_up(p.n, kWidth<T>) * p.k; }
 template <class T>
@@ -156,7 +155,6 @@ void run_vectors(const MatrixPlan& p, const KernelContext& context) {
 
 // --- the operators ---
 
-using MatrixPlanFn = bool (*)(const Operands&, MatrixPlan*);
 template <MatrixPlanFn plan>
 bool prepare(const Operands& o, void*, size_t* scratch) {
   MatrixPlan p;
@@ -170,20 +168,16 @@ bool prepare(const Operands& o, void*, size_t* scratch) {
     *scratch = with_type(t, [&]<class T>(T) { return matrix_scratch<T>(p, static_cast<int64_t>(o.threads)); });
   return true;
 }
-template <MatrixPlanFn plan>
-Error run_plan(const void*, const Operands& o, const KernelContext& context) {
-  MatrixPlan p;
-  if (!plan(o, &p)) return Error::make(Code::bad_argument, "a product of other arguments than planned");
+void run_product(const MatrixPlan& p, const Operands& o, const KernelContext& context) {
   with_type(o.out(0).dtype, [&]<class T>(T) { is_vector(p) ? run_vectors<T>(p, context) : run_matrices<T>(p, static_cast<int64_t>(o.threads), context); });
-  return {};
 }
 
 }  // namespace
 
 extern const Kernel kWideMm, kWideBmm, kWideAddmm, kWideLinear;
-const Kernel kWideMm = {"aten::mm", 0, prepare<plan_mm>, run_plan<plan_mm>};
-const Kernel kWideBmm = {"aten::bmm", 0, prepare<plan_mm>, run_plan<plan_mm>};
-const Kernel kWideAddmm = {"aten::addmm", 0, prepare<plan_addmm>, run_plan<plan_addmm>};
-const Kernel kWideLinear = {"aten::linear", 0, prepare<plan_linear>, run_plan<plan_linear>};
+const Kernel kWideMm = {"aten::mm", 0, prepare<plan_mm>, run_planned<plan_mm, run_product>};
+const Kernel kWideBmm = {"aten::bmm", 0, prepare<plan_mm>, run_planned<plan_mm, run_product>};
+const Kernel kWideAddmm = {"aten::addmm", 0, prepare<plan_addmm>, run_planned<plan_addmm, run_product>};
+const Kernel kWideLinear = {"aten::linear", 0, prepare<plan_linear>, run_planned<plan_linear, run_product>};
 
 }  // namespace portfire::gemm
