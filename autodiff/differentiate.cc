@@ -86,20 +86,46 @@ class Reverse {
   std::vector<ValueId> run() {
     const size_t nodes = graph_.nodes.size();
     seed();
-    for (size_t n = nodes; n-- > 0;) visit(n);
+    const std::vector<ValueId> sources = autodiff::sources(graph_, p_);
+    const std::vector<std::vector<size_t>> completed = completed_at(sources, nodes);
+    for (size_t n = nodes; n-- > 0;) {
+      visit(n);
+      for (size_t s : completed[n]) report(s, sources[s]);
+    }
+    for (size_t s : completed[nodes]) report(s, sources[s]);
     std::vector<ValueId> out;
     build_.origin = 0;
-    for (ValueId v : sources(graph_, p_)) out.push_back(gradient_of(v));
+    if (!p_.on_gradient)
+      for (ValueId v : sources) out.push_back(gradient_of(v));
     return out;
   }
 
  private:
+  // By node: the sources of which it is the first user, whose gradients are complete once it was visited. Those without: last.
+  std::vector<std::vector<size_t>> completed_at(const std::vector<ValueId>& sources, size_t nodes) const {
+    std::vector<size_t> first(graph_.values.size(), nodes);
+    for (size_t n = nodes; n-- > 0;) for_each_ref(graph_.nodes[n], [&](ValueId v) { first[v] = n; });
+    std::vector<std::vector<size_t>> out(nodes + 1);
+    for (size_t s = 0; s < sources.size(); ++s) out[first[sources[s]]].push_back(s);
+    return out;
+  }
+
+  void report(size_t source, ValueId v) {
+    if (!p_.on_gradient) return;
+    const auto it = gradients_.find(v);
+    p_.on_gradient(build_, source, it == gradients_.end() ? kNoValue : it->second.id);
+  }
+
   void seed() {
     for (size_t k = 0; k < p_.outputs.size(); ++k) {
       const ValueId v = graph_.outputs[p_.outputs[k]].value;
       if (!is_differentiable(graph_, v)) throw Refusal{Code::bad_argument, "output " + std::to_string(p_.outputs[k]) + " has no gradient (expected a floating tensor)"};
       ir::Type type = graph_.type(v);
       type.strides.clear();
+      if (p_.seeds == Problem::Seeds::ones) {
+        if (varies_[v]) add(v, build_.full(build_.sizes({&build_, v}), 1.0, type.dtype));
+        continue;
+      }
       const std::string name = "seed_" + std::to_string(k);
       const ValueId seed = graph_.add_value(std::move(type), name);
       graph_.inputs.push_back({seed, name});

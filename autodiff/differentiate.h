@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <vector>
 
+#include "compiler/ir/builder.h"
 #include "compiler/ir/graph.h"
 #include "core/error.h"
 
@@ -16,16 +18,20 @@ bool is_differentiable(const ir::Graph& graph, ir::ValueId v);
 struct Problem {
   std::vector<size_t> outputs;
   std::vector<size_t> inputs, buffers;
+  enum class Seeds { inputs, ones } seeds = Seeds::inputs;  // ones: what outputs are multiplied with below is 1
+  // Is told of each gradient (by its place in Differentiated::gradients) as soon as it is complete, and may append what consumes it;
+  // kNoValue where no output depends on the source. May be empty.
+  std::function<void(ir::Builder&, size_t, ir::ValueId)> on_gradient;
 };
 
 // Appends to a functional graph (one after `functionalise`) what computes the gradients of
 //   sum over the outputs k of <seed_k, output_k>
-// where seeds are new inputs, "seed_0", "seed_1", ..., of their outputs' types. Nothing is built for values on which none of
+// where seeds are new inputs, "seed_0", "seed_1", ..., of their outputs' types, or ones. Nothing is built for values on which none of
 // the inputs and buffers has an influence. An operator without a rule of its own is differentiated through its decomposition;
 // one that has neither is refused with its line of Python.
 struct Differentiated {
   ir::Graph graph;
-  // Of the inputs, then of the buffers; zeros where no output depends on one.
+  // Of the inputs, then of the buffers; zeros where no output depends on one. Empty where `on_gradient` takes them.
   std::vector<ir::ValueId> gradients;
 };
 Result<Differentiated> differentiate(ir::Graph graph, const Problem& problem);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cli/switches.h"
+#include "cli/train_options.h"
 #include "compiler/driver/compile.h"
 
 namespace portfire::cli {
@@ -16,6 +17,7 @@ int report(const Error& e);
 struct CompileCommand {
   std::string input, output, precision = "f32", target = "native", dump;
   bool vjp = false;
+  TrainFlags train;
   std::vector<std::string> methods;  // "NAME=IN.pt2"
 };
 int compile(const CompileCommand& command, const Switches& switches);

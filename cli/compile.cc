@@ -6,6 +6,7 @@
 #include "autodiff/differentiate.h"
 #include "cli/commands.h"
 #include "compiler/ir/text.h"
+#include "training/program.h"
 
 namespace portfire::cli {
 namespace {
@@ -35,6 +36,15 @@ int compile(const CompileCommand& c, const Switches& s) {
   o.passes.verify = s.verify;
   o.passes.report_times = s.debug >= 1;
   if (c.vjp) o.passes.transform = vector_jacobian_product;
+  if (c.train.train) {
+    const Result<training::Options> parsed = training_options(c.train);
+    if (!parsed.ok()) return report(parsed.error());
+    const training::Options t = *parsed;
+    o.expand = [t](ir::Dump dump, const passes::PipelineOptions& passes) -> Result<std::vector<MethodSource>> {
+      if (dump.after != passes::kImport) return Error::make(Code::bad_argument, "a graph after \"%s\" (expected one after \"%s\", to be trained)", dump.after.c_str(), passes::kImport);
+      return training::methods(std::move(dump.graph), t, passes);
+    };
+  }
   o.methods.emplace_back("", c.input);
   for (const std::string& m : c.methods) {
     const size_t eq = m.find('=');

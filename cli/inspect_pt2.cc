@@ -62,7 +62,8 @@ Error inspect_pt2(const std::string& path) {
   if (!g.input_structure.empty()) fmt::print("  takes {}\n", structure_text(g.input_structure));
   if (!g.output_structure.empty()) fmt::print("  gives {}\n", structure_text(g.output_structure));
   for (const ir::Symbol& s : g.symbols) fmt::print("  {}\n", range_text(s.name, s.lower, s.upper));
-  for (const ir::Buffer& b : g.buffers) fmt::print("  buffer {} : {}{}\n", b.name, type_text(g, g.type(b.value)), b.update == ir::kNoValue ? "" : ", updated");
+  for (const ir::Buffer& b : g.buffers)
+    if (b.role == ir::Role::buffer) fmt::print("  buffer {} : {}{}\n", b.name, type_text(g, g.type(b.value)), b.update == ir::kNoValue ? "" : ", updated");
   for (const ir::InputMutation& m : g.input_mutations) fmt::print("  input {} is written to\n", g.inputs[m.input].name);
   print_tensors("parameters", info.parameters);
   print_tensors("buffers", info.buffers);

@@ -86,8 +86,11 @@ target_link_libraries(portfire_compiler PUBLIC portfire_ops portfire_format fmt:
 portfire_module(autodiff autodiff/*.cc)
 target_link_libraries(portfire_autodiff PUBLIC portfire_compiler)
 
+portfire_module(training training/*.cc)
+target_link_libraries(portfire_training PUBLIC portfire_autodiff)
+
 # The commands, without `main`: tests and fuzzers use them too.
 portfire_module(cli cli/*.cc)
-target_link_libraries(portfire_cli PUBLIC portfire_autodiff portfire_compiler portfire_runtime fmt::fmt)
+target_link_libraries(portfire_cli PUBLIC portfire_training portfire_autodiff portfire_compiler portfire_runtime fmt::fmt)
 add_executable(portfire cli/main.cc)
 target_link_libraries(portfire PRIVATE portfire_cli)

@@ -142,6 +142,31 @@ Error ProgramView::verify_interface(uint32_t segment_index) {
   interface_ = flatbuffers::GetRoot<pte::Interface>(bytes.data());
   for (size_t i = 0; i < count(interface_->methods()); ++i)
     if (Error e = verify_interface(*interface_->methods()->Get(static_cast<uint32_t>(i)))) return e.at(kInterfaceKey);
+  if (!interface_->state()) return {};
+  const Error e = verify_state(*interface_->state());
+  return e ? e.at(kInterfaceKey) : e;
+}
+
+Error ProgramView::verify_state(const pte::SharedState& state) const {
+  if (state.buffer() == 0 || state.bytes() > kMaxBuffer) return bad("state of %llu bytes in buffer %u", static_cast<unsigned long long>(state.bytes()), state.buffer());
+  for (const pte::ExecutionPlan* plan : *root_->execution_plan())
+    if (count(plan->non_const_buffer_sizes()) > state.buffer() &&
+        static_cast<uint64_t>(plan->non_const_buffer_sizes()->Get(state.buffer())) != state.bytes())
+      return bad("%s: buffer %u is not the shared state", plan->name()->c_str(), state.buffer());
+  for (uint32_t i = 0; i < count(state.tensors()); ++i) {
+    const pte::StateTensor& t = *state.tensors()->Get(i);
+    if (!t.name() || !t.role() || !is_dtype(t.scalar_type()) || count(t.sizes()) > static_cast<size_t>(kMaxRank)) return bad("state %u has no name, role or type", i);
+    if (!is_aligned(t.sizes())) return bad("%s", kOddVector);
+    Shape shape;
+    for (uint32_t d = 0; d < count(t.sizes()); ++d) shape.push(t.sizes()->Get(d));
+    const auto dtype = static_cast<DType>(t.scalar_type());
+    int64_t bytes;
+    if (!checked_bytes(dtype, shape, &bytes)) return bad("state %s of impossible sizes", t.name()->c_str());
+    if (t.offset() > state.bytes() || static_cast<uint64_t>(bytes) > state.bytes() - t.offset() || t.offset() % 16 != 0)
+      return bad("state %s reaches past its buffer", t.name()->c_str());
+    const auto* table = count(root_->mutable_data_segments()) ? root_->mutable_data_segments()->Get(0) : nullptr;
+    if (t.initial() && static_cast<uint64_t>(bytes) > sub_segment(table, t.initial()).size()) return bad("state %s begins as what is not there", t.name()->c_str());
+  }
   return {};
 }
 

@@ -33,6 +33,8 @@ class ProgramView {
   const std::byte* initial_state(uint32_t data_buffer_idx) const;
   // Null where there is none of that name.
   const pte::ExecutionPlan* plan(std::string_view name) const;
+  // State that all methods share; null where there is none.
+  const pte::SharedState* shared_state() const { return interface_ ? interface_->state() : nullptr; }
   // Names of its inputs and outputs and the ranges of its sizes; null where the file does not say.
   const pte::MethodInterface* interface_of(const pte::ExecutionPlan& plan) const;
 
@@ -40,6 +42,7 @@ class ProgramView {
   Error verify();
   Error verify_interface(uint32_t segment_index);
   Error verify_interface(const pte::MethodInterface& method) const;
+  Error verify_state(const pte::SharedState& state) const;
   Error verify_plan(const pte::ExecutionPlan& plan) const;
   Error verify_tensor(const pte::ExecutionPlan& plan, const pte::Tensor& t) const;
   Error verify_chain(const pte::ExecutionPlan& plan, const pte::Chain& chain) const;

@@ -68,7 +68,7 @@ Error Method::run_checked(Instruction& in) {
     expected[k].data = memory[k].data();
   }
   if (in.op->scratch) PF_TRY(scratch.reserve(in.op->scratch(Args(in.args))));
-  uint64_t random_counter = random_counter_;
+  uint64_t random_counter = *random_counter_;
   PF_TRY(in.op->reference(Args(in.args, {{scratch.data(), scratch.bytes()}, &random_counter}), {expected, in.outs.size()}));
   PF_TRY(run_kernel(in));
   for (size_t k = 0; k < in.outs.size(); ++k) PF_TRY(compare_with_reference(*in.outs[k], expected[k], computed_in(in.op->name(), in.args, in.outs[k]->dtype)));

@@ -305,13 +305,13 @@ Error Method::run(Instruction& in) {
 }
 
 Error Method::run_kernel(Instruction& in) {
-  return in.kernel->run(in.state, Operands{in.args, in.outs, threads()}, {options_.pool, {scratch_.data(), scratch_.bytes()}, &random_counter_});
+  return in.kernel->run(in.state, Operands{in.args, in.outs, threads()}, {options_.pool, {scratch_.data(), scratch_.bytes()}, random_counter_});
 }
 
 Error Method::run_reference(Instruction& in) {
   TensorView outs[kMaxResults];
   for (size_t k = 0; k < in.outs.size(); ++k) outs[k] = *in.outs[k];
-  const Args args(in.args, {{scratch_.data(), scratch_.bytes()}, &random_counter_});
+  const Args args(in.args, {{scratch_.data(), scratch_.bytes()}, random_counter_});
   PF_TRY(in.op->reference(args, {outs, in.outs.size()}));
   if (in.op->data_dependent)
     for (size_t k = 0; k < in.outs.size(); ++k) PF_TRY(resize(in.out_values[k], {outs[k].dtype, outs[k].shape}));

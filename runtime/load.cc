@@ -49,6 +49,7 @@ Error Method::load_values(const pte::ExecutionPlan& plan) {
   inputs_ = memory_.make<Input>(count(plan.inputs()));
   outputs_ = memory_.make<Value*>(count(plan.outputs()));
   if ((n && !tensors_.data()) || (count(plan.outputs()) && !outputs_.data())) return kOutOfMemory;
+  PF_TRY(load_state());
   for (uint32_t i = 1; i < count(plan.non_const_buffer_sizes()); ++i)
     PF_TRY(reserve(buffers_[i], static_cast<size_t>(plan.non_const_buffer_sizes()->Get(i))));
   for (size_t i = 0; i < n; ++i) {
@@ -65,6 +66,17 @@ Error Method::load_values(const pte::ExecutionPlan& plan) {
   for (size_t i = 0; i < n; ++i) PF_TRY(load_list(plan, i));
   PF_TRY(load_inputs(plan));
   for (uint32_t i = 0; i < outputs_.size(); ++i) outputs_[i] = &values_[static_cast<size_t>(plan.outputs()->Get(i))];
+  return {};
+}
+
+Error Method::load_state() {
+  if (!program_->view().shared_state()) return {};
+  if (!options_.state) {
+    PF_ASSIGN(options_.state, State::create(program_));
+    owns_state_ = true;
+  }
+  if (options_.state->buffer() < buffers_.size()) buffers_[options_.state->buffer()].borrow(options_.state->memory());
+  random_counter_ = &options_.state->random_counter;
   return {};
 }
 
@@ -111,6 +123,7 @@ Error Method::load_tensor(const pte::ExecutionPlan& plan, size_t i, const pte::T
     info.backed = true;
     info.fixed = info.dynamism != 2;
     v.data = buffers_[a->memory_id()].data() + memory_offset(*a);
+    if (info.dynamism == 2 && buffers_[a->memory_id()].borrowed()) return Error::make(Code::bad_file, "value %zu grows in shared state", i);
     if (info.dynamism == 2) {
       info.capacity = static_cast<size_t>(plan.non_const_buffer_sizes()->Get(a->memory_id())) - memory_offset(*a);
       if (v.bytes() > info.capacity) v.data = nullptr;  // until the first result finds memory
@@ -340,7 +353,8 @@ Error Method::reset() {
     std::memcpy(v.data, program_->view().initial_state(t->data_buffer_idx()), v.bytes());
     ++versions_[i];
   }
-  random_counter_ = 0;
+  if (owns_state_) options_.state->reset();
+  if (!options_.state) *random_counter_ = 0;
   return {};
 }
 

@@ -61,6 +61,7 @@ void unmap(void* p, size_t bytes) {
 
 Error Buffer::reserve(size_t bytes) {
   if (bytes <= bytes_) return {};
+  if (borrowed_) return Error::make(Code::bad_file, "shared state of %zu bytes (expected at most %zu)", bytes, bytes_);
   void* p = map(bytes);
   if (!p) return Error::make(Code::out_of_memory, "no memory for a buffer of %zu bytes", bytes);
   release();  // only now: what shows the old memory stays valid where there is no new
@@ -69,8 +70,15 @@ Error Buffer::reserve(size_t bytes) {
   return {};
 }
 
+void Buffer::borrow(const Buffer& other) {
+  release();
+  data_ = other.data_;
+  bytes_ = other.bytes_;
+  borrowed_ = true;
+}
+
 void Buffer::release() {
-  unmap(data_, bytes_);
+  if (!borrowed_) unmap(data_, bytes_);
   data_ = nullptr;
   bytes_ = 0;
 }

@@ -47,6 +47,9 @@ class Buffer {
   ~Buffer() { release(); }
 
   Error reserve(size_t bytes);
+  // Shows another's memory, which must outlive this; never grows.
+  void borrow(const Buffer& other);
+  bool borrowed() const { return borrowed_; }
   std::byte* data() const { return data_; }
   size_t bytes() const { return bytes_; }
 
@@ -54,6 +57,7 @@ class Buffer {
   void release();
   std::byte* data_ = nullptr;
   size_t bytes_ = 0;
+  bool borrowed_ = false;
 };
 
 }  // namespace portfire

@@ -9,7 +9,7 @@
 #include "kernels/kernel.h"
 #include "kernels/thread_pool.h"
 #include "runtime/memory.h"
-#include "runtime/program.h"
+#include "runtime/state.h"
 
 namespace portfire {
 
@@ -23,6 +23,7 @@ class Method {
   };
   struct Options {
     ThreadPool* pool = nullptr;  // null: run on the calling thread. Must outlive the method.
+    std::shared_ptr<State> state;  // of the program, shared with other methods; null: the method has its own
     // For development: each kernel's operator runs its reference too, and `execute` fails at the first
     // difference (runtime/check_reference.h). Slow, and takes memory from the system in each call.
     bool check_reference = false;
@@ -66,9 +67,9 @@ class Method {
   size_t instruction_count() const { return code_.size(); }
   InstructionInfo instruction(size_t i) const;
 
-  // Puts state back to its initial values.
+  // Puts state back to its initial values; shared state only where it is the method's own.
   Error reset();
-  // Bytes of planned tensor memory, all buffers.
+  // Bytes of planned tensor memory, all buffers, shared state included.
   size_t arena_bytes() const;
 
  private:
@@ -97,6 +98,7 @@ class Method {
   Error load_values(const pte::ExecutionPlan& plan);
   Error load_tensor(const pte::ExecutionPlan& plan, size_t i, const pte::Tensor& t);
   Error load_list(const pte::ExecutionPlan& plan, size_t i);
+  Error load_state();
   Error load_inputs(const pte::ExecutionPlan& plan);
   void note_computed(const pte::ExecutionPlan& plan);
   Error load_instructions(const pte::ExecutionPlan& plan);
@@ -143,7 +145,9 @@ class Method {
   std::span<Input> inputs_;
   std::span<Value*> outputs_;
   std::span<Instruction> code_;
-  uint64_t random_counter_ = 0;
+  uint64_t own_random_counter_ = 0;
+  uint64_t* random_counter_ = &own_random_counter_;
+  bool owns_state_ = false;
   bool dynamic_ = false;  // shapes or numbers change from call to call, or within one
   bool jumps_ = false;
 };

@@ -63,6 +63,7 @@ struct Module::Impl {
   std::shared_ptr<const Program> program;
   std::unique_ptr<ThreadPool> own_pool;
   ThreadPool* pool = nullptr;
+  std::shared_ptr<State> state;       // null where methods share none
   std::unique_ptr<Loaded[]> methods;  // one for each of the program; loaded when first used
 
   size_t count() const { return program->view().root().execution_plan()->size(); }
@@ -75,7 +76,7 @@ struct Module::Impl {
       if (name(i) != method) continue;
       Loaded& l = methods[i];
       if (l.method) return &l;
-      PF_ASSIGN(std::unique_ptr<Method> loaded, Method::load(program, method, {pool}));
+      PF_ASSIGN(std::unique_ptr<Method> loaded, Method::load(program, method, {.pool = pool, .state = state}));
       l.method = std::move(loaded);
       PF_TRY(describe(&l));
       return &l;
@@ -100,6 +101,7 @@ Result<std::unique_ptr<ModuleImpl>> make_impl(std::shared_ptr<const Program> pro
     return Error::make(Code::bad_argument, "threads (expected 0 or more, got %d)", options.threads);
   }
   impl->methods = std::make_unique<Loaded[]>(impl->count());
+  PF_ASSIGN(impl->state, State::create(impl->program));
   for (size_t i = 0; i < impl->count(); ++i)
     if (impl->name(i) == "forward") {
       Result<Loaded*> l = impl->find("forward");
@@ -148,15 +150,17 @@ Result<std::span<const TensorInfo>> Module::inputs(std::string_view method) {
 }
 
 Error Module::reset() {
+  if (impl_->state) impl_->state->reset();
   for (size_t i = 0; i < impl_->count(); ++i)
     if (impl_->methods[i].method) PF_TRY(impl_->methods[i].method->reset());
   return {};
 }
 
 size_t Module::arena_bytes() const {
-  size_t sum = 0;
+  const size_t shared = impl_->state ? impl_->state->memory().bytes() : 0;
+  size_t sum = shared;
   for (size_t i = 0; i < impl_->count(); ++i)
-    if (impl_->methods[i].method) sum += impl_->methods[i].method->arena_bytes();
+    if (impl_->methods[i].method) sum += impl_->methods[i].method->arena_bytes() - shared;
   return sum;
 }
 

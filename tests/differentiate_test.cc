@@ -33,10 +33,11 @@ class Compiled {
     EXPECT_TRUE(valid.ok()) << valid.text();
     Result<emit::Lowered> lowered = emit::lower(graph);
     EXPECT_TRUE(lowered.ok()) << lowered.error().text();
-    std::vector<emit::EmitMethod> methods(1);
-    methods[0].program = *std::move(lowered);
-    methods[0].memory = emit::plan_memory(methods[0].program);
-    const Error written = emit::write_pte(methods, [&](const void* data, size_t n) {
+    emit::EmitProgram emitted;
+    emitted.methods.resize(1);
+    emitted.methods[0].program = *std::move(lowered);
+    emitted.methods[0].memory = emit::plan_memory(emitted.methods[0].program);
+    const Error written = emit::write_pte(emitted, [&](const void* data, size_t n) {
       bytes_.insert(bytes_.end(), static_cast<const std::byte*>(data), static_cast<const std::byte*>(data) + n);
       return Error();
     });

@@ -17,10 +17,11 @@ ALLOWED = {  # folder: what it may include beside itself
     "compiler/emit": ["core", "ops", "format", "compiler/ir"],
     "compiler/driver": ["core", "compiler/ir", "compiler/import", "compiler/passes", "compiler/emit"],
     "autodiff": ["core", "ops", "compiler/ir", "compiler/passes"],
+    "training": ["core", "ops", "compiler/ir", "compiler/passes", "compiler/driver", "autodiff"],
     "tests": ["portfire", "core", "format", "ops", "kernels", "runtime", "compiler/ir", "compiler/import", "compiler/passes",
-              "compiler/emit", "compiler/driver", "autodiff", "cli"],
+              "compiler/emit", "compiler/driver", "autodiff", "training", "cli"],
     "cli": ["core", "format", "ops", "kernels", "runtime", "compiler/ir", "compiler/import", "compiler/driver", "compiler/passes", "autodiff",
-            "portfire"],
+            "training", "portfire"],
 }
 
 

@@ -43,17 +43,23 @@ Result<ir::Dump> import_archive(std::shared_ptr<const import::Archive> archive) 
   return ir::Dump{passes::kImport, std::move(imported)};
 }
 
-Result<emit::EmitMethod> compile_method(ir::Dump input, const passes::PipelineOptions& options) {
+Result<emit::Lowered> lower_method(ir::Dump input, const passes::PipelineOptions& options) {
   PF_ASSIGN(const ir::Graph graph, passes::run_pipeline(std::move(input.graph), options, input.after));
-  PF_ASSIGN(emit::Lowered lowered, emit::lower(graph));
-  emit::EmitMethod method{std::move(lowered), {}};
-  method.memory = emit::plan_memory(method.program);
-  if (!options.dump_dir.empty()) {
-    std::ofstream out(options.dump_dir + "/program.txt");
-    if (!(out << emit::to_text(method.program, method.memory)).flush())
-      return Error::make(Code::io, "%s/program.txt: cannot write", options.dump_dir.c_str());
+  return emit::lower(graph);
+}
+
+Result<emit::EmitProgram> plan(std::vector<emit::Lowered> lowered, const std::vector<std::string>& dump_dirs) {
+  emit::EmitProgram program;
+  PF_ASSIGN(program.state, emit::lay_out_state(lowered));
+  for (size_t i = 0; i < lowered.size(); ++i) {
+    emit::MemoryPlan memory = emit::plan_memory(lowered[i], program.state);
+    if (!dump_dirs[i].empty()) {
+      std::ofstream out(dump_dirs[i] + "/program.txt");
+      if (!(out << emit::to_text(lowered[i], memory)).flush()) return Error::make(Code::io, "%s/program.txt: cannot write", dump_dirs[i].c_str());
+    }
+    program.methods.push_back({std::move(lowered[i]), std::move(memory)});
   }
-  return method;
+  return program;
 }
 
 }  // namespace
@@ -72,7 +78,8 @@ Result<ir::Dump> read_graph(const std::string& path) {
 }
 
 Error compile(const CompileOptions& options, CompileReport* report) {
-  std::vector<emit::EmitMethod> methods;
+  std::vector<emit::Lowered> lowered;
+  std::vector<std::string> dumps;  // of each, where
   for (const auto& [name, path] : options.methods)
     PF_TRY(guarded(path, [&, &name = name, &path = path]() -> Error {
       PF_ASSIGN(ir::Dump input, read_graph(path));
@@ -81,13 +88,27 @@ Error compile(const CompileOptions& options, CompileReport* report) {
       if (!passes.dump_dir.empty() && options.methods.size() > 1) passes.dump_dir += "/" + input.graph.name;
       if (!passes.dump_dir.empty() && same_folder(passes.dump_dir, std::filesystem::path(path).parent_path().string()))
         return Error::make(Code::bad_argument, "%s: dumps would overwrite it (expected another folder)", path.c_str());
-      Result<emit::EmitMethod> method = compile_method(std::move(input), passes);
-      if (!method.ok()) return in_file(method.error(), path);
-      if (report) report->bf16_products += emit::count_bf16_products(method->program);
-      methods.push_back(*std::move(method));
+      std::vector<MethodSource> sources;
+      if (options.expand) {
+        PF_ASSIGN(sources, options.expand(std::move(input), passes));
+        for (MethodSource& s : sources)
+          if (!passes.dump_dir.empty() && sources.size() > 1) s.passes.dump_dir += "/" + s.input.graph.name;
+      } else {
+        sources.push_back({std::move(input), passes});
+      }
+      for (MethodSource& s : sources) {
+        Result<emit::Lowered> method = lower_method(std::move(s.input), s.passes);
+        if (!method.ok()) return options.expand ? method.error().at(path.c_str()) : in_file(method.error(), path);
+        if (report) report->bf16_products += emit::count_bf16_products(*method);
+        lowered.push_back(*std::move(method));
+        dumps.push_back(s.passes.dump_dir);
+      }
       return {};
     }));
-  return guarded(options.output, [&] { return emit::write_pte(methods, options.output); });
+  return guarded(options.output, [&]() -> Error {
+    PF_ASSIGN(const emit::EmitProgram program, plan(std::move(lowered), dumps));
+    return emit::write_pte(program, options.output);
+  });
 }
 
 Result<std::vector<std::byte>> compile_bytes(std::span<const std::byte> archive_bytes, const passes::PipelineOptions& options) {
@@ -95,11 +116,12 @@ Result<std::vector<std::byte>> compile_bytes(std::span<const std::byte> archive_
   PF_TRY(guarded("archive", [&]() -> Error {
     PF_ASSIGN(std::shared_ptr<const import::Archive> archive, import::Archive::from_bytes(archive_bytes, "archive"));
     PF_ASSIGN(ir::Dump input, import_archive(std::move(archive)));
-    std::vector<emit::EmitMethod> methods;
-    Result<emit::EmitMethod> method = compile_method(std::move(input), options);
+    Result<emit::Lowered> method = lower_method(std::move(input), options);
     if (!method.ok()) return in_file(method.error(), "archive");
-    methods.push_back(*std::move(method));
-    return emit::write_pte(methods, [&](const void* data, size_t bytes) {
+    std::vector<emit::Lowered> lowered;
+    lowered.push_back(*std::move(method));
+    PF_ASSIGN(const emit::EmitProgram planned, plan(std::move(lowered), {options.dump_dir}));
+    return emit::write_pte(planned, [&](const void* data, size_t bytes) {
       const auto* from = static_cast<const std::byte*>(data);
       program.insert(program.end(), from, from + bytes);
       return Error();

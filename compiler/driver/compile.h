@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <span>
 #include <string>
 #include <utility>
@@ -16,12 +17,20 @@ namespace portfire {
 // The graph of a `.pt2`, or of a dump (`.txt`), and the pass it stands after.
 Result<ir::Dump> read_graph(const std::string& path);
 
+// A method to be: its graph, the pass that stands before, and what the passes are to do.
+struct MethodSource {
+  ir::Dump input;
+  passes::PipelineOptions passes;
+};
+
 struct CompileOptions {
   // Method name and the file it comes from, as for read_graph. An empty name leaves the graph's own:
   // a dump's, or "forward".
   std::vector<std::pair<std::string, std::string>> methods;
   std::string output;
   passes::PipelineOptions passes;
+  // What becomes of a graph: one method or several, each named by its graph (training). May be empty.
+  std::function<Result<std::vector<MethodSource>>(ir::Dump, const passes::PipelineOptions&)> expand;
 };
 
 struct CompileReport {

@@ -30,13 +30,27 @@ fb::Offset<pte::MethodInterface> method(fb::FlatBufferBuilder& out, const Lowere
                                     out.CreateVector(symbols));
 }
 
+fb::Offset<pte::SharedState> shared_state(fb::FlatBufferBuilder& out, const SharedState& state, const std::vector<uint32_t>& initial) {
+  std::vector<fb::Offset<pte::StateTensor>> tensors;
+  for (size_t i = 0; i < state.tensors.size(); ++i) {
+    const SharedState::Tensor& t = state.tensors[i];
+    std::vector<int64_t> sizes;
+    for (const ir::Dim& d : t.type.sizes) sizes.push_back(d.at[0]);
+    tensors.push_back(pte::CreateStateTensor(out, out.CreateString(t.name), out.CreateString(name_of(t.role)), static_cast<int8_t>(t.type.dtype),
+                                             out.CreateVector(sizes), t.offset, initial[i]));
+  }
+  return pte::CreateSharedState(out, kSharedBuffer, state.bytes, out.CreateVector(tensors));
+}
+
 }  // namespace
 
-std::vector<uint8_t> write_interface(const std::vector<EmitMethod>& methods) {
+std::vector<uint8_t> write_interface(const EmitProgram& program, const std::vector<uint32_t>& initial) {
   fb::FlatBufferBuilder out;
   std::vector<fb::Offset<pte::MethodInterface>> list;
-  for (const EmitMethod& m : methods) list.push_back(method(out, m.program));
-  out.Finish(pte::CreateInterface(out, out.CreateVector(list)));
+  for (const EmitMethod& m : program.methods) list.push_back(method(out, m.program));
+  fb::Offset<pte::SharedState> state;
+  if (!program.state.empty()) state = shared_state(out, program.state, initial);
+  out.Finish(pte::CreateInterface(out, out.CreateVector(list), state));
   return {out.GetBufferPointer(), out.GetBufferPointer() + out.GetSize()};
 }
 

@@ -9,6 +9,7 @@
 
 namespace portfire::emit {
 
-std::vector<uint8_t> write_interface(const std::vector<EmitMethod>& methods);
+// `initial`: of each tensor of the shared state, where its initial content stands among the program's; 0: zeros.
+std::vector<uint8_t> write_interface(const EmitProgram& program, const std::vector<uint32_t>& initial);
 
 }  // namespace portfire::emit

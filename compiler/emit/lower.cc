@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
 
+#include "compiler/emit/write_back.h"
 #include "compiler/ir/builder.h"
 #include "ops/panels.h"
 
@@ -31,7 +31,12 @@ class Lowering {
     out_.output_structure = graph_.output_structure;
     Map map;
     for (const ir::Input& i : graph_.inputs) out_.inputs.push_back({define(graph_, i.value, map), i.name});
-    for (const ir::Buffer& b : graph_.buffers) out_.state.push_back({define(graph_, b.value, map), b.name, kNoValue});
+    for (const ir::Buffer& b : graph_.buffers) {
+      out_.state.push_back(b);
+      out_.state.back().value = define(graph_, b.value, map);
+      out_.state.back().update = kNoValue;
+      is_state_[out_.state.back().value] = true;
+    }
     body(graph_, map);
     std::vector<std::pair<ValueId, ValueId>> writes;  // memory, new value
     for (size_t i = 0; i < graph_.buffers.size(); ++i)
@@ -42,7 +47,7 @@ class Lowering {
       if (o.value != kNoValue) mapped.value = value(graph_, o.value, map);
       out_.outputs.push_back(std::move(mapped));
     }
-    write_back(writes);
+    write_back(&out_, std::move(writes));
     return std::move(out_);
   }
 
@@ -170,7 +175,11 @@ class Lowering {
       return;
     }
     std::vector<ValueId> outs;
-    for (ValueId v : n.outs) outs.push_back(define(g, v, map));
+    for (ValueId v : n.outs) {
+      const ValueId memory = &g == &graph_ ? state_that_becomes(n, v) : kNoValue;
+      outs.push_back(memory == kNoValue ? define(g, v, map) : memory);
+      map[v] = Ref{outs.back()};
+    }
     const size_t to_false = jump_if_false(predicate);
     branch(sub_graph(n, 1), args, outs);
     const size_t to_end = jump();
@@ -180,8 +189,47 @@ class Lowering {
   }
   void branch(const Graph& inner, const std::vector<Arg>& args, const std::vector<ValueId>& outs) {
     const std::vector<Arg> results = inlined(inner, args);
-    for (size_t i = 0; i < outs.size() && i < results.size(); ++i)
-      if (!results[i].none()) assign(outs[i], results[i]);
+    for (size_t i = 0; i < outs.size() && i < results.size(); ++i) {
+      if (results[i].none()) continue;
+      const ValueId out = outs[i];
+      if (!is_state_[out])
+        assign(out, results[i]);
+      else if (results[i] != Arg(Ref{out}))
+        call("portfire::write", {Ref{out}, results[i]}, {});
+    }
+  }
+  // The memory of the state that result `v` of the choice `n` is the new value of, where both branches may write it there: nothing
+  // after `n` reads the old value, and no branch gives it as another result.
+  ValueId state_that_becomes(const Node& n, ValueId v) const {
+    const ir::Buffer* found = nullptr;
+    for (const ir::Buffer& b : graph_.buffers)
+      if (b.update == v) {
+        if (found) return kNoValue;
+        found = &b;
+      }
+    if (!found || !(graph_.type(v) == graph_.type(found->value))) return kNoValue;
+    size_t operand = SIZE_MAX;
+    const Arg::List& operands = *n.args[3].list();
+    for (size_t i = 0; i < operands.size(); ++i)
+      if (operands[i] == Arg(Ref{found->value})) operand = i;
+    bool later = false, used = false;
+    for (const ir::Output& o : graph_.outputs) used |= o.value == found->value;
+    for (const ir::Buffer& b : graph_.buffers) used |= b.update == found->value;
+    for (const Node& other : graph_.nodes) {
+      if (later) used |= other.op->name.starts_with("portfire::check_");
+      if (later) for_each_ref(other, [&](ValueId u) { used |= u == found->value; });
+      later |= &other == &n;
+    }
+    for (const Graph* inner : {&sub_graph(n, 1), &sub_graph(n, 2)})
+      for (size_t i = 0; i < inner->outputs.size() && operand != SIZE_MAX; ++i)
+        used |= inner->outputs[i].value == inner->inputs[operand].value && n.outs[i] != v;
+    // A view of the old value could be a result too; graphs that training builds have none.
+    for (const Graph* inner : {&sub_graph(n, 1), &sub_graph(n, 2)})
+      for (const Node& other : inner->nodes) used |= other.op->is_view() && operand != SIZE_MAX && other.args[0] == Arg(Ref{inner->inputs[operand].value});
+    if (used) return kNoValue;
+    for (const ir::Buffer& s : out_.state)
+      if (s.name == found->name) return s.value;
+    return kNoValue;
   }
 
   // New values of the carried ones; all are computed before the first is overwritten.
@@ -272,46 +320,10 @@ class Lowering {
     return v;
   }
 
-  // --- state ---
-
-  // What owns the memory that `v` shows.
-  ValueId root(ValueId v) const {
-    for (bool again = true; again;) {
-      again = false;
-      for (const Instruction& i : out_.code)
-        if (i.kind == Instruction::Kind::call && i.op->is_view() && i.outs[0] == v && i.args[0].ref()) {
-          v = i.args[0].ref()->id;
-          again = true;
-          break;
-        }
-    }
-    return v;
-  }
-
-  void write_back(std::vector<std::pair<ValueId, ValueId>>& writes) {
-    std::set<ValueId> targets;
-    for (auto& [memory, fresh] : writes) targets.insert(memory);
-    // What shows memory that is about to be written must be saved before.
-    auto saved = [&](ValueId v, ValueId except) {
-      const ValueId r = root(v);
-      return r != except && targets.count(r) ? copy_of(Ref{v}, out_.values[v].type, "kept") : v;
-    };
-    for (ir::Output& o : out_.outputs)
-      if (o.value != kNoValue && out_.values[o.value].type.is_tensor()) {
-        // An output that is the new state itself may show the state's memory.
-        o.value = saved(o.value, kNoValue);
-      }
-    for (auto& [memory, fresh] : writes) {
-      const bool itself = fresh == memory;
-      if (!itself) fresh = root(fresh) == memory ? copy_of(Ref{fresh}, out_.values[fresh].type, "kept") : saved(fresh, kNoValue);
-    }
-    for (auto& [memory, fresh] : writes)
-      if (fresh != memory) call("portfire::write", {Ref{memory}, Ref{fresh}}, {});
-  }
-
   const Graph& graph_;
   Lowered out_;
   std::map<std::pair<std::pair<const ir::Constant*, const Graph*>, ValueId>, ValueId> constants_;
+  std::map<ValueId, bool> is_state_;  // of out_'s values
   uint32_t origin_ = 0;
 };
 

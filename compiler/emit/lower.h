@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "compiler/ir/graph.h"
@@ -30,6 +31,7 @@ struct Lowered {
   std::vector<ir::Input> inputs;
   std::vector<ir::Output> outputs;   // values, or literals
   std::vector<ir::Buffer> state;     // value: the memory; constant: its initial content
+  std::vector<std::pair<ValueId, ValueId>> in_state;  // results that are computed in the memory of state: result, state
   std::vector<ir::Origin> origins;
   std::vector<ir::Symbol> symbols;
   std::string input_structure, output_structure;

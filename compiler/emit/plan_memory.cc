@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "compiler/emit/in_place.h"
+
 namespace portfire::emit {
 
 using ir::for_each_ref;
@@ -24,8 +26,13 @@ struct Interval {
 
 class Planner {
  public:
-  explicit Planner(const Lowered& p) : p_(p), root_(p.values.size()), life_(p.values.size()), fixed_(p.values.size()) {
+  Planner(const Lowered& p, const SharedState& shared)
+      : p_(p), shared_(shared), root_(p.values.size()), life_(p.values.size()), fixed_(p.values.size()), is_state_(p.values.size()), is_shared_(p.values.size()) {
     std::iota(root_.begin(), root_.end(), ValueId{0});
+    for (const ir::Buffer& s : p.state) {
+      is_state_[s.value] = true;
+      is_shared_[s.value] = is_shared(p, s);
+    }
   }
 
   MemoryPlan run() {
@@ -45,6 +52,7 @@ class Planner {
   void find_roots() {
     for (const Instruction& i : p_.code)
       if (i.kind == Instruction::Kind::call && i.op->is_view() && i.args[0].ref()) root_[i.outs[0]] = root(i.args[0].ref()->id);
+    for (const auto& [result, memory] : p_.in_state) root_[result] = memory;
     for (const ir::Input& in : p_.inputs) fixed_[in.value] = true;
     for (size_t v = 0; v < p_.values.size(); ++v) fixed_[v] = fixed_[v] || p_.values[v].constant != nullptr;
   }
@@ -78,17 +86,6 @@ class Planner {
     }
   }
 
-  bool is_state(ValueId v) const {
-    return std::any_of(p_.state.begin(), p_.state.end(), [&](const ir::Buffer& b) { return b.value == v; });
-  }
-
-  // Whether results may lie where operand `k` lay: each element is read before it is written.
-  static bool in_place(const Instruction& i, size_t k) {
-    const std::string_view op = i.op->name;
-    if (op == "portfire::pointwise") return true;
-    return k == 0 && (op == "aten::slice_scatter" || op == "aten::select_scatter");
-  }
-
   void share_in_place() {
     for (uint32_t at = 0; at < p_.code.size(); ++at) {
       const Instruction& i = p_.code[at];
@@ -105,7 +102,7 @@ class Planner {
         const ir::Type &a = p_.values[v].type, &b = p_.values[out].type;
         const bool same = a.is_tensor() && a.dtype == b.dtype && a.sizes == b.sizes && a.strides == b.strides && !b.unbounded &&
                           p_.values[r].type.numel() == a.numel();
-        if (!same || fixed_[r] || is_state(r) || life_[r].last != at) continue;
+        if (!same || fixed_[r] || is_state_[r] || life_[r].last != at) continue;
         root_[out] = r;
         life_[r].last = std::max(life_[r].last, life_[out].last);
         break;
@@ -116,10 +113,13 @@ class Planner {
   void place() {
     plan_.values.resize(p_.values.size());
     plan_.buffer_sizes = {0, 0};
+    if (!shared_.empty()) plan_.buffer_sizes.push_back(static_cast<int64_t>(shared_.bytes));
+    for (const ir::Buffer& s : p_.state)
+      if (is_shared_[s.value]) plan_.values[s.value] = {kSharedBuffer, shared_.find(s.name)->offset};
     std::vector<ValueId> bounded, growing;
     for (ValueId v = 0; v < p_.values.size(); ++v) {
       if (root(v) != v || !life_[v].used() || !p_.values[v].type.is_tensor()) continue;
-      if (fixed_[v] && !is_state(v)) continue;
+      if ((fixed_[v] && !is_state_[v]) || is_shared_[v]) continue;
       (p_.values[v].type.unbounded ? growing : bounded).push_back(v);
     }
     place_bounded(bounded);
@@ -159,7 +159,8 @@ class Planner {
 
   void place_growing(std::vector<ValueId>& list) {
     std::stable_sort(list.begin(), list.end(), [&](ValueId a, ValueId b) { return life_[a].first < life_[b].first; });
-    std::vector<uint32_t> busy_until;  // by buffer - 2
+    const auto first = static_cast<uint32_t>(plan_.buffer_sizes.size());
+    std::vector<uint32_t> busy_until;  // by buffer - first
     for (ValueId v : list) {
       size_t b = 0;
       while (b < busy_until.size() && busy_until[b] >= life_[v].first) ++b;
@@ -168,19 +169,20 @@ class Planner {
         plan_.buffer_sizes.push_back(0);
       }
       busy_until[b] = life_[v].last;
-      plan_.values[v] = {static_cast<uint32_t>(b + 2), 0};
+      plan_.values[v] = {static_cast<uint32_t>(first + b), 0};
     }
   }
 
   const Lowered& p_;
+  const SharedState& shared_;
   std::vector<ValueId> root_;
   std::vector<Interval> life_;
-  std::vector<bool> fixed_;
+  std::vector<bool> fixed_, is_state_, is_shared_;
   MemoryPlan plan_;
 };
 
 }  // namespace
 
-MemoryPlan plan_memory(const Lowered& program) { return Planner(program).run(); }
+MemoryPlan plan_memory(const Lowered& program, const SharedState& shared) { return Planner(program, shared).run(); }
 
 }  // namespace portfire::emit

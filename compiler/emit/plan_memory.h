@@ -2,14 +2,14 @@
 //
 // Views live in the memory of what they view. A result may take over the memory of an operand that
 // dies with the call, where the operator allows it. Everything bounded shares buffer 1, placed by
-// decreasing size at the lowest offset free over its lifetime. Tensors without a bound get buffers of
+// decreasing size at the lowest offset free over its lifetime; state that methods share has a buffer of its own. Tensors without a bound get buffers of
 // their own that grow at run time; such a buffer serves tensors whose lifetimes do not meet.
 #pragma once
 
 #include <cstdint>
 #include <vector>
 
-#include "compiler/emit/lower.h"
+#include "compiler/emit/shared_state.h"
 
 namespace portfire::emit {
 
@@ -23,6 +23,7 @@ struct MemoryPlan {
   std::vector<int64_t> buffer_sizes;   // index 0 is not used
 };
 
-MemoryPlan plan_memory(const Lowered& program);
+// `shared` holds the state of `program` that is_shared.
+MemoryPlan plan_memory(const Lowered& program, const SharedState& shared = {});
 
 }  // namespace portfire::emit

@@ -60,7 +60,7 @@ class MethodWriter {
     for (const ir::Input& i : p_.inputs) names_[i.value] = i.name;
     for (const ir::Buffer& s : p_.state) {
       names_[s.value] = s.name;
-      is_state_[s.value] = true;
+      is_state_[s.value] = is_shared(p_, s);
     }
     for (const Instruction& i : p_.code)
       if (i.op && i.op->name == "aten::embedding" && i.args[0].ref()) is_table_[i.args[0].ref()->id] = true;
@@ -115,7 +115,9 @@ class MethodWriter {
     uint32_t data = 0;
     fb::Offset<pte::AllocationDetails> allocation;
     const Allocation& a = memory_.values[v];
-    if (is_state_.count(v))
+    if (is_state_.count(v) && is_state_.at(v))
+      data = 0;  // the interface says what it begins as
+    else if (is_state_.count(v))
       data = state_.add(info.constant->data, info.constant->bytes);
     else if (info.constant)
       data = constants_.add(info.constant->data, info.constant->bytes, is_table_.count(v) > 0);
@@ -256,7 +258,8 @@ class MethodWriter {
   Segment &constants_, &state_;
   std::vector<int32_t> index_;
   std::map<ValueId, std::string> names_;
-  std::map<ValueId, bool> is_state_, is_table_;
+  std::map<ValueId, bool> is_state_;  // true: shared with other methods
+  std::map<ValueId, bool> is_table_;
   std::vector<fb::Offset<pte::EValue>> values_;
   std::vector<fb::Offset<pte::Operator>> operators_;
   std::map<std::string, int32_t> op_indices_, plain_;
@@ -287,7 +290,8 @@ Error write_segment(const Sink& sink, const Segment& s) {
 
 }  // namespace
 
-Error write_pte(const std::vector<EmitMethod>& methods, const Sink& sink) {
+Error write_pte(const EmitProgram& emitted, const Sink& sink) {
+  const std::vector<EmitMethod>& methods = emitted.methods;
   for (const EmitMethod& m : methods)
     for (const ir::Symbol& symbol : m.program.symbols)
       if (symbol.name.empty() || symbol.lower > symbol.upper)
@@ -297,7 +301,9 @@ Error write_pte(const std::vector<EmitMethod>& methods, const Sink& sink) {
   Segment constants, state, interface;
   std::vector<fb::Offset<pte::ExecutionPlan>> plans;
   for (const EmitMethod& m : methods) plans.push_back(MethodWriter(out, m, constants, state).write());
-  const std::vector<uint8_t> interface_bytes = write_interface(methods);
+  std::vector<uint32_t> initial;  // of shared state
+  for (const SharedState::Tensor& t : emitted.state.tensors) initial.push_back(t.initial ? state.add(t.initial->data, t.initial->bytes) : 0);
+  const std::vector<uint8_t> interface_bytes = write_interface(emitted, initial);
   interface.add(interface_bytes.data(), interface_bytes.size());
   std::vector<fb::Offset<pte::DataSegment>> segments;
   uint64_t data = 0;
@@ -339,9 +345,9 @@ Error write_pte(const std::vector<EmitMethod>& methods, const Sink& sink) {
   return write_segment(sink, interface);
 }
 
-Error write_pte(const std::vector<EmitMethod>& methods, const std::string& path) {
+Error write_pte(const EmitProgram& program, const std::string& path) {
   NewFile file(path.c_str());
-  PF_TRY(write_pte(methods, [&](const void* data, size_t bytes) { return file.write(data, bytes); }));
+  PF_TRY(write_pte(program, [&](const void* data, size_t bytes) { return file.write(data, bytes); }));
   return file.finish();
 }
 

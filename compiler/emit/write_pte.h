@@ -14,13 +14,17 @@ struct EmitMethod {
   Lowered program;
   MemoryPlan memory;
 };
+struct EmitProgram {
+  std::vector<EmitMethod> methods;
+  SharedState state;
+};
 
 // Receives the bytes of a file from its first to its last.
 using Sink = std::function<Error(const void* data, size_t bytes)>;
-Error write_pte(const std::vector<EmitMethod>& methods, const Sink& sink);
+Error write_pte(const EmitProgram& program, const Sink& sink);
 
 // Writes aside and renames: `path` is either complete or as it was. Weights that methods share are
 // written once. Errors (Code::io) name the path and what the system said.
-Error write_pte(const std::vector<EmitMethod>& methods, const std::string& path);
+Error write_pte(const EmitProgram& program, const std::string& path);
 
 }  // namespace portfire::emit

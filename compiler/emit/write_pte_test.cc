@@ -29,7 +29,7 @@ std::vector<std::byte> program(const char* text) {
   EmitMethod method{*std::move(lowered), {}};
   method.memory = plan_memory(method.program);
   const auto path = std::filesystem::temp_directory_path() / ("write_pte_test." + std::to_string(getpid()) + ".pte");
-  const Error e = write_pte({method}, path.string());
+  const Error e = write_pte(EmitProgram{{method}, {}}, path.string());
   EXPECT_TRUE(e.ok()) << e.text();
   std::ifstream in(path, std::ios::binary);
   const std::string bytes{std::istreambuf_iterator<char>(in), {}};

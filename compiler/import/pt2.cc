@@ -79,11 +79,11 @@ class Program {
     for (Json spec : simdjson::dom::array(signature["input_specs"])) {
       Json s;
       if (!spec["parameter"].get(s)) {
-        constant(graph, importer, to_text(s["arg"]["name"]), member_name(s, "parameter_name"));
+        state(graph, importer, to_text(s["arg"]["name"]), member_name(s, "parameter_name"), ir::Role::parameter);
       } else if (!spec["tensor_constant"].get(s)) {
         constant(graph, importer, to_text(s["arg"]["name"]), member_name(s, "tensor_constant_name"));
       } else if (!spec["buffer"].get(s)) {
-        buffer(graph, importer, to_text(s["arg"]["name"]), member_name(s, "buffer_name"));
+        state(graph, importer, to_text(s["arg"]["name"]), member_name(s, "buffer_name"), ir::Role::buffer);
       } else if (!spec["user_input"].get(s)) {
         user_input(graph, importer, s["arg"], leaf++);
       } else if (!spec["constant_input"].get(s)) {
@@ -103,10 +103,10 @@ class Program {
     importer.define(value, id);
   }
 
-  // Every buffer is imported as state; those that nothing writes to become constants later.
-  void buffer(ir::Graph& graph, GraphImporter& importer, const std::string& value, const std::string& name) {
+  // Every parameter and buffer is imported as state; those that nothing writes to become constants later.
+  void state(ir::Graph& graph, GraphImporter& importer, const std::string& value, const std::string& name, ir::Role role) {
     constant(graph, importer, value, name);
-    graph.buffers.push_back({importer.value(value), name, ir::kNoValue});
+    graph.buffers.push_back({importer.value(value), name, ir::kNoValue, role});
   }
 
   void user_input(ir::Graph& graph, GraphImporter& importer, Json arg, size_t leaf) {

@@ -85,11 +85,29 @@ struct Input {
   ValueId value = kNoValue;
   std::string name;  // path in the caller's structure ("x", "batch['ids']")
 };
-// State: a buffer that a call may change and the next call sees.
+// What a piece of state is for. Text and program files know them by these names.
+#define PF_ROLES(X) X(buffer) X(parameter) X(optimizer) X(hyperparameter)
+enum class Role : uint8_t {
+#define X(name) name,
+  PF_ROLES(X)
+#undef X
+};
+constexpr const char* name_of(Role r) {
+  switch (r) {
+#define X(name) \
+  case Role::name: return #name;
+    PF_ROLES(X)
+#undef X
+  }
+  return "?";
+}
+// State: memory that a call may change and the next call sees. Its initial content is its value's constant, or zeros.
 struct Buffer {
   ValueId value = kNoValue;  // read at the start of a call
   std::string name;          // fully qualified
   ValueId update = kNoValue; // value it takes at the end of a call; kNoValue: unchanged
+  Role role = Role::buffer;
+  bool shared = false;       // with other methods of the program, by name: it is state even where this graph only reads it
 };
 struct Output {
   ValueId value = kNoValue;

@@ -78,7 +78,15 @@ class Parser {
       g_.inputs.push_back({v, path(v)});
     } else if (in_.take("state")) {
       const ValueId v = definition();
-      g_.buffers.push_back({v, path(v), kNoValue});
+      Buffer b{v, path(v)};
+      for (Role r : {
+#define X(name) Role::name,
+               PF_ROLES(X)
+#undef X
+           })
+        if (in_.take(name_of(r))) b.role = r;
+      b.shared = in_.take("shared");
+      g_.buffers.push_back(std::move(b));
       if (in_.take("=")) g_.values[v].constant = constant(v);
     } else if (in_.take("constant")) {
       const ValueId v = definition();

@@ -130,7 +130,8 @@ class Printer {
     std::vector<bool> is_state(g_.values.size());
     for (const Buffer& b : g_.buffers) {
       is_state[b.value] = true;
-      line("state " + definition(b.value) + path(b.name, b.value) + (g_.values[b.value].constant ? " = " + bytes(b.value) : ""));
+      const std::string role = b.role == Role::buffer ? "" : std::string(" ") + name_of(b.role);
+      line("state " + definition(b.value) + path(b.name, b.value) + role + (b.shared ? " shared" : "") + (g_.values[b.value].constant ? " = " + bytes(b.value) : ""));
     }
     for (ValueId v = 0; v < g_.values.size(); ++v)
       if (g_.values[v].constant && !is_state[v]) line("constant " + definition(v) + " = " + bytes(v));

@@ -5,7 +5,8 @@
 //     takes [1, {"type": ...}]                      the export's pytree of inputs (`gives`: of outputs)
 //     symbol s77 : 2..64 {64, 2, 40, 13, 17}        its range, and its value under each assignment
 //     input %0:ids : i64[1,s77] "batch['ids']"      the path, where it is not the value's name
-//     state %1:cache : f32[4,8] = @0                bytes at an offset of the file of constants
+//     state %1:cache : f32[4,8] = @0                bytes at an offset of the file of constants; without any: zeros
+//     state %9:w : f32[3] "b.w" parameter shared    its name, where it is not the value's; its role, if it is no buffer
 //     constant %2:scale : f32[3] = [1.0, 0.5, 2.0]  a few elements stand in the text
 //     constant %3:tied : f32[3] = %2                the very same bytes
 //     at model.py:41 | encoder.layer.0 | y = x + 1  where the nodes that follow come from

@@ -23,7 +23,11 @@ class Rewriter {
     out_.input_structure = in_.input_structure;
     out_.output_structure = in_.output_structure;
     for (const ir::Input& i : in_.inputs) out_.inputs.push_back({define(i.value), i.name});
-    for (const ir::Buffer& b : in_.buffers) out_.buffers.push_back({define(b.value), b.name, kNoValue});
+    for (const ir::Buffer& b : in_.buffers) {
+      out_.buffers.push_back(b);
+      out_.buffers.back().value = define(b.value);
+      out_.buffers.back().update = kNoValue;
+    }
     for (const Node& n : in_.nodes) node(n);
     for (size_t i = 0; i < in_.buffers.size(); ++i)
       if (in_.buffers[i].update != kNoValue) out_.buffers[i].update = value(in_.buffers[i].update);
@@ -156,8 +160,8 @@ Graph eliminate_dead(Graph graph) {
   graph.nodes = std::move(kept);
   for (ValueId v = 0; v < graph.values.size(); ++v)
     if (!live[v]) graph.values[v].constant = nullptr;
-  // State that nothing reads or writes goes; state that is only read is a constant.
-  std::erase_if(graph.buffers, [&](const ir::Buffer& b) { return b.update == kNoValue; });
+  // State that nothing reads or writes goes; state that is only read is a constant, unless others write it.
+  std::erase_if(graph.buffers, [&](const ir::Buffer& b) { return b.update == kNoValue && !(b.shared && live[b.value]); });
   for (Node& n : graph.nodes)
     for (Arg& a : n.args)
       if (const auto* g = a.graph()) a = std::make_shared<Graph>(eliminate_dead(**g));

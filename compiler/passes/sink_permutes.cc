@@ -2,6 +2,7 @@
 // result is permuted instead: layouts run through them, and permutes meet and cancel.
 #include <map>
 
+#include "compiler/passes/match.h"
 #include "compiler/passes/passes.h"
 #include "compiler/passes/rewrite.h"
 
@@ -73,7 +74,7 @@ class Sinker {
         dims = &it->second.dims;
       } else if (all || t.numel() != ir::Dim(1)) {
         // What is not permuted must be small: permuting it makes it a strided read.
-        if (all || !b.graph().values[a.ref()->id].constant) return nullptr;
+        if (all || !constant_of(b.graph(), a.ref()->id)) return nullptr;
       }
     }
     return dims;

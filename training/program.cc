@@ -1,0 +1,220 @@
+#include "training/program.h"
+
+#include <fnmatch.h>
+
+#include <algorithm>
+#include <set>
+
+#include "autodiff/differentiate.h"
+#include "training/eval_mode.h"
+#include "training/lora.h"
+#include "training/loss.h"
+#include "training/names.h"
+#include "training/optimizer.h"
+#include "training/state.h"
+
+namespace portfire::training {
+namespace {
+
+using ir::Arg;
+using ir::Builder;
+using ir::Graph;
+using ir::kNoValue;
+using ir::Ref;
+using ir::Refusal;
+using ir::Tensor;
+using ir::ValueId;
+
+// Parameters that are one tensor under several names become one, by the name that is used first.
+Graph unify_tied(Graph g) {
+  std::map<const ir::Constant*, ValueId> first;
+  std::map<ValueId, ValueId> stands_for;
+  for (const ir::Buffer& b : g.buffers) {
+    const auto& constant = g.values[b.value].constant;
+    if (b.role != ir::Role::parameter || !constant || constant->bytes == 0) continue;
+    const auto [it, fresh] = first.try_emplace(constant.get(), b.value);
+    if (!fresh && g.type(it->second) == g.type(b.value)) stands_for[b.value] = it->second;
+  }
+  const auto replace = [&](auto&& self, Arg& a) -> void {
+    if (const Ref* r = a.ref()) {
+      if (const auto it = stands_for.find(r->id); it != stands_for.end()) a = Ref{it->second};
+    } else if (const Arg::List* l = a.list()) {
+      Arg::List items = *l;
+      for (Arg& item : items) self(self, item);
+      a = std::move(items);
+    }
+  };
+  for (ir::Node& n : g.nodes)
+    for (Arg& a : n.args) replace(replace, a);
+  std::erase_if(g.buffers, [&](const ir::Buffer& b) { return stands_for.count(b.value) > 0; });
+  for (const auto& [gone, kept] : stands_for) g.values[gone].constant = nullptr;
+  return g;
+}
+
+// The names of the buffers that the graph writes.
+Result<std::set<std::string>> written(const Graph& imported) {
+  PF_ASSIGN(Graph g, passes::decompose(imported));
+  PF_ASSIGN(g, passes::functionalise(std::move(g)));
+  std::set<std::string> names;
+  for (const ir::Buffer& b : g.buffers)
+    if (b.update != kNoValue) names.insert(b.name);
+  return names;
+}
+
+Result<std::set<std::string>> trainable(const Graph& g, const Options& o) {
+  std::set<std::string> names;
+  const bool factors_alone = o.trainable.empty() && !o.lora.globs.empty();
+  const std::vector<std::string> globs = factors_alone       ? std::vector<std::string>{"*.lora_[AB].weight"}
+                                         : o.trainable.empty() ? std::vector<std::string>{"*"}
+                                                               : o.trainable;
+  for (const std::string& glob : globs) {
+    size_t found = 0;
+    for (const ir::Buffer& b : g.buffers)
+      if (b.role == ir::Role::parameter && is_floating(g.type(b.value).dtype) && fnmatch(glob.c_str(), b.name.c_str(), 0) == 0) {
+        names.insert(b.name);
+        ++found;
+      }
+    if (found == 0)
+      return Error::make(Code::bad_argument, "--trainable %s matches no parameter (expected one like %s)", glob.c_str(),
+                         g.buffers.empty() ? "..., of which the model has none" : g.buffers[0].name.c_str());
+  }
+  for (const Group& group : o.groups)
+    if (std::none_of(names.begin(), names.end(), [&](const std::string& n) { return fnmatch(group.glob.c_str(), n.c_str(), 0) == 0; }))
+      return Error::make(Code::bad_argument, "--group %s matches no trainable parameter (expected one like %s)", group.glob.c_str(), names.begin()->c_str());
+  return names;
+}
+
+// The loss becomes the first output. Inputs: the target after the model's own.
+void add_loss(Graph& g, const Options& o) {
+  if (o.output >= g.outputs.size() || g.outputs[o.output].value == kNoValue)
+    throw Refusal{Code::bad_argument, "a loss of output " + std::to_string(o.output) + " (expected one of " + std::to_string(g.outputs.size()) + " tensors)"};
+  Builder b(&g);
+  const Tensor prediction{&b, g.outputs[o.output].value};
+  Tensor target;
+  if (o.loss != Loss::output) {
+    target = {&b, g.add_value(target_type(o, prediction.type()), "target")};
+    g.inputs.push_back({target.id, "target"});
+  }
+  const Tensor loss = loss_of(b, o, prediction, target);
+  g.outputs.insert(g.outputs.begin(), {loss.id, "loss", {}});
+}
+
+// The backward pass and the step, behind a graph whose first output is the loss and whose last input is the learning rate.
+class Step {
+ public:
+  Step(Graph g, const Options& o, const std::set<std::string>& trainable) : o_(o), graph_(std::move(g)) {
+    problem_.outputs = {0};
+    problem_.seeds = autodiff::Problem::Seeds::ones;
+    for (size_t i = 0; i < graph_.buffers.size(); ++i)
+      if (trainable.count(graph_.buffers[i].name)) problem_.buffers.push_back(i);
+  }
+
+  Result<Graph> run() {
+    const ValueId loss = graph_.outputs[0].value;
+    if (!autodiff::is_differentiable(graph_, loss)) return Error::make(Code::bad_argument, "the loss is %s (expected a floating number)", to_string(graph_.type(loss)).c_str());
+    Builder(&graph_).append(*ir::find_op_info("portfire::check_finite"), {Ref{loss}, "loss"}, {});
+    const bool late = o_.clip || o_.accumulate > 1 || o_.optimizer == Optimizer::none;
+    problem_.on_gradient = [&](Builder& b, size_t source, ValueId gradient) {
+      if (gradient == kNoValue) return;  // PyTorch leaves such parameters alone
+      any_ = true;
+      if (late)
+        gradients_.emplace_back(problem_.buffers[source], gradient);
+      else
+        updates(b).step(b, problem_.buffers[source], {&b, gradient});
+    };
+    PF_ASSIGN(autodiff::Differentiated d, autodiff::differentiate(std::move(graph_), problem_));
+    if (!any_) return Error::make(Code::bad_argument, "the loss depends on no trainable parameter");
+    graph_ = std::move(d.graph);
+    Builder b(&graph_);
+    if (o_.optimizer == Optimizer::none) give_gradients();
+    else if (late) step_together(b);
+    return std::move(graph_);
+  }
+
+ private:
+  Updates& updates(Builder& b) {
+    if (!updates_) updates_.emplace(o_, b.graph().inputs.back().value);
+    return *updates_;
+  }
+
+  void give_gradients() {
+    std::sort(gradients_.begin(), gradients_.end());
+    for (const auto& [buffer, gradient] : gradients_) graph_.outputs.push_back({gradient, "grad_" + graph_.buffers[buffer].name, {}});
+  }
+
+  void step_together(Builder& b) {
+    if (o_.clip) clip(b);
+    for (const auto& [buffer, gradient] : gradients_) updates(b).step(b, buffer, {&b, gradient});
+  }
+
+  // torch.nn.utils.clip_grad_norm_: all gradients scaled by min(1, clip_norm / (norm + 1e-6)).
+  void clip(Builder& b) {
+    Tensor sum;
+    for (const auto& [buffer, gradient] : gradients_) {
+      const Tensor g{&b, gradient};
+      std::vector<int64_t> all;
+      for (int64_t d = 0; d < g.rank(); ++d) all.push_back(d);
+      const Tensor squares = b.cast(b("portfire::sum_squares", g, all), DType::f32);
+      sum = sum ? sum + squares : squares;
+    }
+    const Tensor norm = b("aten::sqrt", sum), most = updates(b).hyperparameter(b, "clip_norm", o_.clip_norm);
+    const Tensor scale = b("aten::clamp", b.cast(most, DType::f32) / (norm + 1e-6), nullptr, 1.0);
+    for (auto& [buffer, gradient] : gradients_) {
+      const Tensor g{&b, gradient};
+      gradient = (g * b.cast(scale, g.dtype())).id;
+    }
+  }
+
+  const Options& o_;
+  Graph graph_;
+  autodiff::Problem problem_;
+  std::optional<Updates> updates_;
+  std::vector<std::pair<size_t, ValueId>> gradients_;  // of buffers
+  bool any_ = false;
+};
+
+void share(Graph& g, const std::set<std::string>& names) {
+  for (ir::Buffer& b : g.buffers) b.shared = names.count(b.name) > 0;
+}
+
+MethodSource method(Graph g, const char* name, const passes::PipelineOptions& passes) {
+  g.name = name;
+  return {{passes::kImport, std::move(g)}, passes};
+}
+
+std::vector<MethodSource> build(const Graph& train, const Graph& eval, const std::set<std::string>& sources, const Options& o,
+                                const passes::PipelineOptions& passes) {
+  MethodSource step = method(train, "train_step", passes), evaluate = method(eval, "evaluate", passes);
+  add_loss(step.input.graph, o);
+  add_loss(evaluate.input.graph, o);
+  if (o.optimizer != Optimizer::none) {
+    Graph& g = step.input.graph;
+    g.inputs.push_back({g.add_value(ir::Type::tensor(DType::f32, {}), "lr"), "lr"});
+  }
+  step.passes.transform = [o, sources](Graph g) { return Step(std::move(g), o, sources).run(); };
+  return {std::move(step), std::move(evaluate), method(eval, "forward", passes)};
+}
+
+}  // namespace
+
+Result<std::vector<MethodSource>> methods(Graph imported, const Options& o, const passes::PipelineOptions& passes) {
+  Graph train = unify_tied(std::move(imported));
+  if (!o.lora.globs.empty()) {
+    PF_ASSIGN(train, add_lora(std::move(train), o.lora));
+  }
+  Graph eval = eval_mode(train);
+  PF_ASSIGN(const std::set<std::string> sources, trainable(train, o));
+  PF_ASSIGN(std::set<std::string> shared, written(train));
+  PF_ASSIGN(const std::set<std::string> by_eval, written(eval));
+  shared.insert(by_eval.begin(), by_eval.end());
+  shared.insert(sources.begin(), sources.end());
+  share(train, shared);
+  share(eval, shared);
+  try {
+    return build(train, eval, sources, o, passes);
+  } catch (const Refusal& r) {
+    return Error::make(r.code, "%s", r.text.c_str());
+  }
+}
+
+}  // namespace portfire::training
