@@ -1,4 +1,5 @@
-// A file that is there whole or not at all: written beside its place, moved there when all of it is written.
+// A file that is there whole or not at all, whatever ends the process or the machine: written beside its place, put on the
+// disk, moved to its place.
 #pragma once
 
 #include <climits>
@@ -19,9 +20,12 @@ class NewFile {
   ~NewFile();
 
   Error write(const void* data, size_t bytes);
+  // After it the file is on the disk under its name.
   Error finish();
 
  private:
+  int open_aside();
+  Error sync_folder() const;
   Error failed(const char* what) const;
   char path_[PATH_MAX], aside_[PATH_MAX];
   int fd_ = -1;
