@@ -35,17 +35,20 @@ target_link_libraries(portfire_ops PUBLIC portfire_core)
 # what comes out is checked (checked_bytes, and the extent of views).
 target_compile_options(portfire_ops PRIVATE -fwrapv)
 
-# The program format: generated accessors, verified views.
+# The file formats: generated accessors, verified views, writers.
 find_program(flatc flatc REQUIRED)
-set(program_header ${PROJECT_BINARY_DIR}/generated/program_generated.h)
-add_custom_command(OUTPUT ${program_header}
-  COMMAND ${flatc} --cpp -o ${PROJECT_BINARY_DIR}/generated ${PROJECT_SOURCE_DIR}/format/program.fbs
-  DEPENDS ${PROJECT_SOURCE_DIR}/format/program.fbs VERBATIM)
-add_custom_target(portfire_format_header DEPENDS ${program_header})
+foreach(schema program tensor_data)
+  set(header ${PROJECT_BINARY_DIR}/generated/${schema}_generated.h)
+  add_custom_command(OUTPUT ${header}
+    COMMAND ${flatc} --cpp -o ${PROJECT_BINARY_DIR}/generated ${PROJECT_SOURCE_DIR}/format/${schema}.fbs
+    DEPENDS ${PROJECT_SOURCE_DIR}/format/${schema}.fbs VERBATIM)
+  list(APPEND format_headers ${header})
+endforeach()
+add_custom_target(portfire_format_headers DEPENDS ${format_headers})
 portfire_device_module(format format/*.cc)
 target_include_directories(portfire_format PUBLIC $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/generated>)
 target_link_libraries(portfire_format PUBLIC portfire_core)
-add_dependencies(portfire_format portfire_format_header)
+add_dependencies(portfire_format portfire_format_headers)
 
 portfire_device_module(kernels kernels/*.cc kernels/*/*.cc)
 target_link_libraries(portfire_kernels PUBLIC portfire_ops PkgConfig::hwy Threads::Threads)
