@@ -12,7 +12,7 @@ ALLOWED = {  # folder: what it may include beside itself
     "kernels": ["core", "ops"],
     "runtime": ["portfire", "core", "format", "ops", "kernels"],
     "compiler/ir": ["core", "ops"],
-    "compiler/import": ["core", "ops", "compiler/ir"],
+    "compiler/import": ["core", "ops", "format", "compiler/ir"],
     "compiler/passes": ["core", "ops", "compiler/ir"],
     "compiler/emit": ["core", "ops", "format", "compiler/ir"],
     "compiler/driver": ["core", "compiler/ir", "compiler/import", "compiler/passes", "compiler/emit"],

@@ -1,8 +1,8 @@
 #include "compiler/import/pt2_weights.h"
 
 #include <algorithm>
-#include <cstring>
 
+#include "compiler/import/row_major.h"
 #include "compiler/ir/builder.h"
 
 namespace portfire::import {
@@ -48,18 +48,6 @@ void check_extent(const std::string& name, const TensorView& t, const Payload& p
   }
   if (!ok || last >= static_cast<int64_t>(bytes / byte_size(p.dtype)))
     throw Refusal{Code::bad_file, "\"" + name + "\" reaches past its data (entry of " + std::to_string(bytes) + " bytes)"};
-}
-
-void gather(const TensorView& from, std::byte* to) {
-  const size_t size = byte_size(from.dtype);
-  int64_t at[kMaxRank] = {};
-  for (int64_t n = from.numel(); n > 0; --n) {
-    int64_t offset = 0;
-    for (int d = 0; d < from.rank(); ++d) offset += at[d] * from.strides[d];
-    std::memcpy(to, from.as<std::byte>() + offset * static_cast<int64_t>(size), size);
-    to += size;
-    for (int d = from.rank() - 1; d >= 0 && ++at[d] == from.size(d); --d) at[d] = 0;
-  }
 }
 
 std::span<const std::byte> bytes_of(const Archive& archive, const std::string& entry) {
@@ -121,7 +109,7 @@ std::pair<ir::Type, std::shared_ptr<const ir::Constant>> Weights::get(const std:
       throw Refusal{Code::unsupported, "\"" + name + "\" repeats " + std::to_string(bytes.size()) + " bytes to " +
                                            std::to_string(source.bytes()) + " (expected at most 16 times as many)"};
     auto copy = std::make_shared<std::vector<std::byte>>(source.bytes());
-    gather(source, copy->data());
+    copy_row_major(source, copy->data());
     c->data = copy->data();
     c->bytes = copy->size();
     c->owner = copy;
