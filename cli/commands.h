@@ -44,6 +44,22 @@ struct RunOptions {
 };
 int run(const RunOptions& options, const Switches& switches);
 
+struct TrainCommand {
+  std::string model;
+  std::vector<std::string> data;  // an array for each input of the model
+  std::string target;
+  std::string validate;           // "x.npy,y.npy"
+  int64_t epochs = 1, batch = 0;  // batch 0: the program's
+  std::string rate = "0.001";     // cli/schedule.h
+  std::string save, resume, log, curve;
+  int64_t save_every = 0;         // steps; 0: at the end
+  std::vector<std::string> hyperparameters;
+  uint64_t seed = 0;
+  bool in_order = false;
+  int threads = 0;
+};
+int train(const TrainCommand& command);
+
 struct BenchOptions {
   std::string model, method = "forward";
   std::vector<std::string> inputs;

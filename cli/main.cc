@@ -86,6 +86,25 @@ int main(int argc, char** argv) {
   r->add_option("--tolerance", ro.tolerance, "largest relative difference");
   r->add_option("--threads", ro.threads, "threads to use; 0: one for each core")->check(CLI::Range(0, 64));
 
+  TrainCommand tc;
+  CLI::App* t = app.add_subcommand("train", "train MODEL.train.pte on .npy arrays, whose rows are examples");
+  t->add_option("model", tc.model, "MODEL.train.pte, from compile --train")->required();
+  t->add_option("--data", tc.data, "an input of the model, in order")->allow_extra_args(false);
+  t->add_option("--target", tc.target, "what its loss compares with");
+  t->add_option("--validate", tc.validate, "x.npy,y.npy: evaluated after each epoch");
+  t->add_option("--epochs", tc.epochs, "passes over the data, in all")->check(CLI::Range(1, 1000000000));
+  t->add_option("--batch", tc.batch, "rows of a step; as the program was exported where it is not given");
+  t->add_option("--lr", tc.rate, "RATE, cosine:RATE, linear:RATE or step:RATE, and ,warmup=STEPS ,end=RATE ,every=STEPS ,factor=F");
+  t->add_option("--hyper", tc.hyperparameters, "NAME=NUMBER: a hyper-parameter of the optimizer")->allow_extra_args(false);
+  t->add_option("--save", tc.save, "where to write a checkpoint (.ptd) at the end, or when interrupted");
+  t->add_option("--save-every", tc.save_every, "and each so many steps");
+  t->add_option("--resume", tc.resume, "a checkpoint to go on from");
+  t->add_option("--log", tc.log, "a line of JSON for each step");
+  t->add_option("--curve", tc.curve, "where to draw the losses, as SVG");
+  t->add_option("--seed", tc.seed, "of the order of rows, and of dropout");
+  t->add_flag("--in-order", tc.in_order, "takes rows as they come");
+  t->add_option("--threads", tc.threads, "threads to use; 0: one for each core")->check(CLI::Range(0, 64));
+
   BenchOptions bo;
   CLI::App* b = app.add_subcommand("bench", "time MODEL.pte");
   b->add_option("model", bo.model, "MODEL.pte")->required();
@@ -121,6 +140,7 @@ int main(int argc, char** argv) {
     if (*ops) return operators(core_file);
     if (*r) return run(ro, *environment);
     if (*f) return profile(po);
+    if (*t) return train(tc);
     return bench(bo);
   } catch (const std::exception& e) {  // what a standard container throws on nonsense in a file
     return report(portfire::Error::make(portfire::Code::bad_file, "%s: inconsistent file (%s)", argv[1], e.what()));

@@ -244,12 +244,12 @@ void Method::forget_moving_views() {
     if (tensors_[i].shown && !tensors_[i].fixed) values_[i].tensor->data = nullptr;
 }
 
-Error Method::execute() {
+Error Method::execute(const Hook& hook) {
   for (size_t i = 0; i < inputs_.size(); ++i)
     if (inputs_[i].value->kind == Value::Kind::tensor && lacks_memory(*inputs_[i].value->tensor))
       return Error::make(Code::bad_argument, "input %zu \"%.*s\" is not set", i, static_cast<int>(inputs_[i].name.size()), inputs_[i].name.data());
   if (jumps_ || dynamic_) forget_moving_views();
-  PF_TRY(options_.hook.call ? run_code<true>() : run_code<false>());
+  PF_TRY(hook.call ? run_code<true>(hook) : run_code<false>(hook));
   for (size_t i = 0; i < outputs_.size(); ++i)
     if (const Value& v = *outputs_[i]; v.kind == Value::Kind::tensor && lacks_memory(*v.tensor))
       return Error::make(Code::bad_file, "%s: output %zu is not computed", plan_->name()->c_str(), i);
@@ -257,8 +257,7 @@ Error Method::execute() {
 }
 
 template <bool kHooked>
-Error Method::run_code() {
-  const Hook hook = options_.hook;
+Error Method::run_code([[maybe_unused]] const Hook& hook) {
   uint64_t left = options_.max_instructions;
   for (size_t pc = 0; pc < code_.size();) {
     Instruction& in = code_[pc];

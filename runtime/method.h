@@ -50,7 +50,9 @@ class Method {
   Error set_input(size_t i, const TensorView& t);
   Error set_input(size_t i, const Value& number);
   // Runs the method. Outputs stay valid until the next call of `execute` or `set_input`.
-  Error execute();
+  Error execute() { return execute(options_.hook); }
+  // The same, and tells `hook` instead.
+  Error execute(const Hook& hook);
   const Value& output(size_t i) const { return *outputs_[i]; }
 
   // What runs, in the order of the program; a jump may leave instructions out, or repeat them. Of a program with dynamic
@@ -111,7 +113,7 @@ class Method {
   Error prepare(Instruction& in);
   Error resize(size_t value, const TensorSpec& spec);
   template <bool kHooked>
-  Error run_code();
+  Error run_code(const Hook& hook);
   Error run(Instruction& in);
   Error run_kernel(Instruction& in);
   Error run_checked(Instruction& in);

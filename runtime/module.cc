@@ -1,26 +1,16 @@
 // The public face of Program and Method.
 #include "portfire/module.h"
 
-#include "kernels/thread_pool.h"
-#include "runtime/method.h"
+#include "runtime/module_impl.h"
 
 namespace portfire {
 namespace {
-
-// A method with what its callers see of it.
-struct Loaded {
-  std::unique_ptr<Method> method;
-  std::unique_ptr<TensorInfo[]> inputs;
-  // One for each output that is not None. Numbers lie in `numbers`.
-  std::unique_ptr<TensorView[]> outputs;
-  std::unique_ptr<Value[]> numbers;
-};
 
 DType dtype_of(Value::Kind kind) {
   return kind == Value::Kind::real ? DType::f64 : kind == Value::Kind::boolean ? DType::boolean : DType::i64;
 }
 
-Error describe(Loaded* l) {
+Error describe(LoadedMethod* l) {
   const Method& m = *l->method;
   l->inputs.reset(new (std::nothrow) TensorInfo[m.input_count()]);
   l->outputs.reset(new (std::nothrow) TensorView[m.output_count()]);
@@ -36,61 +26,54 @@ Error describe(Loaded* l) {
   return {};
 }
 
-std::span<const TensorView> outputs_of(Loaded* l) {
+}  // namespace
+
+std::span<const TensorView> Module::Impl::outputs(LoadedMethod& l) {
   size_t n = 0;
-  for (size_t i = 0; i < l->method->output_count(); ++i) {
-    const Value& v = l->method->output(i);
+  for (size_t i = 0; i < l.method->output_count(); ++i) {
+    const Value& v = l.method->output(i);
     if (v.kind == Value::Kind::none) continue;
-    TensorView& out = l->outputs[n];
+    TensorView& out = l.outputs[n];
     if (v.kind == Value::Kind::tensor) {
       out = *v.tensor;
     } else {
       out = TensorView();
       out.dtype = dtype_of(v.kind);
-      l->numbers[n] = v;
-      out.data = v.kind == Value::Kind::boolean ? static_cast<void*>(&l->numbers[n].boolean)
-                 : v.kind == Value::Kind::real  ? static_cast<void*>(&l->numbers[n].real)
-                                                : static_cast<void*>(&l->numbers[n].integer);
+      l.numbers[n] = v;
+      out.data = v.kind == Value::Kind::boolean ? static_cast<void*>(&l.numbers[n].boolean)
+                 : v.kind == Value::Kind::real  ? static_cast<void*>(&l.numbers[n].real)
+                                                : static_cast<void*>(&l.numbers[n].integer);
     }
     ++n;
   }
-  return {l->outputs.get(), n};
+  return {l.outputs.get(), n};
 }
 
-}  // namespace
-
-struct Module::Impl {
-  std::shared_ptr<const Program> program;
-  std::unique_ptr<ThreadPool> own_pool;
-  ThreadPool* pool = nullptr;
-  std::shared_ptr<State> state;       // null where methods share none
-  std::unique_ptr<Loaded[]> methods;  // one for each of the program; loaded when first used
-
-  size_t count() const { return program->view().root().execution_plan()->size(); }
-  std::string_view name(size_t i) const {
-    return program->view().root().execution_plan()->Get(static_cast<uint32_t>(i))->name()->string_view();
+Result<LoadedMethod*> Module::Impl::find(std::string_view method) {
+  for (size_t i = 0; i < count(); ++i) {
+    if (name(i) != method) continue;
+    LoadedMethod& l = methods[i];
+    if (l.method) return &l;
+    PF_ASSIGN(std::unique_ptr<Method> loaded, Method::load(program, method, {.pool = pool, .state = state}));
+    l.method = std::move(loaded);
+    PF_TRY(describe(&l));
+    return &l;
   }
+  return Error::make(Code::bad_argument, "no method \"%.*s\" (the first is \"%.*s\")", static_cast<int>(method.size()), method.data(),
+                     static_cast<int>(name(0).size()), name(0).data());
+}
 
-  Result<Loaded*> find(std::string_view method) {
-    for (size_t i = 0; i < count(); ++i) {
-      if (name(i) != method) continue;
-      Loaded& l = methods[i];
-      if (l.method) return &l;
-      PF_ASSIGN(std::unique_ptr<Method> loaded, Method::load(program, method, {.pool = pool, .state = state}));
-      l.method = std::move(loaded);
-      PF_TRY(describe(&l));
-      return &l;
-    }
-    return Error::make(Code::bad_argument, "no method \"%.*s\" (the first is \"%.*s\")", static_cast<int>(method.size()), method.data(),
-                       static_cast<int>(name(0).size()), name(0).data());
-  }
-};
+Error Module::Impl::run(LoadedMethod& l, std::string_view name, std::span<const TensorView> inputs) {
+  Method& m = *l.method;
+  if (inputs.size() != m.input_count())
+    return Error::make(Code::bad_argument, "%.*s: wrong number of inputs (expected %zu, got %zu)", static_cast<int>(name.size()), name.data(),
+                       m.input_count(), inputs.size());
+  for (size_t i = 0; i < inputs.size(); ++i) PF_TRY(m.set_input(i, inputs[i]));
+  return m.execute();
+}
 
-namespace {
-
-template <class ModuleImpl>
-Result<std::unique_ptr<ModuleImpl>> make_impl(std::shared_ptr<const Program> program, const Module::Options& options) {
-  auto impl = std::make_unique<ModuleImpl>();
+Result<std::unique_ptr<Module::Impl>> Module::Impl::make(std::shared_ptr<const Program> program, const Options& options) {
+  auto impl = std::make_unique<Impl>();
   impl->program = std::move(program);
   if (options.threads == 0) {
     impl->pool = &process_pool();
@@ -100,14 +83,19 @@ Result<std::unique_ptr<ModuleImpl>> make_impl(std::shared_ptr<const Program> pro
   } else if (options.threads < 0) {
     return Error::make(Code::bad_argument, "threads (expected 0 or more, got %d)", options.threads);
   }
-  impl->methods = std::make_unique<Loaded[]>(impl->count());
+  impl->methods = std::make_unique<LoadedMethod[]>(impl->count());
   PF_ASSIGN(impl->state, State::create(impl->program));
-  for (size_t i = 0; i < impl->count(); ++i)
-    if (impl->name(i) == "forward") {
-      Result<Loaded*> l = impl->find("forward");
-      if (!l.ok()) return l.error();
-    }
   return impl;
+}
+
+namespace {
+
+template <class ModuleImpl>
+Error load_forward(ModuleImpl& impl) {
+  for (size_t i = 0; i < impl.count(); ++i)
+    if (impl.name(i) == "forward")
+      if (auto l = impl.find("forward"); !l.ok()) return l.error();
+  return {};
 }
 
 }  // namespace
@@ -119,33 +107,29 @@ Module::~Module() = default;
 
 Result<Module> Module::open(const char* path, const Options& options) {
   PF_ASSIGN(auto program, Program::open(path));
-  auto impl = make_impl<Impl>(std::move(program), options);
-  if (!impl.ok()) return impl.error().at(path);
-  return Module(*std::move(impl));
+  PF_ASSIGN(auto impl, Impl::make(std::move(program), options));
+  if (const Error e = load_forward(*impl)) return e.at(path);
+  return Module(std::move(impl));
 }
 
 Result<Module> Module::from_bytes(std::span<const std::byte> bytes, const Options& options) {
   PF_ASSIGN(auto program, Program::from_bytes(bytes));
-  PF_ASSIGN(auto impl, make_impl<Impl>(std::move(program), options));
+  PF_ASSIGN(auto impl, Impl::make(std::move(program), options));
+  PF_TRY(load_forward(*impl));
   return Module(std::move(impl));
 }
 
 Result<std::span<const TensorView>> Module::call(std::string_view name, std::span<const TensorView> inputs) {
-  PF_ASSIGN(Loaded * l, impl_->find(name));
-  Method& m = *l->method;
-  if (inputs.size() != m.input_count())
-    return Error::make(Code::bad_argument, "%.*s: wrong number of inputs (expected %zu, got %zu)", static_cast<int>(name.size()), name.data(),
-                       m.input_count(), inputs.size());
-  for (size_t i = 0; i < inputs.size(); ++i) PF_TRY(m.set_input(i, inputs[i]));
-  PF_TRY(m.execute());
-  return outputs_of(l);
+  PF_ASSIGN(LoadedMethod * l, impl_->find(name));
+  PF_TRY(Impl::run(*l, name, inputs));
+  return Impl::outputs(*l);
 }
 
 size_t Module::method_count() const { return impl_->count(); }
 std::string_view Module::method_name(size_t i) const { return impl_->name(i); }
 
 Result<std::span<const TensorInfo>> Module::inputs(std::string_view method) {
-  PF_ASSIGN(Loaded * l, impl_->find(method));
+  PF_ASSIGN(LoadedMethod * l, impl_->find(method));
   return std::span<const TensorInfo>(l->inputs.get(), l->method->input_count());
 }
 

@@ -72,6 +72,7 @@ class Module {
   size_t arena_bytes() const;
 
  private:
+  friend class Trainer;
   struct Impl;
   explicit Module(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;

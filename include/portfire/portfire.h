@@ -2,3 +2,4 @@
 #pragma once
 
 #include "portfire/module.h"
+#include "portfire/trainer.h"
