@@ -6,6 +6,7 @@
 #include <set>
 
 #include "autodiff/differentiate.h"
+#include "training/choice.h"
 #include "training/eval_mode.h"
 #include "training/lora.h"
 #include "training/loss.h"
@@ -23,6 +24,7 @@ using ir::kNoValue;
 using ir::Ref;
 using ir::Refusal;
 using ir::Tensor;
+using ir::Type;
 using ir::ValueId;
 
 // Parameters that are one tensor under several names become one, by the name that is used first.
@@ -143,8 +145,41 @@ class Step {
   }
 
   void step_together(Builder& b) {
+    if (o_.accumulate > 1) return accumulate(b);
     if (o_.clip) clip(b);
     for (const auto& [buffer, gradient] : gradients_) updates(b).step(b, buffer, {&b, gradient});
+  }
+
+  // Gradients are summed over calls; the last of o_.accumulate takes the step along their mean.
+  void accumulate(Builder& b) {
+    Choice c;
+    Graph& then = c.then;
+    std::vector<std::pair<size_t, ValueId>> means;  // of buffers of `then`
+    Builder inner(&then);
+    for (const auto& [buffer, gradient] : gradients_) {
+      const ir::Buffer parameter = graph_.buffers[buffer];
+      const Type type = graph_.type(parameter.value);
+      const Tensor sum{&b, add_state(graph_, slot_name("grad_sum", parameter.name), type, ir::Role::optimizer)};
+      c.operands.push_back(sum + Tensor{&b, gradient});
+      c.reset.push_back(sum);
+      c.otherwise.push_back(c.operands.back());
+      then.inputs.push_back({then.add_value(type, "sum"), "sum"});
+      add_state(then, parameter.name, type, parameter.role);
+    }
+    c.operands.push_back({&b, graph_.inputs.back().value});
+    then.inputs.push_back({then.add_value(c.operands.back().type(), "lr"), "lr"});
+    for (size_t i = 0; i < gradients_.size(); ++i) {
+      const Tensor sum{&inner, then.inputs[i].value};
+      means.emplace_back(i, (sum * (1.0 / static_cast<double>(o_.accumulate))).id);
+    }
+    std::swap(gradients_, means);
+    if (o_.clip) clip(inner);
+    for (const auto& [buffer, gradient] : gradients_) updates(inner).step(inner, buffer, {&inner, gradient});
+    const Tensor count{&b, add_number(graph_, micro_step_name(), DType::i64, 0, ir::Role::optimizer)};
+    const Tensor now = count + 1;
+    c.condition = b("aten::ge.Scalar", now, o_.accumulate);
+    set_update(graph_, count.id, b.where(c.condition, 0, now).id);
+    append(b, std::move(c));
   }
 
   // torch.nn.utils.clip_grad_norm_: all gradients scaled by min(1, clip_norm / (norm + 1e-6)).
