@@ -22,6 +22,17 @@ Result<ir::Graph> vector_jacobian_product(ir::Graph graph) {
   return autodiff::vector_jacobian_product(std::move(graph), p);
 }
 
+std::string mib(uint64_t bytes) { return fmt::format("{:.2f} MiB", static_cast<double>(bytes) / (1 << 20)); }
+
+void print_memory(const CompileReport& r) {
+  fmt::print("trained weights {}, optimizer {}, buffers {}\n", mib(r.parameters), mib(r.optimizer), mib(r.buffers));
+  for (const CompileReport::Method& m : r.methods) {
+    fmt::print("{}: arena {}, of which {} must be there at a time", m.name, mib(m.arena), mib(m.live));
+    if (m.live_gradients) fmt::print(" (gradients of weights at most {})", mib(m.live_gradients));
+    fmt::print("\n");
+  }
+}
+
 }  // namespace
 
 int compile(const CompileCommand& c, const Switches& s) {
@@ -54,6 +65,7 @@ int compile(const CompileCommand& c, const Switches& s) {
   }
   CompileReport done;
   if (const Error e = portfire::compile(o, &done)) return report(e);
+  if (c.train.train) print_memory(done);
   if (o.passes.precision == passes::Precision::bf16)
     fmt::print("{}: {} products in bf16; all else is as in f32\n", c.output, done.bf16_products);
   return 0;

@@ -92,7 +92,7 @@ int main(int argc, char** argv) {
   t->add_option("--data", tc.data, "an input of the model, in order")->allow_extra_args(false);
   t->add_option("--target", tc.target, "what its loss compares with");
   t->add_option("--validate", tc.validate, "x.npy,y.npy: evaluated after each epoch");
-  t->add_option("--epochs", tc.epochs, "passes over the data, in all")->check(CLI::Range(1, 1000000000));
+  t->add_option("--epochs", tc.epochs, "passes over the data, in all")->check(CLI::Range(0, 1000000000));
   t->add_option("--batch", tc.batch, "rows of a step; as the program was exported where it is not given");
   t->add_option("--lr", tc.rate, "RATE, cosine:RATE, linear:RATE or step:RATE, and ,warmup=STEPS ,end=RATE ,every=STEPS ,factor=F");
   t->add_option("--hyper", tc.hyperparameters, "NAME=NUMBER: a hyper-parameter of the optimizer")->allow_extra_args(false);

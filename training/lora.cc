@@ -8,6 +8,7 @@
 #include <set>
 
 #include "compiler/passes/rewrite.h"
+#include "training/names.h"
 #include "training/state.h"
 
 namespace portfire::training {
@@ -88,17 +89,23 @@ class Adapter {
       if (s.value == a.ref()->id) return weights_.count(s.name) ? s.name : std::string();
     return {};
   }
-  double scale() const { return lora_.alpha / static_cast<double>(lora_.rank); }
+  // A number of the program: it may be changed, and checkpoints say what their matrices are worth.
+  Tensor scale(Builder& b) const {
+    const size_t known = find_state(b.graph(), lora_scale_name());
+    const double value = lora_.alpha / static_cast<double>(lora_.rank);
+    const ir::ValueId state = known == SIZE_MAX ? add_number(b.graph(), lora_scale_name(), DType::f64, value) : b.graph().buffers[known].value;
+    return b.cast({&b, state}, DType::f32);
+  }
 
   // x W^T + scale (x A^T) B^T
   Tensor beside(Builder& b, const Node& n, const std::vector<Arg>& args, const Pair& p) const {
     const auto whole = b.append(*n.op, args, {*b.hint});
     const Tensor low = b("aten::linear", args[0], p.a);
-    return Tensor{&b, whole[0]} + b("aten::linear", low, p.b) * scale();
+    return Tensor{&b, whole[0]} + b("aten::linear", low, p.b) * scale(b);
   }
   // W + scale B A
   Tensor merged(Builder& b, Tensor w, const Pair& p) const {
-    return w + b.reshape(b("aten::mm", p.b, p.a), b.sizes(w)) * scale();
+    return w + b.reshape(b("aten::mm", p.b, p.a), b.sizes(w)) * scale(b);
   }
 
   const Lora& lora_;

@@ -9,6 +9,7 @@ namespace portfire::training {
 inline constexpr const char* kPrefix = "portfire.";
 
 inline std::string step_name() { return "portfire.step"; }
+inline std::string lora_scale_name() { return "portfire.lora_scale"; }  // alpha / rank
 inline std::string micro_step_name() { return "portfire.micro_step"; }
 // "weight_decay", or "weight_decay[*.bias]" of a group.
 inline std::string hyperparameter_name(const std::string& name, const std::string& glob = {}) {

@@ -119,6 +119,7 @@ class Step {
     problem_.on_gradient = [&](Builder& b, size_t source, ValueId gradient) {
       if (gradient == kNoValue) return;  // PyTorch leaves such parameters alone
       any_ = true;
+      b.graph().values[gradient].name = std::string(ir::kGradientOf) + b.graph().buffers[problem_.buffers[source]].name;
       if (late)
         gradients_.emplace_back(problem_.buffers[source], gradient);
       else
@@ -209,7 +210,7 @@ class Step {
 };
 
 void share(Graph& g, const std::set<std::string>& names) {
-  for (ir::Buffer& b : g.buffers) b.shared = names.count(b.name) > 0;
+  for (ir::Buffer& b : g.buffers) b.shared = names.count(b.name) > 0 || b.role == ir::Role::hyperparameter;
 }
 
 MethodSource method(Graph g, const char* name, const passes::PipelineOptions& passes) {

@@ -48,6 +48,15 @@ Result<emit::Lowered> lower_method(ir::Dump input, const passes::PipelineOptions
   return emit::lower(graph);
 }
 
+void note_memory(const emit::EmitProgram& program, CompileReport* report) {
+  for (const emit::EmitMethod& m : program.methods)
+    report->methods.push_back({m.program.name, static_cast<uint64_t>(m.memory.buffer_sizes[1]), m.memory.live, m.memory.live_gradients});
+  for (const auto& t : program.state.tensors) {
+    const auto bytes = static_cast<uint64_t>(t.type.upper_bytes());
+    (t.role == ir::Role::parameter ? report->parameters : t.role == ir::Role::buffer ? report->buffers : report->optimizer) += bytes;
+  }
+}
+
 Result<emit::EmitProgram> plan(std::vector<emit::Lowered> lowered, const std::vector<std::string>& dump_dirs) {
   emit::EmitProgram program;
   PF_ASSIGN(program.state, emit::lay_out_state(lowered));
@@ -107,6 +116,7 @@ Error compile(const CompileOptions& options, CompileReport* report) {
     }));
   return guarded(options.output, [&]() -> Error {
     PF_ASSIGN(const emit::EmitProgram program, plan(std::move(lowered), dumps));
+    if (report) note_memory(program, report);
     return emit::write_pte(program, options.output);
   });
 }

@@ -35,6 +35,15 @@ struct CompileOptions {
 
 struct CompileReport {
   size_t bf16_products = 0;  // that became so: those with constant weights, and attentions
+  struct Method {
+    std::string name;
+    uint64_t arena = 0;           // planned for what lives within a call
+    uint64_t live = 0;            // the most of it that is needed at a time: what no plan is smaller than
+    uint64_t live_gradients = 0;  // the most that gradients of parameters take of it at a time
+  };
+  std::vector<Method> methods;
+  // Bytes of state that methods share.
+  uint64_t parameters = 0, buffers = 0, optimizer = 0;
 };
 
 // On any error nothing is written.

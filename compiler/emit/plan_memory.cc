@@ -155,6 +155,26 @@ class Planner {
                     v);
     }
     plan_.buffer_sizes[1] = static_cast<int64_t>(total);
+    note_live(list, bytes);
+  }
+
+  template <class Bytes>
+  void note_live(const std::vector<ValueId>& list, Bytes bytes) {
+    std::vector<int64_t> change(p_.code.size() + 2), gradients(p_.code.size() + 2);
+    for (ValueId v : list) {
+      const auto size = static_cast<int64_t>(bytes(v));
+      const bool gradient = p_.values[v].name.starts_with(ir::kGradientOf);
+      change[life_[v].first] += size;
+      change[life_[v].last + 1] -= size;
+      if (gradient) gradients[life_[v].first] += size, gradients[life_[v].last + 1] -= size;
+    }
+    int64_t now = 0, now_gradients = 0;
+    for (size_t at = 0; at < change.size(); ++at) {
+      now += change[at];
+      now_gradients += gradients[at];
+      plan_.live = std::max(plan_.live, static_cast<uint64_t>(now));
+      plan_.live_gradients = std::max(plan_.live_gradients, static_cast<uint64_t>(now_gradients));
+    }
   }
 
   void place_growing(std::vector<ValueId>& list) {

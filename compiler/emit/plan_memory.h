@@ -21,6 +21,8 @@ struct Allocation {
 struct MemoryPlan {
   std::vector<Allocation> values;      // by value
   std::vector<int64_t> buffer_sizes;   // index 0 is not used
+  // What buffer 1 could not be smaller than: the most bytes that are alive at a time. Of these, gradients of parameters.
+  uint64_t live = 0, live_gradients = 0;
 };
 
 // `shared` holds the state of `program` that is_shared.

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -67,6 +68,9 @@ struct Constant {
   size_t bytes = 0;
   std::shared_ptr<const void> owner;
 };
+
+// Values whose names begin so are gradients of the parameters that are named behind.
+inline constexpr std::string_view kGradientOf = "gradient of ";
 
 struct ValueInfo {
   Type type;
