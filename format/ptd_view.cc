@@ -45,9 +45,9 @@ Result<PtdView> PtdView::open(std::span<const std::byte> file) {
   if (reinterpret_cast<uintptr_t>(file.data()) % 16 != 0)
     return Error::make(Code::bad_argument, "the tensors lie at an odd address (expected 16-byte alignment)");
   PF_TRY(view.verify_header());
-  // As large as the verifier's tables of one entry each: name, type, segment.
+  // Three tables a tensor.
   flatbuffers::Verifier verifier(reinterpret_cast<const uint8_t*>(file.data()), view.flatbuffer_end_, /*max_depth=*/8,
-                                 /*max_tables=*/10'000'000);
+                                 /*max_tables=*/3'000'000);
   if (!ptd::VerifyFlatTensorBuffer(verifier)) return bad("damaged flatbuffer");
   view.root_ = ptd::GetFlatTensor(file.data());
   if (view.root_->version() != 0) return bad("version %u (expected 0)", view.root_->version());
@@ -106,6 +106,8 @@ Error PtdView::verify_header() {
   if (offset > size || bytes > size - offset)
     return bad("truncated: a list of tensors of %llu bytes at %llu, file has %llu", wide(bytes), wide(offset), wide(size));
   flatbuffer_end_ = offset + bytes;
+  if (flatbuffer_end_ >= FLATBUFFERS_MAX_BUFFER_SIZE)
+    return bad("a list of tensors of %llu bytes (expected less than %llu)", wide(bytes), wide(FLATBUFFERS_MAX_BUFFER_SIZE));
   if (segment_base_ > size || segment_bytes_ > size - segment_base_)
     return bad("truncated: data of %llu bytes at %llu, file has %llu", wide(segment_bytes_), wide(segment_base_), wide(size));
   if (segment_bytes_ > 0 && segment_base_ < flatbuffer_end_)

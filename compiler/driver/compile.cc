@@ -4,9 +4,11 @@
 #include <filesystem>
 #include <fstream>
 #include <new>
+#include <optional>
 
 #include "compiler/emit/text.h"
 #include "compiler/emit/write_pte.h"
+#include "compiler/import/new_weights.h"
 #include "compiler/import/pt2.h"
 #include "compiler/ir/builder.h"
 
@@ -41,6 +43,14 @@ bool same_folder(const std::string& a, const std::string& b) {
 Result<ir::Dump> import_archive(std::shared_ptr<const import::Archive> archive) {
   PF_ASSIGN(ir::Graph imported, import::import_pt2(std::move(archive)));
   return ir::Dump{passes::kImport, std::move(imported)};
+}
+
+// Passes make other constants of an archive's, so only what no pass has seen is taken.
+Error take_weights(import::NewWeights& weights, ir::Dump& graph, const std::string& path, bool last) {
+  if (graph.after != passes::kImport)
+    return Error::make(Code::bad_argument, "%s: a graph after %s cannot take other weights (expected one as imported)", path.c_str(), graph.after.c_str());
+  PF_TRY(weights.replace(graph.graph));
+  return last ? weights.check_used() : Error();
 }
 
 Result<emit::Lowered> lower_method(ir::Dump input, const passes::PipelineOptions& options) {
@@ -89,9 +99,16 @@ Result<ir::Dump> read_graph(const std::string& path) {
 Error compile(const CompileOptions& options, CompileReport* report) {
   std::vector<emit::Lowered> lowered;
   std::vector<std::string> dumps;  // of each, where
+  std::optional<import::NewWeights> weights;
+  if (!options.weights.empty())
+    PF_TRY(guarded(options.weights, [&]() -> Error {
+      PF_ASSIGN(weights, import::NewWeights::open(options.weights));
+      return {};
+    }));
   for (const auto& [name, path] : options.methods)
     PF_TRY(guarded(path, [&, &name = name, &path = path]() -> Error {
       PF_ASSIGN(ir::Dump input, read_graph(path));
+      if (weights) PF_TRY(take_weights(*weights, input, path, &path == &options.methods.back().second));
       if (!name.empty()) input.graph.name = name;
       passes::PipelineOptions passes = options.passes;
       if (!passes.dump_dir.empty() && options.methods.size() > 1) passes.dump_dir += "/" + input.graph.name;
@@ -114,6 +131,7 @@ Error compile(const CompileOptions& options, CompileReport* report) {
       }
       return {};
     }));
+  if (report && weights) report->new_weights = weights->used();
   return guarded(options.output, [&]() -> Error {
     PF_ASSIGN(const emit::EmitProgram program, plan(std::move(lowered), dumps));
     if (report) note_memory(program, report);

@@ -28,6 +28,9 @@ struct CompileOptions {
   // a dump's, or "forward".
   std::vector<std::pair<std::string, std::string>> methods;
   std::string output;
+  // A file of tensors (`.ptd`, `.safetensors`) that take the place of the archives' parameters and buffers of the same names
+  // (compiler/import/new_weights.h). Empty: the archives' own.
+  std::string weights;
   passes::PipelineOptions passes;
   // What becomes of a graph: one method or several, each named by its graph (training). May be empty.
   std::function<Result<std::vector<MethodSource>>(ir::Dump, const passes::PipelineOptions&)> expand;
@@ -35,6 +38,7 @@ struct CompileOptions {
 
 struct CompileReport {
   size_t bf16_products = 0;  // that became so: those with constant weights, and attentions
+  size_t new_weights = 0;    // tensors of CompileOptions::weights that were used
   struct Method {
     std::string name;
     uint64_t arena = 0;           // planned for what lives within a call
