@@ -15,7 +15,7 @@ namespace portfire::cli {
 int report(const Error& e);
 
 struct CompileCommand {
-  std::string input, output, precision = "f32", target = "native", dump;
+  std::string input, output, precision = "f32", target = "native", dump, weights;
   bool vjp = false;
   TrainFlags train;
   std::vector<std::string> methods;  // "NAME=IN.pt2"
@@ -29,8 +29,15 @@ struct PassCommand {
 };
 int pass(const PassCommand& command);
 
-// Says what a `.pt2` or a `.pte` holds.
+// Says what a `.pt2`, a `.pte`, a `.ptd` or a `.safetensors` holds.
 int inspect(const std::string& path);
+
+// Tensors from one format to another.
+struct ConvertCommand {
+  std::string input, output;
+  bool all = false;  // what is no weight of a model too (names that begin with kOwnNames)
+};
+int convert(const ConvertCommand& command);
 
 // Prints docs/operators.md; `core_file` names ATen's core operators, one a line.
 int operators(const std::string& core_file);

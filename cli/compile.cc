@@ -41,6 +41,7 @@ int compile(const CompileCommand& c, const Switches& s) {
   if (c.target != "native") return report(Error::make(Code::unsupported, "compile: --target %s (expected native)", c.target.c_str()));
   CompileOptions o;
   o.output = c.output;
+  o.weights = c.weights;
   if (c.precision == "bf16") o.passes.precision = passes::Precision::bf16;
   o.passes.dump_dir = c.dump.empty() ? s.dump : c.dump;
   o.passes.disabled = s.disabled;
@@ -66,6 +67,7 @@ int compile(const CompileCommand& c, const Switches& s) {
   CompileReport done;
   if (const Error e = portfire::compile(o, &done)) return report(e);
   if (c.train.train) print_memory(done);
+  if (!c.weights.empty()) fmt::print("{}: {} parameters and buffers are those of {}\n", c.output, done.new_weights, c.weights);
   if (o.passes.precision == passes::Precision::bf16)
     fmt::print("{}: {} products in bf16; all else is as in f32\n", c.output, done.bf16_products);
   return 0;

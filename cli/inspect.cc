@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "cli/commands.h"
+#include "compiler/import/tensor_file.h"
 #include "compiler/ir/pytree.h"
 #include "core/file_map.h"
 
@@ -45,10 +46,10 @@ Error inspect_file(const std::string& path) {
   auto has = [&](size_t at, std::string_view magic) {
     return bytes.size() >= at + magic.size() && std::memcmp(bytes.data() + at, magic.data(), magic.size()) == 0;
   };
+  if (import::TensorFile::format_of(bytes)) return inspect_tensors(path);
   if (has(0, "PK")) return inspect_pt2(path);
   if (has(4, "ET12")) return inspect_pte(path);
-  if (has(4, "FT01")) return Error::make(Code::unsupported, "%s: data files (.ptd) are not supported yet", path.c_str());
-  return Error::make(Code::bad_file, "%s: unknown format (expected a .pt2 archive or a .pte program)", path.c_str());
+  return Error::make(Code::bad_file, "%s: unknown format (expected a .pt2 archive, a .pte program, or tensors: .ptd, .safetensors)", path.c_str());
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// What `portfire inspect` prints of archives and programs alike.
+// What `portfire inspect` prints of archives, programs and files of tensors alike.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +12,8 @@ namespace portfire::cli {
 
 Error inspect_pt2(const std::string& path);
 Error inspect_pte(const std::string& path);
+// `.ptd` and `.safetensors`.
+Error inspect_tensors(const std::string& path);
 
 // "12 bytes", "4.0 KiB", "22.7 MiB".
 std::string bytes_text(uint64_t bytes);

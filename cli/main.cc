@@ -42,6 +42,7 @@ int main(int argc, char** argv) {
   c->add_option("input", cc.input, "IN.pt2, or a dump to go on from")->required();
   c->add_option("-o,--output", cc.output, "OUT.pte")->required();
   c->add_option("--method", cc.methods, "NAME=IN.pt2: another method of the same program");
+  c->add_option("--weights", cc.weights, "IN.ptd or IN.safetensors: its tensors take the place of parameters and buffers of the same names");
   c->add_flag("--vjp", cc.vjp, "of the vector-Jacobian product: a seed for each floating output comes after the inputs, the gradients after the outputs");
   c->add_flag("--train", cc.train.train, "a training program: methods train_step, evaluate and forward on one set of weights");
   c->add_option("--loss", cc.train.loss, "cross_entropy, mse, l1, huber, bce_with_logits, nll, kl_div (means), or output:K of the model");
@@ -68,8 +69,14 @@ int main(int argc, char** argv) {
   p->add_option("-o,--output", pc.output, "OUT.txt; without it the graph is printed");
 
   std::string inspected;
-  CLI::App* i = app.add_subcommand("inspect", "say what FILE.pt2 or FILE.pte holds");
+  CLI::App* i = app.add_subcommand("inspect", "say what FILE.pt2, .pte, .ptd or .safetensors holds");
   i->add_option("file", inspected, "the file")->required();
+
+  ConvertCommand vc;
+  CLI::App* v = app.add_subcommand("convert", "tensors of IN.ptd or IN.safetensors to OUT.safetensors or OUT.ptd");
+  v->add_option("input", vc.input, "the file of tensors")->required();
+  v->add_option("-o,--output", vc.output, "OUT.ptd or OUT.safetensors")->required();
+  v->add_flag("--all", vc.all, "to safetensors: what a training keeps beside parameters and buffers too");
 
   std::string core_file;
   CLI::App* ops = app.add_subcommand("operators", "print docs/operators.md")->group("");
@@ -137,6 +144,7 @@ int main(int argc, char** argv) {
     if (*c) return compile(cc, *environment);
     if (*p) return pass(pc);
     if (*i) return inspect(inspected);
+    if (*v) return convert(vc);
     if (*ops) return operators(core_file);
     if (*r) return run(ro, *environment);
     if (*f) return profile(po);

@@ -46,6 +46,6 @@ def test_what_is_no_program(tmp_path):
     unknown.write_bytes(b"no program at all")
     data.write_bytes(b"\0\0\0\0FT01" + bytes(64))
     assert "unknown format" in inspect(unknown, 3)
-    assert "not supported yet" in inspect(data, 3)
+    assert "expected FH01" in inspect(data, 3)
     assert "No such file" in inspect(tmp_path / "absent.pte", 3)
     assert subprocess.run([BINARY, "inspect"], capture_output=True).returncode == 2
