@@ -7,10 +7,10 @@ namespace portfire {
 namespace {
 
 constexpr uint32_t kReflected = 0x82F63B78;
-constexpr size_t kStep = 8;
+constexpr size_t kStep = 16;
 
-// tables[k][b]: what byte b leaves in the register after k zero bytes behind it. Eight bytes then take eight look-ups
-// that do not wait for each other.
+// tables[k][b]: what byte b leaves in the register after k zero bytes behind it. Sixteen bytes then take sixteen look-ups
+// that do not wait for each other; 16 KiB of tables are half of a first-level cache.
 constexpr auto make_tables() {
   std::array<std::array<uint32_t, 256>, kStep> tables{};
   for (uint32_t b = 0; b < 256; ++b) {
@@ -31,11 +31,11 @@ uint32_t crc32c(std::span<const std::byte> bytes, uint32_t before) {
   const std::byte* at = bytes.data();
   size_t left = bytes.size();
   for (; left >= kStep; left -= kStep, at += kStep) {
-    uint64_t word;  // little-endian, as all that Portfire runs on
-    std::memcpy(&word, at, sizeof word);
-    word ^= crc;
+    uint64_t words[2];  // little-endian, as all that Portfire runs on
+    std::memcpy(words, at, sizeof words);
+    words[0] ^= crc;
     crc = 0;
-    for (size_t k = 0; k < kStep; ++k) crc ^= kTables[kStep - 1 - k][word >> (8 * k) & 255];
+    for (size_t k = 0; k < kStep; ++k) crc ^= kTables[kStep - 1 - k][words[k / 8] >> (8 * (k % 8)) & 255];
   }
   for (; left > 0; --left, ++at) crc = crc >> 8 ^ kTables[0][(crc ^ static_cast<uint8_t>(*at)) & 255];
   return ~crc;

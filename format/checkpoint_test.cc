@@ -1,5 +1,6 @@
 #include "format/checkpoint.h"
 
+#include <chrono>
 #include <csignal>
 #include <cstring>
 #include <random>
@@ -224,17 +225,19 @@ bool is_one_state(const CheckpointFile& file) {
 TEST_F(CheckpointTest, SurvivesKills) {
   constexpr int kKills = 60;
   constexpr size_t kElements = 300'000;
+  const auto start = std::chrono::steady_clock::now();
   ASSERT_FALSE(State(0, kElements).write(path_.c_str()));
+  const auto one = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - start).count() + 1000;
   std::mt19937 random(1);
   uint64_t seen = 0;
-  int moved = 0;
+  int moved = 0, amidst = 0;
   for (int k = 0; k < kKills; ++k) {
     const pid_t child = fork();
     if (child == 0) {
       for (uint64_t step = seen;; ++step)
         if (State(step, kElements).write(path_.c_str())) _exit(1);
     }
-    usleep(1000 + random() % 30'000);
+    usleep(static_cast<useconds_t>(random() % static_cast<uint64_t>(4 * one)));  // of the time that one takes on this disk
     kill(child, SIGKILL);
     int status;
     ASSERT_EQ(waitpid(child, &status, 0), child);
@@ -246,8 +249,11 @@ TEST_F(CheckpointTest, SurvivesKills) {
     moved += file->info().step > seen;
     seen = file->info().step;
     ASSERT_LE(folder_.files(), 2u);  // what the killed left is used again
+    amidst += folder_.files() == 2;
   }
   EXPECT_GT(moved, 0) << "no checkpoint was finished between kills";
+  EXPECT_GT(amidst, 0) << "no kill came while one was written";
+  printf("%d kills: %d while one was written, %d after more were; %llu written\n", kKills, amidst, moved, static_cast<unsigned long long>(seen));
 }
 
 // Wherever the disk is full, the old file stays.
