@@ -20,6 +20,10 @@ struct ViewAsReal {
     out.shape.push(2);
     return {};
   }
+  template <class G>
+  static void gradient(G& g) {
+    g.give("self", g("aten::view_as_complex", g.grad()));
+  }
 };
 
 struct ViewAsComplex {
@@ -47,6 +51,10 @@ struct ViewAsComplex {
   template <class G>
   static void decompose(G& g) {
     g.result(g("aten::view_as_complex", g("aten::clone", g.tensor("self"), 0)));
+  }
+  template <class G>
+  static void gradient(G& g) {
+    g.give("self", g("aten::view_as_real", g.grad()));
   }
 };
 

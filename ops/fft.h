@@ -7,8 +7,26 @@
 #include <vector>
 
 #include "ops/composite.h"
+#include "ops/gradients.h"
 
 namespace portfire::ops::fft {
+
+// `dim` in [0, rank), the last one last.
+template <class G>
+std::vector<int64_t> wrapped_dims_of(G& g, int rank) {
+  auto dims = g.known_ints("dim");
+  for (int64_t& d : dims) d += d < 0 ? rank : 0;
+  return dims;
+}
+// Zeros at the end of `dim`, to size n.
+template <class G, class T, class I>
+T filled_up(G& g, T x, int64_t dim, I n) {
+  const auto now = g.size(x, dim);
+  if (same(now, n)) return x;
+  std::vector<typename G::Int> pad(2 * static_cast<size_t>(x.rank() - dim), 0);  // last dimension first
+  pad.back() = n - now;
+  return g("aten::constant_pad_nd", x, pad, 0);
+}
 
 // Complex to complex; `forward` has the minus.
 struct C2c {
@@ -17,6 +35,10 @@ struct C2c {
   static Error infer(const Args& a, std::span<TensorSpec> outs);
   static Error reference(const Args& a, std::span<TensorView> outs);
   static size_t scratch(const Args& a);
+  template <class G>
+  static void gradient(G& g) {
+    g.give("self", g("aten::_fft_c2c", g.grad(), g.arg("dim"), g.arg("normalization"), !g.boolean("forward")));
+  }
 };
 // Real to complex, forward. Onesided: the last of `dim` keeps its first n / 2 + 1 frequencies, the
 // others being their conjugates.
@@ -26,6 +48,14 @@ struct R2c {
   static Error infer(const Args& a, std::span<TensorSpec> outs);
   static Error reference(const Args& a, std::span<TensorView> outs);
   static size_t scratch(const Args& a);
+  // Frequencies that were left out have none.
+  template <class G>
+  static void gradient(G& g) {
+    auto x = g.tensor("self"), d = g.grad();
+    const auto dims = wrapped_dims_of(g, x.rank());
+    if (g.boolean("onesided")) d = filled_up(g, d, dims.back(), g.size(x, dims.back()));
+    g.give("self", g("aten::real", g("aten::_fft_c2c", d, dims, g.arg("normalization"), false)));
+  }
 };
 // Backward from onesided frequencies to last_dim_size reals.
 struct C2r {
@@ -34,6 +64,18 @@ struct C2r {
   static Error infer(const Args& a, std::span<TensorSpec> outs);
   static Error reference(const Args& a, std::span<TensorView> outs);
   static size_t scratch(const Args& a);
+  // Of the frequencies that were read, all but the first (and the middle one, of an even size) stand for their conjugates too.
+  template <class G>
+  static void gradient(G& g) {
+    auto x = g.tensor("self"), d = g.grad();
+    const auto dims = wrapped_dims_of(g, x.rank());
+    const int64_t last = dims.back();
+    d = g("aten::_fft_r2c", d, dims, g.arg("normalization"), true);
+    const typename G::Int n = g.integer("last_dim_size"), half = floor_div(n, 2) + 1, twice = n - half;
+    const auto part = [&](typename G::Int from, typename G::Int to) { return g("aten::slice.Tensor", d, last, from, to); };
+    d = g("aten::cat", std::vector<typename G::Tensor>{part(0, 1), part(1, twice + 1) * 2.0, part(twice + 1, half)}, last);
+    g.give("self", filled_up(g, d, last, g.size(x, last)));
+  }
 };
 
 // --- torch.fft ---
@@ -59,11 +101,7 @@ T complex_input(G& g, T x) {
 template <class G, class T, class I>
 T resized(G& g, T x, int64_t dim, I n) {
   const auto now = g.size(x, dim);
-  if (!same(max(n, now), now)) {
-    std::vector<typename G::Int> pad(2 * static_cast<size_t>(x.rank() - dim), 0);  // last dimension first
-    pad.back() = max(n, now) - now;
-    x = g("aten::constant_pad_nd", x, pad, 0);
-  }
+  x = filled_up(g, x, dim, max(n, now));
   return same(max(n, now), n) ? x : g("aten::slice.Tensor", x, dim, 0, n);
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/dtype.h"
@@ -37,6 +38,12 @@ bool same_sizes(G& g, T a, T b) {
   return all;
 }
 
+// The conjugate; reals are their own. With d = dL/d(re) + i dL/d(im), PyTorch's convention, what is holomorphic gives d conj(f').
+template <class G, class T>
+T conj_of(G& g, T x) {
+  return is_complex(x.dtype()) ? g("aten::conj_physical", x) : x;
+}
+
 template <class G, class T>
 T zeros_like(G& g, T x, DType dtype) {
   return g.full(g.sizes(x), 0.0, dtype);
@@ -64,6 +71,18 @@ T product_of_others(G& g, T x, int64_t dim) {
   auto one = g("aten::full_like", first, 1.0);
   const auto before = [&](T t) { return g("aten::cumprod", g("aten::cat", std::vector<T>{one, g("aten::slice.Tensor", t, dim, 0, n - 1)}, dim), dim); };
   return before(x) * g("aten::flip", before(g("aten::flip", x, dims)), dims);
+}
+
+// Where the rule of `where` has set d to 0, if it did.
+template <class G, class T>
+T hidden_from(G& g, T d) {
+  const auto& nodes = g.graph().nodes;
+  for (auto n = nodes.rbegin(); n != nodes.rend(); ++n)
+    if (!n->outs.empty() && n->outs[0] == d.id) {
+      const bool hides = n->op->name == "aten::where.ScalarSelf" && n->args[1].real() && *n->args[1].real() == 0;
+      return hides ? T{&g, n->args[0].ref()->id} : T{};
+    }
+  return {};
 }
 
 // For amax and amin: those that are equal share.

@@ -1,9 +1,12 @@
 // Derivatives of the element-wise operators in ops/pointwise_table.h, as PyTorch defines them where they jump: what is cut
-// off gives 0, equal operands of a maximum share. For real numbers; only the host instantiates this.
+// off gives 0, equal operands of a maximum share. Only the host instantiates this. Functions of complex numbers have the rules of
+// real ones, which read conjugates: conj(f'(z)) = f'(conj z) for what is real on the real line.
 #pragma once
 
 #include <cmath>
 #include <string_view>
+
+#include "ops/gradients.h"
 
 namespace portfire::ops {
 
@@ -77,6 +80,7 @@ T unary_gradient(G& g, std::string_view e, T x, T r, T d) {
   if (e == "erfc") return d * g("aten::exp", -(x * x)) * -kTwoOverSqrtPi;
   if (e == "erfinv") return d * g("aten::exp", r * r) / kTwoOverSqrtPi;
   if (e == "lgamma") return d * g("aten::digamma", x);
+  if (e == "digamma") return d * g("aten::polygamma", 1, x);
   if (e == "sigmoid") return d * one_minus(r) * r;
   if (e == "silu") {
     auto s = g("aten::sigmoid", x);
@@ -100,9 +104,10 @@ T unary_gradient(G& g, std::string_view e, T x, T r, T d) {
 template <class G>
 bool give_several(G& g, std::string_view e) {
   auto d = g.grad();
-  const auto x = [&] { return g.operand(0); };
-  const auto y = [&] { return g.operand(1); };
-  const auto z = [&] { return g.operand(2); };
+  const auto x = [&] { return conj_of(g, g.operand(0)); };
+  const auto y = [&] { return conj_of(g, g.operand(1)); };
+  const auto z = [&] { return conj_of(g, g.operand(2)); };
+  const auto value = [&] { return conj_of(g, g.value()); };
   if (e == "add" || e == "sub") {
     const double alpha = g.has_arg("alpha") ? g.real("alpha") : 1;
     g.give_at(0, d);
@@ -112,7 +117,7 @@ bool give_several(G& g, std::string_view e) {
     if (g.wants_at(1)) g.give_at(1, d * x());
   } else if (e == "div") {
     if (g.wants_at(0)) g.give_at(0, d / y());
-    if (g.wants_at(1)) g.give_at(1, -(d * (g.value() / y())));
+    if (g.wants_at(1)) g.give_at(1, -(d * (value() / y())));
   } else if (e == "fmod" || e == "remainder") {
     g.give_at(0, d);
     if (g.wants_at(1)) g.give_at(1, -(d * g(e == "fmod" ? "aten::trunc" : "aten::floor", x() / y())));
@@ -122,18 +127,18 @@ bool give_several(G& g, std::string_view e) {
       g.give_at(0, d * g.where(g("aten::eq.Scalar", y(), 0), 0.0, slope));
     }
     if (g.wants_at(1)) {
-      auto of_0 = g("aten::logical_and", g("aten::eq.Scalar", x(), 0), g("aten::ge.Scalar", y(), 0));
-      g.give_at(1, d * g.where(of_0, 0.0, g.value() * g("aten::log", x())));
+      auto of_0 = g("aten::logical_and", g("aten::eq.Scalar", x(), 0), g("aten::ge.Scalar", g("aten::real", y()), 0));
+      g.give_at(1, d * g.where(of_0, 0.0, value() * g("aten::log", x())));
     }
   } else if (e == "atan2") {
     auto squares = x() * x() + y() * y();
     if (g.wants_at(0)) g.give_at(0, d * y() / squares);
     if (g.wants_at(1)) g.give_at(1, -(d * x()) / squares);
   } else if (e == "hypot") {
-    if (g.wants_at(0)) g.give_at(0, d * x() / g.value());
-    if (g.wants_at(1)) g.give_at(1, d * y() / g.value());
+    if (g.wants_at(0)) g.give_at(0, d * x() / value());
+    if (g.wants_at(1)) g.give_at(1, d * y() / value());
   } else if (e == "copysign") {
-    if (g.wants_at(0)) g.give_at(0, d * g.where(g("aten::eq.Scalar", x(), 0), 0.0, g.value() / x()));
+    if (g.wants_at(0)) g.give_at(0, d * g.where(g("aten::eq.Scalar", x(), 0), 0.0, value() / x()));
   } else if (e == "maximum" || e == "minimum") {
     const bool max = e == "maximum";
     if (!g.arg_is_tensor(1)) {  // a bound
@@ -183,12 +188,29 @@ bool give_several(G& g, std::string_view e) {
   return true;
 }
 
+// Of those that are not holomorphic, with u = z / |z|, 0 at 0; false where the entry is none of these or z is real.
+template <class G>
+bool give_of_complex(G& g, std::string_view e) {
+  if (e != "abs" && e != "angle" && e != "sgn") return false;
+  auto z = g.operand(0), d = g.grad();
+  if (!is_complex(z.dtype())) return false;
+  auto size = g("aten::abs", z), unit = g("aten::sgn", z);
+  if (e == "abs") {
+    g.give_at(0, d * unit);
+    return true;
+  }
+  const float i[] = {0, 1};
+  const double wide_i[] = {0, 1};
+  const void* turn = z.dtype() == DType::c128 ? static_cast<const void*>(wide_i) : i;
+  auto across = e == "angle" ? d * g.constant(z.dtype(), {}, turn) * unit : d - unit * g("aten::real", d * conj_of(g, unit));
+  g.give_at(0, g.where(g("aten::eq.Scalar", size, 0), 0.0, across / size));
+  return true;
+}
+
 template <class G>
 void pointwise_gradient(G& g, std::string_view entry) {
-  if (is_step_function(entry)) return;
-  if (g.is_complex_call()) g.refuse("the gradient of complex numbers is not built");
-  if (give_several(g, entry)) return;
-  auto d = unary_gradient(g, entry, g.operand(0), g.value(), g.grad());
+  if (give_of_complex(g, entry) || is_step_function(entry) || give_several(g, entry)) return;
+  auto d = unary_gradient(g, entry, conj_of(g, g.operand(0)), conj_of(g, g.value()), g.grad());
   if (!d) g.refuse("has no gradient");
   g.give_at(0, d);
 }

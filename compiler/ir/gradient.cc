@@ -22,11 +22,6 @@ bool Gradient::arg_is_tensor(size_t arg) const {
   const Ref* r = (*frame_.args)[arg].ref();
   return r && graph().type(r->id).is_tensor();
 }
-bool Gradient::is_complex_call() const {
-  for (ValueId v : *outs_)
-    if (graph().type(v).is_tensor() && is_complex(graph().type(v).dtype)) return true;
-  return false;
-}
 
 Tensor Gradient::operand(size_t arg) { return tensor(frame_.op->schema.args[arg].name); }
 

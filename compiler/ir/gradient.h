@@ -34,7 +34,6 @@ class Gradient : public Builder {
   std::vector<Arg> args_from(size_t arg) const { return {frame_.args->begin() + static_cast<std::ptrdiff_t>(arg), frame_.args->end()}; }
   bool has_arg(std::string_view arg) const { return frame_.op->schema.index_of(arg) >= 0; }
   bool arg_is_tensor(size_t arg) const;
-  bool is_complex_call() const;  // a result is complex
   // The argument of that number, as a tensor of rank 0 where it is a number.
   Tensor operand(size_t arg);
 
