@@ -22,9 +22,10 @@ struct Rule {
   bool aligned, flat;  // flat: two dimensions
   Round round;         // to the grid's dtype
 };
+// `first`: the argument that holds interpolation_mode.
 template <class Round>
-Rule<Round> rule_of(const Args& a, int spatial, Round round) {
-  return {static_cast<Mode>(a.integer(2)), static_cast<Padding>(a.integer(3)), a.boolean(4), spatial == 2, round};
+Rule<Round> rule_of(const Args& a, int spatial, Round round, size_t first = 2) {
+  return {static_cast<Mode>(a.integer(first)), static_cast<Padding>(a.integer(first + 1)), a.boolean(first + 2), spatial == 2, round};
 }
 
 template <class R>
@@ -67,6 +68,10 @@ inline double cubic(double x) {  // Keys, 1981, a = -3/4
   if (x <= 1) return (1.25 * x - 2.25) * x * x + 1;
   return -0.75 * (((x - 5) * x + 8) * x - 4);
 }
+inline double cubic_slope(double x) {
+  const double size = std::fabs(x), slope = size <= 1 ? (3.75 * size - 4.5) * size : -0.75 * ((3 * size - 10) * size + 8);
+  return x < 0 ? -slope : slope;
+}
 
 template <class R>
 Taps taps_of(double x, int64_t size, const Rule<R>& r) {
@@ -89,6 +94,38 @@ Taps taps_of(double x, int64_t size, const Rule<R>& r) {
   const double floor = std::floor(x), part = r.round(x - floor);
   return {
       {static_cast<int64_t>(floor), static_cast<int64_t>(floor) + 1}, {r.round(1 - part), part}, 2};
+}
+
+// How fast the place moves with the coordinate x. On a border, where it is held, not at all.
+template <class R>
+double speed_of(double x, int64_t size, const Rule<R>& r) {
+  const double last = static_cast<double>(size - 1), speed = (r.aligned ? last : last + 1) / 2;
+  if (r.mode == kCubic || r.padding == kZeros) return speed;
+  x = unnormalised(x, size, r);
+  bool back = false;
+  if (r.padding == kReflection) {
+    const double low = r.aligned ? 0 : -0.5, span = r.aligned ? last : last + 1;
+    if (span <= 0) return 0;
+    const double flips = std::floor(r.round(r.round(std::fabs(r.round(x - low))) / span));
+    back = (x < low) != (std::fmod(flips, 2) != 0);
+    x = reflected(x, size, r);
+  }
+  return x > 0 && x < last ? (back ? -speed : speed) : 0;
+}
+
+// The derivatives of the weights that `taps_of` gives, in their order.
+template <class R>
+void slopes_of(double x, int64_t size, const Rule<R>& r, double* slopes) {
+  for (int t = 0; t < 4; ++t) slopes[t] = 0;
+  if (r.mode == kNearest) return;
+  const double speed = speed_of(x, size, r), place = unnormalised(x, size, r);
+  if (r.mode == kLinear) {
+    slopes[0] = -speed;
+    slopes[1] = speed;
+    return;
+  }
+  const double part = place - std::floor(place);
+  for (int t = 0; t < 4; ++t) slopes[t] = cubic_slope(part + 1 - t) * speed;
 }
 
 }  // namespace portfire::ops::grid_sampler

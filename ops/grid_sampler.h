@@ -7,12 +7,24 @@
 
 #include <string>
 
+#include "ops/gradients.h"
 #include "ops/op.h"
 
 namespace portfire::ops::grid_sampler {
 
 Error infer_sampler(const Args& a, int spatial, std::span<TensorSpec> outs);
 Error run_sampler(const Args& a, int spatial, std::span<TensorView> outs);
+// Gradients: arguments start with grad_output.
+Error infer_gradient(const Args& a, int spatial, std::span<TensorSpec> outs);
+Error run_gradient(const Args& a, int spatial, std::span<TensorView> outs);
+
+template <class G>
+void give_sampled(G& g, const char* backward) {
+  auto all = g.all(backward, g.grad(), g.tensor("input"), g.tensor("grid"), g.arg("interpolation_mode"), g.arg("padding_mode"), g.arg("align_corners"),
+                   mask_of(g, {"input", "grid"}));
+  if (g.wants("input")) g.give("input", all[0]);
+  if (g.wants("grid")) g.give("grid", all[1]);
+}
 
 struct GridSampler2d {
   static constexpr std::string_view schema =
@@ -23,6 +35,10 @@ struct GridSampler2d {
   }
   static Error reference(const Args& a, std::span<TensorView> outs) {
     return run_sampler(a, 2, outs);
+  }
+  template <class G>
+  static void gradient(G& g) {
+    give_sampled(g, "aten::grid_sampler_2d_backward");
   }
 };
 
@@ -36,7 +52,24 @@ struct GridSampler3d {
   static Error reference(const Args& a, std::span<TensorView> outs) {
     return run_sampler(a, 3, outs);
   }
+  template <class G>
+  static void gradient(G& g) {
+    give_sampled(g, "aten::grid_sampler_3d_backward");
+  }
 };
+
+// Gradients of the input and the grid. What output_mask leaves out is not computed: it has size 0.
+#define PF_GRADIENT(type, name, spatial)                                                                        \
+  struct type {                                                                                                 \
+    static constexpr std::string_view schema =                                                                  \
+        "aten::" name "(Tensor grad_output, Tensor input, Tensor grid, int interpolation_mode, int "            \
+        "padding_mode, bool align_corners, bool[2] output_mask) -> (Tensor, Tensor)";                           \
+    static Error infer(const Args& a, std::span<TensorSpec> outs) { return infer_gradient(a, spatial, outs); }  \
+    static Error reference(const Args& a, std::span<TensorView> outs) { return run_gradient(a, spatial, outs); } \
+  };
+PF_GRADIENT(GridSampler2dBackward, "grid_sampler_2d_backward", 2)
+PF_GRADIENT(GridSampler3dBackward, "grid_sampler_3d_backward", 3)
+#undef PF_GRADIENT
 
 struct GridSampler {
   static constexpr std::string_view schema =
@@ -91,6 +124,6 @@ struct AffineGridGenerator {
   }
 };
 
-using Ops = OpList<GridSampler2d, GridSampler3d, GridSampler, CpuFallback, AffineGridGenerator>;
+using Ops = OpList<GridSampler2d, GridSampler3d, GridSampler2dBackward, GridSampler3dBackward, GridSampler, CpuFallback, AffineGridGenerator>;
 
 }  // namespace portfire::ops::grid_sampler
