@@ -2,6 +2,7 @@
 // aten::embedding_dense_backward: the gradient of a lookup.
 #pragma once
 
+#include "ops/gradients.h"
 #include "ops/op.h"
 
 namespace portfire::ops::embedding_bag {
@@ -17,6 +18,33 @@ struct EmbeddingBag {
       "(Tensor, Tensor, Tensor, Tensor)";
   static Error infer(const Args& a, std::span<TensorSpec> outs);
   static Error reference(const Args& a, std::span<TensorView> outs);
+  template <class G>
+  static void gradient(G& g) {
+    auto table = g.tensor("weight"), indices = g.tensor("indices"), weights = g.tensor("per_sample_weights"), d = g.grad();
+    constexpr int64_t kMean = 1, kMax = 2;
+    const int64_t mode = g.known_integer("mode");
+    if (mode == kMax) {  // result 3: the row that each maximum came from; bags of nothing have a gradient of nothing
+      auto filled = g("aten::gt.Scalar", g("aten::unsqueeze", g.value(2), 1), 0);
+      return g.give("weight", g("aten::scatter_add", zeros_like(g, table, d.dtype()), 0, g.value(3), g.where(filled, d, 0.0)));
+    }
+    if (mode == kMean) d = d / g("aten::unsqueeze", g("portfire::maximum.Scalar", g.value(2), 1), 1);
+    auto rows = g("aten::index_select", d, 0, bag_of_each(g));
+    if (g.wants("per_sample_weights")) {
+      auto products = g("aten::sum.dim_IntList", rows * g("aten::index_select", table, 0, indices), std::vector<int64_t>{1}, false);
+      g.give("per_sample_weights", g.where(g("aten::eq.Scalar", indices, g.arg("padding_idx")), 0.0, products));
+    }
+    if (weights) rows = rows * g("aten::unsqueeze", weights, 1);
+    if (g.wants("weight"))
+      g.give("weight", g("aten::embedding_dense_backward", rows, indices, g.size(table, 0), g.arg("padding_idx"), g.boolean("scale_grad_by_freq")));
+  }
+  // How many bags begin at or before an index, less one. (Result 1 says it too, but not for every mode.)
+  template <class G>
+  static auto bag_of_each(G& g) {
+    auto indices = g.tensor("indices"), offsets = g.tensor("offsets");
+    if (g.boolean("include_last_offset")) offsets = g("aten::slice.Tensor", offsets, 0, 0, g.size(offsets, 0) - 1);
+    auto places = g("aten::arange.start_step", 0, g.size(indices, 0), 1, offsets.dtype());
+    return g("aten::searchsorted.Tensor", offsets, places, false, true) - 1;
+  }
 };
 
 template <class G>

@@ -31,7 +31,12 @@ struct Linear {
   template <class G>
   static void gradient(G& g) {
     auto w = g.tensor("weight"), d = g.grad();
-    if (w.rank() == 1) g.refuse("has no gradient for a weight of rank 1");
+    if (w.rank() == 1) {
+      auto each = g("aten::unsqueeze", d, -1);
+      if (g.wants("input")) g.give("input", each * w);
+      if (g.wants("weight")) g.give("weight", each * g.tensor("input"));
+      return g.give("bias", d);
+    }
     auto all = g.all("aten::linear_backward", g.tensor("input"), d, w, mask_of(g, {"input", "weight", "bias"}));
     g.give("input", all[0]);
     g.give("weight", all[1]);

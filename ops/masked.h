@@ -2,6 +2,7 @@
 #pragma once
 
 #include "ops/expand.h"
+#include "ops/gradients.h"
 #include "ops/op.h"
 
 namespace portfire::ops::masked {
@@ -35,6 +36,19 @@ struct MaskedScatter {
   static constexpr std::string_view schema = "aten::masked_scatter(Tensor self, Tensor mask, Tensor source) -> Tensor";
   static Error infer(const Args& a, std::span<TensorSpec> outs);
   static Error reference(const Args& a, std::span<TensorView> outs);
+  template <class G>
+  static void gradient(G& g) {
+    auto mask = g.tensor("mask"), source = g.tensor("source"), d = g.grad();
+    mask = g.cast(mask, DType::boolean);
+    if (g.wants("self")) g.give("self", g.where(mask, 0.0, d));
+    if (!g.wants("source")) return;
+    // Element k of source went to the k-th place that is true. A place more takes what is of others.
+    const auto n = g.numel(d), count = g.numel(source);
+    mask = g.reshape(g("aten::expand", mask, g.sizes(d)), {n});
+    auto from = g.where(mask, g("aten::cumsum", mask, 0) - 1, count);
+    auto sum = g("aten::scatter_add", g.full({count + 1}, 0.0, d.dtype()), 0, from, g.reshape(d, {n}));
+    g.give("source", g.reshape(g("aten::slice.Tensor", sum, 0, 0, count), g.sizes(source)));
+  }
 };
 
 // The elements where the mask is true, in row-major order.
@@ -43,6 +57,12 @@ struct MaskedSelect {
   static Error infer(const Args& a, std::span<TensorSpec> outs);
   static Error reference(const Args& a, std::span<TensorView> outs);
   static constexpr bool data_dependent = true;
+  template <class G>
+  static void gradient(G& g) {
+    auto mask = g.tensor("mask"), d = g.grad();
+    auto zeros = g.full(expand::broadcast_sizes(g, {g.tensor("self"), mask}), 0.0, d.dtype());
+    g.give("self", g("aten::masked_scatter", zeros, mask, d));
+  }
 };
 
 // [n,rank]: the indices of the elements that are not zero, in row-major order.

@@ -40,7 +40,7 @@ struct ScatterAdd {
   }
 };
 
-// Sums go back as they are, means by their number, extremes to those that are equal.
+// Sums go back as they are, means by their number, extremes to those that are equal, products times the others.
 template <class G>
 void give_reduced(G& g) {
   using T = typename G::Tensor;
@@ -61,8 +61,15 @@ void give_reduced(G& g) {
     auto share = d / g("portfire::maximum.Scalar", g("aten::scatter_add", of_self, g.arg("dim"), index, of_src), 1.0);
     self = of_self * share;
     added = of_src * gather(share);
-  } else {
-    g.refuse("has no gradient of reduce=" + reduce);
+  } else {  // prod: the product of the others, of which one may be 0
+    const auto product = [&](T from, T of) { return g("aten::scatter_reduce.two", from, g.arg("dim"), index, of, "prod", g.arg("include_self")); };
+    const auto is_0 = [&](T t) { return g("aten::eq.Scalar", t, 0); };
+    T self_or_1 = g.where(is_0(x), 1.0, x), zero = is_0(src);
+    self = d * product(self_or_1, src) / self_or_1;
+    T zeros = gather(g("aten::scatter_add", g.full(g.sizes(x), 0.0, d.dtype()), g.arg("dim"), index, g.cast(zero, d.dtype())));
+    T only = g("aten::logical_and", zero, g("aten::eq.Scalar", zeros, 1));
+    T without = gather(d * product(x, g.where(only, 1.0, src)));
+    added = g.where(only, without, gather(d * g.value()) / g.where(zero, 1.0, src));
   }
   if (!keeps_self) self = g("aten::scatter.value", self, g.arg("dim"), index, 0.0);
   g.give("self", self);
@@ -169,8 +176,9 @@ template <class G>
 void index_fill(G& g, bool tensor_value) {
   const Slices<G> s(g, {}, true);
   if (!tensor_value) return g.result(s.finish(g, g("aten::scatter.value", s.to, s.dim, s.index, g.arg("value"))));
-  auto value = g("aten::expand", g.cast(g.reshape(g.tensor("value"), {}), s.to.dtype()), g.sizes(s.index));
-  g.result(s.finish(g, g("aten::scatter.src", s.to, s.dim, s.index, value)));
+  // By a mask: a place that is named twice counts once for the gradient of `value`.
+  auto filled = g("aten::scatter.value", g.full(g.sizes(s.to), false, DType::boolean), s.dim, s.index, true);
+  g.result(s.finish(g, g.where(filled, g.cast(g.reshape(g.tensor("value"), {}), s.to.dtype()), s.to)));
 }
 struct IndexFillScalar {
   static constexpr std::string_view schema =

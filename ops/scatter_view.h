@@ -78,6 +78,13 @@ struct AsStridedScatter : Scattered<strided::AsStrided::view> {
   static constexpr std::string_view schema =
       "aten::as_strided_scatter(Tensor self, Tensor src, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) "
       "-> Tensor";
+  template <class G>
+  static void gradient(G& g) {
+    auto d = g.contiguous(g.grad());
+    if (g.wants("src")) g.give("src", g("aten::as_strided", d, g.arg("size"), g.arg("stride"), g.arg("storage_offset")));
+    if (g.wants("self"))
+      g.give("self", g("aten::as_strided_scatter", d, zeros_like(g, g.tensor("src"), d.dtype()), g.arg("size"), g.arg("stride"), g.arg("storage_offset")));
+  }
 };
 
 template <class G>
