@@ -18,7 +18,16 @@ struct NativeGroupNorm {
   static Error reference(const Args& a, std::span<TensorView> outs);
   template <class G>
   static void gradient(G& g) {
-    if (g.grad(1) || g.grad(2)) g.refuse("has no gradient of its mean and reciprocal deviation");
+    if (g.grad()) give_normalised(g);
+    if (!g.grad(1) && !g.grad(2)) return;
+    auto x = g.tensor("input"), m = g.value(1), r = g.value(2);
+    const typename G::Int images = g.integer("N"), groups = g.integer("group"), each = floor_div(g.integer("C"), groups);
+    const auto per_group = [&](auto t) { return g.reshape(t, {images, groups, 1, 1}); };
+    auto split = g.reshape(g.cast(x, m.dtype()), {images, groups, each, g.integer("HxW")});
+    g.give("input", g.reshape(layer_norm::of_statistics(g, split, {2, 3}, per_group(m), per_group(r)), g.sizes(x)));
+  }
+  template <class G>
+  static void give_normalised(G& g) {
     auto all = g.all("aten::native_group_norm_backward", g.grad(), g.tensor("input"), g.value(1), g.value(2), g.arg("weight"), g.arg("N"), g.arg("C"), g.arg("HxW"), g.arg("group"),
                      mask_of(g, {"input", "weight", "bias"}));
     g.give("input", all[0]);

@@ -22,6 +22,31 @@ struct LayerNorm {
   }
 };
 
+// The mean over the dimensions of normalized_shape, which stay with size 1, and the others.
+template <class G>
+struct Normalized {
+  std::vector<int64_t> inner, outer;
+  explicit Normalized(G& g, int rank) {
+    const int items = static_cast<int>(g.ints("normalized_shape").size());
+    for (int d = 0; d < rank; ++d) (d < rank - items ? outer : inner).push_back(d);
+  }
+};
+
+// What x has of the gradients of its statistics over `dims`, results 1 and 2 of a norm: of the mean m by 1 / n, of r = 1 / sqrt(var
+// + eps) by -r^3 (x - m) / n. One of them has one; m and r have the rank of x.
+template <class G, class T>
+T of_statistics(G& g, T x, const std::vector<int64_t>& dims, T m, T r) {
+  typename G::Int n = 1;
+  for (int64_t d : dims) n = n * g.size(x, d);
+  T sum;
+  if (g.grad(1)) sum = g("aten::expand", g.reshape(g.grad(1), g.sizes(m)), g.sizes(x));
+  if (g.grad(2)) {
+    T of_r = -(g.reshape(g.grad(2), g.sizes(r)) * r * r * r) * (x - m);
+    sum = sum ? sum + of_r : of_r;
+  }
+  return sum / n;
+}
+
 // Gives mean and 1 / sqrt(var + eps) as well.
 struct NativeLayerNorm {
   static constexpr std::string_view schema =
@@ -31,7 +56,13 @@ struct NativeLayerNorm {
   static Error reference(const Args& a, std::span<TensorView> outs);
   template <class G>
   static void gradient(G& g) {
-    if (g.grad(1) || g.grad(2)) g.refuse("has no gradient of its mean and reciprocal deviation");
+    if (g.grad()) give_normalised(g);
+    if (!g.grad(1) && !g.grad(2)) return;
+    auto m = g.value(1), r = g.value(2), x = g.cast(g.tensor("input"), m.dtype());
+    g.give("input", of_statistics(g, x, Normalized<G>(g, x.rank()).inner, m, r));
+  }
+  template <class G>
+  static void give_normalised(G& g) {
     auto all = g.all("aten::native_layer_norm_backward", g.grad(), g.tensor("input"), g.arg("normalized_shape"), g.value(1), g.value(2), g.arg("weight"), g.arg("bias"),
                      mask_of(g, {"input", "weight", "bias"}));
     g.give("input", all[0]);
@@ -67,20 +98,16 @@ struct FusedRmsNorm {
   static Error reference(const Args& a, std::span<TensorView> outs);
   template <class G>
   static void gradient(G& g) {
-    if (g.grad(1)) g.refuse("has no gradient of its reciprocal root");
-    auto all = g.all("aten::_fused_rms_norm_backward", g.grad(), g.tensor("input"), g.arg("normalized_shape"), g.value(1), g.arg("weight"), mask_of(g, {"input", "weight"}));
-    g.give("input", all[0]);
-    g.give("weight", all[1]);
-  }
-};
-
-// The mean over the dimensions of normalized_shape, which stay with size 1, and the others.
-template <class G>
-struct Normalized {
-  std::vector<int64_t> inner, outer;
-  explicit Normalized(G& g, int rank) {
-    const int items = static_cast<int>(g.ints("normalized_shape").size());
-    for (int d = 0; d < rank; ++d) (d < rank - items ? outer : inner).push_back(d);
+    auto x = g.tensor("input"), r = g.value(1);
+    if (g.grad()) {
+      auto all = g.all("aten::_fused_rms_norm_backward", g.grad(), x, g.arg("normalized_shape"), r, g.arg("weight"), mask_of(g, {"input", "weight"}));
+      g.give("input", all[0]);
+      g.give("weight", all[1]);
+    }
+    if (!g.grad(1)) return;  // of r = 1 / sqrt(mean x^2 + eps): -r^3 x / n
+    typename G::Int n = 1;
+    for (const auto& size : g.ints("normalized_shape")) n = n * size;
+    g.give("input", -(g.grad(1) * r * r * r) * g.cast(x, r.dtype()) / n);
   }
 };
 
