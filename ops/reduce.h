@@ -7,6 +7,12 @@
 
 namespace portfire::ops::reduce {
 
+// d, but 0 where x is: d may be infinite, where the square root of a sum that is 0 is taken. PyTorch's norms and deviations give 0 there.
+template <class G, class T>
+T unless_0(G& g, T x, T d) {
+  return g.where(g("aten::eq.Scalar", x, 0), 0.0, d);
+}
+
 // sum_j x_j; integers and bool in i64. `dtype` converts the elements first.
 struct Sum {
   static constexpr std::string_view schema =
@@ -28,7 +34,8 @@ struct SumSquares {
   template <class G>
   static void gradient(G& g) {
     auto x = g.tensor("self");
-    g.give("self", with_dims(g, g.grad(), reduced_dims(g, "dim", x.rank()), g.boolean("keepdim")) * x * 2.0);
+    auto d = with_dims(g, g.grad(), reduced_dims(g, "dim", x.rank()), g.boolean("keepdim"));
+    g.give("self", unless_0(g, x, d * x * 2.0));
   }
 };
 struct SumNumbers {
@@ -66,7 +73,7 @@ struct Prod {
   template <class G>
   static void gradient(G& g) {
     auto x = g.tensor("self");
-    auto flat = g.reshape(x, {g.numel(x)});
+    auto flat = conj_of(g, g.reshape(x, {g.numel(x)}));
     g.give("self", g.reshape(g.grad() * product_of_others(g, flat, 0), g.sizes(x)));
   }
 };
@@ -80,7 +87,7 @@ struct ProdDim {
     auto x = g.tensor("self");
     if (x.rank() == 0) return g.give("self", g.grad());
     const int64_t dim = g.dim("dim", x.rank());
-    g.give("self", with_dims(g, g.grad(), {dim}, g.boolean("keepdim")) * product_of_others(g, x, dim));
+    g.give("self", with_dims(g, g.grad(), {dim}, g.boolean("keepdim")) * product_of_others(g, conj_of(g, x), dim));
   }
 };
 // max_j x_j
@@ -132,8 +139,9 @@ struct Var {
     const double correction = g.none("correction") ? 1 : g.real("correction");
     auto d = with_dims(g, g.grad(), dims, g.boolean("keepdim"));
     auto from_mean = x - g("aten::mean.dim", x, dims, true);
-    if (!n.known()) return g.give("self", d * from_mean * 2.0 / g("aten::sub.Scalar", g.scalar_tensor(n, x.dtype()), correction));
-    g.give("self", d * from_mean * (2.0 / std::max(0.0, static_cast<double>(n.fixed) - correction)));
+    auto each = n.known() ? d * from_mean * (2.0 / std::max(0.0, static_cast<double>(n.fixed) - correction))
+                          : d * from_mean * 2.0 / g("aten::sub.Scalar", g.scalar_tensor(n, x.dtype()), correction);
+    g.give("self", unless_0(g, from_mean, each));
   }
 };
 

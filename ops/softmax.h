@@ -13,7 +13,10 @@ struct Softmax {
   static Error reference(const Args& a, std::span<TensorView> outs);
   template <class G>
   static void gradient(G& g) {
-    g.give("self", g("aten::_softmax_backward_data", g.grad(), g.value(), g.arg("dim"), g.tensor("self").dtype()));
+    // Where what follows puts 0 for rows that are hidden whole, which are NaN, nothing may come of them.
+    auto d = g.grad(), p = g.value();
+    if (auto hidden = hidden_from(g, d)) p = g.where(hidden, 0.0, p);
+    g.give("self", g("aten::_softmax_backward_data", d, p, g.arg("dim"), g.tensor("self").dtype()));
   }
 };
 

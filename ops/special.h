@@ -14,7 +14,9 @@ inline constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 // sin(pi x) / (pi x), 1 at 0
 PF_COMPOSITE(Sinc, "aten::sinc(Tensor self) -> Tensor") {
   auto x = g.tensor("self"), w = widen(g, x), z = w * kPi;
-  auto y = g.where(g("aten::eq.Scalar", w, 0), 1.0, g("aten::sin", z) / z);
+  auto zero = g("aten::eq.Scalar", w, 0);
+  z = g.where(zero, 1.0, z);  // so that the gradient is 0 there
+  auto y = g.where(zero, 1.0, g("aten::sin", z) / z);
   g.result(g.cast(y, float_result(x.dtype())));
 }
 // log(z / (1 - z)), z = x within [eps, 1 - eps] where eps is given

@@ -41,7 +41,12 @@ T norm_of(G& g, T x, double p, const std::vector<int64_t>& dims, bool keepdim) {
     const bool real = is_floating(x.dtype());
     y = g("aten::sqrt", real ? g("portfire::sum_squares", x, dim, keepdim, w.dtype()) : sum(size * size));
   } else {
-    y = g("aten::pow.Tensor_Scalar", sum(g("aten::pow.Tensor_Scalar", size, p)), 1 / p);
+    // 0 apart: it has the gradient 0 here.
+    const auto power = [&](T v, double e) {
+      T zero = g("aten::eq.Scalar", v, 0);
+      return g.where(zero, e > 0 ? 0.0 : std::numeric_limits<double>::infinity(), g("aten::pow.Tensor_Scalar", g.where(zero, 1.0, v), e));
+    };
+    y = power(sum(power(size, p)), 1 / p);
   }
   return g.cast(y, result);
 }
