@@ -152,6 +152,7 @@ class Reverse {
     const std::string name(node.op->name);
     try {
       const bool flow = is_control_flow(node);
+      if (name == "portfire::while_loop") throw Refusal{Code::unsupported, "while_loop is not differentiable: how often it runs is not known when compiling"};
       if (!flow && !node.op->gradient) throw Refusal{Code::unsupported, "has no gradient"};
       for (const auto& [v, gradient] : flow ? control_flow_gradients(build_, index, grads, varies_) : build_.ask(node, std::move(grads), varies_)) add(v, gradient);
     } catch (Refusal& r) {

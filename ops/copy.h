@@ -85,6 +85,17 @@ struct Copy {
   }
 };
 
+// The same values, through which no gradient goes. It is dropped where none are asked for (compiler/passes/pipeline.cc).
+struct Detach {
+  static constexpr std::string_view schema = "aten::detach(Tensor(a) self) -> Tensor(a)";
+  static Error view(const Args& a, TensorView& out) {
+    out = a.tensor(0);
+    return {};
+  }
+  template <class G>
+  static void gradient(G&) {}
+};
+
 #define PF_COPY(type, schema_text, ...)                  \
   struct type {                                          \
     static constexpr std::string_view schema = schema_text; \
@@ -96,7 +107,6 @@ struct Copy {
   };
 #define PF_SAME(type, schema_text) PF_COPY(type, schema_text, g.result(x))
 PF_SAME(Alias, "aten::alias(Tensor(a) self) -> Tensor(a)")
-PF_SAME(Detach, "aten::detach(Tensor(a) self) -> Tensor(a)")
 PF_SAME(Lift, "aten::lift(Tensor self) -> Tensor")
 PF_SAME(LiftFresh, "aten::lift_fresh(Tensor(a) self) -> Tensor(a)")
 PF_COPY(LazyClone, "aten::_lazy_clone(Tensor self) -> Tensor", g.result(g("aten::clone", x)))

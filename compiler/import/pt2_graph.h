@@ -41,6 +41,7 @@ class GraphImporter {
   void aten(Json n, std::string_view target);
   void autocast(const ir::OpInfo& op, const std::vector<ir::Type>& results, std::vector<ir::Arg>& args);
   void inline_graph(Json graph_argument, const std::vector<ir::Arg>& operands, Json n);
+  void detach_outputs(Json n);
   std::shared_ptr<ir::Graph> sub_graph(Json graph_argument);
   // `out` receives the operand of an out= form, which the operator's schema does not have.
   std::vector<ir::Arg> arguments(Json n, const ir::OpInfo& op, ir::Arg* out);

@@ -72,6 +72,16 @@ void GraphImporter::inline_graph(Json graph_argument, const std::vector<Arg>& op
     if (!names[k].empty() && results[k] != ir::kNoValue) define(names[k], results[k]);
 }
 
+// What a region without gradients gave.
+void GraphImporter::detach_outputs(Json n) {
+  for (const std::string& name : output_names(n)) {
+    const auto it = values_.find(name);
+    if (it == values_.end()) continue;
+    const ir::Type& type = graph_.type(it->second);
+    if (type.is_tensor() && (is_floating(type.dtype) || is_complex(type.dtype))) define(name, build_("aten::detach", ir::Tensor{&build_, it->second}).id);
+  }
+}
+
 // In an autocast region operands are cast as the kind of operator wants it, and the graph does not say so;
 // but it gives the types of results, and an operator computes in the type of its result. Norms take
 // 16-bit inputs with 32-bit weights.
@@ -120,6 +130,8 @@ bool GraphImporter::higher_order(Json n, std::string_view target) {
     if (name == "wrap_with_autocast") autocast_ = enabled;
     inline_graph(graph, operands, n);
     autocast_ = outer;
+    if (bool gradients; name == "wrap_with_set_grad_enabled" && !inputs.empty() && !inputs[0]["as_bool"].get(gradients) && !gradients)
+      detach_outputs(n);
     return true;
   }
   std::vector<Type> types;

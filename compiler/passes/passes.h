@@ -14,6 +14,9 @@ enum class Precision { f32, bf16 };
 // Composite operators become operators that the runtime has.
 Result<Graph> decompose(Graph graph);
 
+// Removes `aten::detach`, which says something of gradients only.
+Result<Graph> drop_detach(Graph graph);
+
 // Mutation through views becomes values: after it, no `aten::copy_` is left. A write to a view is a
 // scatter into what it views, and everything read afterwards reads the new value. Writes to state and
 // to inputs become their updates.

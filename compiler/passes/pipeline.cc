@@ -99,6 +99,7 @@ Result<Graph> run_pipeline(Graph graph, const PipelineOptions& options, const st
     ++number;
     if (options.transform && pass.name == std::string_view(kTransformBefore)) {  // whether or not that pass is left out
       PF_ASSIGN(Graph transformed, options.transform(std::move(graph)));
+      PF_ASSIGN(transformed, drop_detach(std::move(transformed)));
       PF_ASSIGN(graph, simplify(std::move(transformed)));
     }
     if (pass.precision.value_or(options.precision) != options.precision) continue;
@@ -107,6 +108,9 @@ Result<Graph> run_pipeline(Graph graph, const PipelineOptions& options, const st
     Result<Graph> next = pass.run(std::move(graph));
     if (!next.ok()) return next.error();
     graph = *std::move(next);
+    if (!options.transform && stage < Stage::functional) {
+      PF_ASSIGN(graph, drop_detach(std::move(graph)));
+    }
     if (options.report_times) {
       const std::chrono::duration<double, std::milli> ms = std::chrono::steady_clock::now() - start;
       fprintf(stderr, "%-20s %8.2f ms  %5zu nodes\n", pass.name, ms.count(), graph.nodes.size());

@@ -16,7 +16,7 @@ using ir::ValueId;
 // Whether `op` gives back its first operand where the types are equal.
 bool is_identity_like(std::string_view op) {
   for (const char* name : {"aten::_to_copy", "aten::clone", "aten::expand", "aten::view", "aten::permute", "aten::alias",
-                           "aten::slice.Tensor", "aten::squeeze.dim", "aten::squeeze.dims", "aten::detach", "aten::lift_fresh_copy",
+                           "aten::slice.Tensor", "aten::squeeze.dim", "aten::squeeze.dims", "aten::lift_fresh_copy",
                            "aten::repeat", "aten::constant_pad_nd"})
     if (op == name) return true;
   return false;
