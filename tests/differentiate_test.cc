@@ -143,9 +143,11 @@ TEST(Differentiate, FunctionsOfOne) {
   for (const char* name : {"neg", "abs", "relu", "exp", "expm1", "exp2", "sin", "cos", "tan", "atan", "sinh", "cosh", "tanh", "asinh", "erf", "erfc", "sigmoid",
                            "silu", "frac", "i0"})
     expect_gradients(unary(std::string("aten::") + name + "(%0:x)"));
-  for (const char* name : {"reciprocal", "sqrt", "rsqrt", "log", "log2", "log10", "log1p", "asin", "acos", "atanh", "lgamma", "erfinv"})
+  for (const char* name : {"reciprocal", "sqrt", "rsqrt", "log", "log2", "log10", "log1p", "asin", "acos", "atanh", "lgamma", "digamma", "erfinv"})
     expect_gradients(unary(std::string("aten::") + name + "(%0:x)"), 0.2, 0.8);
   expect_gradients(unary("aten::acosh(%0:x)"), 1.2, 3);
+  for (const char* n : {"1", "2", "5"}) expect_gradients(unary(std::string("aten::polygamma(") + n + ", %0:x)"), 1.2, 3);
+  expect_gradients(unary("aten::polygamma(1, %0:x)"), -2.7, -2.3);
   for (const char* name : {"gelu", "gelu_tanh", "square", "hardswish", "hardsigmoid"}) expect_gradients(unary(std::string("portfire::") + name + "(%0:x)"), -4, 4);
 }
 
@@ -184,6 +186,47 @@ TEST(Differentiate, Moves) {
                            "%1:y : f64[2,3] = aten::roll(%0:x, [1], [1])", "%1:y : f64[4,6] = aten::repeat(%0:x, [2, 2])", "%1:y : f64[3,5] = aten::constant_pad_nd(%0:x, [1, 1, 0, 1])",
                            "%1:y : f64[2,3] = aten::tril(%0:x)", "%1:y : f64[4,3] = aten::cat([%0:x, %0:x])"})
     expect_gradients(std::string("  input %0:x : f64[2,3]\n  ") + body + "\n  output %1:y\n");
+}
+
+// Places beyond the borders too; between pixels, where the slope does not jump.
+TEST(Differentiate, Samples) {
+  for (const char* aligned : {"True", "False"})
+    for (int padding = 0; padding < 3; ++padding) {
+      const std::string rest = ", " + std::to_string(padding) + ", " + aligned + ")\n  output %2:y\n";
+      for (const char* mode : {"0", "1", "2"})
+        expect_gradients(std::string("  input %0:x : f64[2,2,4,5]\n  input %1:grid : f64[2,3,3,2]\n  %2:y : f64[2,2,3,3] = aten::grid_sampler_2d(%0:x, %1:grid, ") + mode + rest, -1.6, 1.6);
+      for (const char* mode : {"0", "1"})
+        expect_gradients(std::string("  input %0:x : f64[1,2,3,4,3]\n  input %1:grid : f64[1,2,2,2,3]\n  %2:y : f64[1,2,2,2,2] = aten::grid_sampler_3d(%0:x, %1:grid, ") + mode + rest, -1.6, 1.6);
+    }
+}
+
+TEST(Differentiate, Distances) {
+  for (const char* p : {"0.0", "0.5", "1.0", "1.5", "2.0", "3.0", "inf"}) {
+    expect_gradients(std::string("  input %0:x : f64[3,4]\n  input %1:z : f64[2,2,4]\n  %2:y : f64[2,3,2] = aten::_cdist_forward(%0:x, %1:z, ") + p + ", None)\n  output %2:y\n");
+    expect_gradients(std::string("  input %0:x : f64[4,3]\n  %1:y : f64[6] = aten::_pdist_forward(%0:x, ") + p + ")\n  output %1:y\n");
+  }
+}
+
+TEST(Differentiate, Scatters) {
+  expect_gradients("  input %0:x : f64[2,3]\n  input %1:z : f64[5]\n  %2:mask : bool[2,3] = aten::gt.Scalar(%0:x, 0)\n  %3:y : f64[2,3] = aten::masked_scatter(%0:x, %2:mask, %1:z)\n  output %3:y\n");
+  for (const char* include : {"True", "False"})
+    expect_gradients(std::string("  input %0:x : f64[3]\n  input %1:z : f64[4]\n  constant %2:i : i64[4] = [0, 2, 0, 0]\n  %3:y : f64[3] = aten::scatter_reduce.two(%0:x, 0, %2:i, %1:z, \"prod\", include_self=") + include + ")\n  output %3:y\n");
+}
+
+// As PyTorch, whatever is behind it.
+TEST(Differentiate, StopsAtDetach) {
+  const ir::Graph graph = parse("  input %0:x : f64[2]\n  %1:s : f64[2] = aten::detach(%0:x)\n  %2:y : f64[2] = aten::mul.Tensor(%0:x, %1:s)\n  output %2:y\n");
+  Result<ir::Graph> product = vector_jacobian_product(graph, {{0}, {0}, {}});
+  ASSERT_TRUE(product.ok()) << product.error().text();
+  EXPECT_EQ(Compiled(*product)({{3, 4}, {1, 2}})[1], (Numbers{3, 8}));
+}
+
+TEST(Differentiate, Statistics) {
+  expect_gradients("  input %0:x : f64[2,4]\n  input %1:w : f64[4]\n  %2:y : f64[2,4], %3:m : f64[2,1], %4:r : f64[2,1] = aten::native_layer_norm(%0:x, [4], %1:w, None, 1e-05)\n"
+                   "  output %2:y\n  output %3:m\n  output %4:r\n");
+  expect_gradients("  input %0:x : f64[2,4,3]\n  input %1:w : f64[4]\n  %2:y : f64[2,4,3], %3:m : f64[2,2], %4:r : f64[2,2] = aten::native_group_norm(%0:x, %1:w, None, 2, 4, 3, 2, 1e-05)\n"
+                   "  output %2:y\n  output %3:m\n  output %4:r\n");
+  expect_gradients("  input %0:x : f64[2,4]\n  %1:y : f64[2,4], %2:r : f64[2,1] = aten::_fused_rms_norm(%0:x, [4], None, 0.5)\n  output %1:y\n  output %2:r\n");
 }
 
 // A value used twice, one that does not matter, and an output that nothing changes.

@@ -37,6 +37,7 @@ FILES = (
     "recurrent",
     "layout",
     "data_dependent",
+    "gradients",
     "decomposed",
 )
 
