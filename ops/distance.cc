@@ -112,6 +112,7 @@ Error PdistForward::infer(const Args& a, std::span<TensorSpec> outs) {
   const TensorView& x = a.tensor(0);
   PF_TRY(check_matrix(x));
   if (x.rank() != 2) return Error::make(Code::bad_argument, "%s (expected rank 2)", TypeText(x).c_str());
+  if (x.size(0) > int64_t{1} << 31) return Error::make(Code::bad_argument, "pairs of the rows of %s", TypeText(x).c_str());
   outs[0].dtype = x.dtype;
   outs[0].shape.push(x.size(0) * (x.size(0) - 1) / 2);
   return {};

@@ -95,6 +95,26 @@ TEST(Hostile, GradientThatNoPoolingGave) {
   EXPECT_EQ(adaptive({2, 2}, {3, 4, 4}), Code::bad_argument);
 }
 
+TEST(Hostile, DistancesOfMorePairsThanCanBeCounted) {
+  // n (n - 1) / 2 wraps to a small number for some n.
+  EXPECT_EQ(Call("aten::_pdist_forward").tensor(DType::f32, {(int64_t{1} << 33) + 1, 0}).real(2).infer(), Code::bad_argument);
+}
+
+TEST(Hostile, GradientOfDistancesThatAreNone) {
+  auto cdist = [](std::initializer_list<int64_t> gradient, std::initializer_list<int64_t> distances) {
+    return Call("aten::_cdist_backward").tensor(DType::f32, gradient).tensor(DType::f32, {2, 3, 4}).tensor(DType::f32, {5, 4}).real(2)
+        .tensor(DType::f32, distances).infer();
+  };
+  EXPECT_EQ(cdist({2, 3, 5}, {2, 3, 5}), Code::ok);
+  EXPECT_EQ(cdist({2, 3, 6}, {2, 3, 5}), Code::bad_argument);
+  EXPECT_EQ(cdist({2, 3, 5}, {3, 5}), Code::bad_argument);
+  auto pdist = [](std::initializer_list<int64_t> gradient) {
+    return Call("aten::_pdist_backward").tensor(DType::f32, gradient).tensor(DType::f32, {3, 4}).real(2).tensor(DType::f32, {3}).infer();
+  };
+  EXPECT_EQ(pdist({3}), Code::ok);
+  EXPECT_EQ(pdist({4}), Code::bad_argument);
+}
+
 TEST(Hostile, GradientThatNoResamplingGave) {
   auto nearest = [](std::initializer_list<int64_t> gradient, std::initializer_list<int64_t> input) {
     return Call("aten::upsample_nearest1d_backward").tensor(DType::f32, gradient).ints({4}).ints(input).none().infer();

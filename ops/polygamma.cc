@@ -16,7 +16,7 @@ double zeta_above(double s, double x) {
   double sum = 0;
   for (; x < 10; x += 1) sum += std::pow(x, -s);
   const double power = std::pow(x, -s);
-  sum += power * x / (s - 1) + 0.5 * power;
+  sum += std::pow(x, 1 - s) / (s - 1) + 0.5 * power;
   double factor = s * power / x;
   for (int k = 0; k < 6; ++k) {
     sum += kSeries[k] * factor;
