@@ -180,6 +180,7 @@ class Reverse {
 Result<Differentiated> differentiate(Graph graph, const Problem& problem) {
   PF_ASSIGN(Graph expanded, expand(std::move(graph), problem));
   Differentiated d{std::move(expanded), {}};
+  d.forward = d.graph.nodes.size();
   try {
     d.gradients = Reverse(&d.graph, problem).run();
   } catch (const Refusal& r) {

@@ -33,6 +33,7 @@ struct Differentiated {
   ir::Graph graph;
   // Of the inputs, then of the buffers; zeros where no output depends on one. Empty where `on_gradient` takes them.
   std::vector<ir::ValueId> gradients;
+  size_t forward = 0;  // how many of the graph's first nodes are what was there before
 };
 Result<Differentiated> differentiate(ir::Graph graph, const Problem& problem);
 

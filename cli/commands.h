@@ -67,6 +67,13 @@ struct TrainCommand {
 };
 int train(const TrainCommand& command);
 
+struct MergeCommand {
+  std::string model;       // a `.pt2`, or a training program
+  std::string checkpoint;
+  std::string output, precision = "f32";
+};
+int merge(const MergeCommand& command, const Switches& switches);
+
 struct BenchOptions {
   std::string model, method = "forward";
   std::vector<std::string> inputs;

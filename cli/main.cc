@@ -56,6 +56,7 @@ int main(int argc, char** argv) {
   c->add_option("--seed", cc.train.seed, "of what those matrices begin as");
   c->add_option("--clip-norm", cc.train.clip_norm, "the largest 2-norm of all gradients together");
   c->add_option("--accumulate", cc.train.accumulate, "how many calls of train_step make one step of the optimizer");
+  c->add_option("--memory-limit", cc.train.memory_limit, "MiB that train_step may take, state and arena: activations are computed again to fit");
   c->add_option("--class-dim", cc.train.class_dim, "the dimension of the scores' classes; -1: the last");
   c->add_option("--prediction", cc.train.prediction, "which output the loss is of");
   c->add_option("--precision", cc.precision, "what products keep constant f32 weights in: f32, or bf16, which is less exact");
@@ -112,6 +113,13 @@ int main(int argc, char** argv) {
   t->add_flag("--in-order", tc.in_order, "takes rows as they come");
   t->add_option("--threads", tc.threads, "threads to use; 0: one for each core")->check(CLI::Range(0, 64));
 
+  MergeCommand mc;
+  CLI::App* m = app.add_subcommand("merge", "an inference program with the weights of a checkpoint");
+  m->add_option("model", mc.model, "IN.pt2, or the training program")->required();
+  m->add_option("checkpoint", mc.checkpoint, "CHECKPOINT.ptd")->required();
+  m->add_option("-o,--output", mc.output, "OUT.pte")->required();
+  m->add_option("--precision", mc.precision, "of a .pt2: as of compile");
+
   BenchOptions bo;
   CLI::App* b = app.add_subcommand("bench", "time MODEL.pte");
   b->add_option("model", bo.model, "MODEL.pte")->required();
@@ -149,6 +157,7 @@ int main(int argc, char** argv) {
     if (*r) return run(ro, *environment);
     if (*f) return profile(po);
     if (*t) return train(tc);
+    if (*m) return merge(mc, *environment);
     return bench(bo);
   } catch (const std::exception& e) {  // what a standard container throws on nonsense in a file
     return report(portfire::Error::make(portfire::Code::bad_file, "%s: inconsistent file (%s)", argv[1], e.what()));

@@ -81,6 +81,8 @@ Result<training::Options> training_options(const TrainFlags& f) {
   if (f.clip_norm < 0) return expected("--clip-norm", std::to_string(f.clip_norm), "a positive number");
   o.clip = f.clip_norm > 0;
   o.clip_norm = f.clip_norm;
+  if (f.memory_limit < 0) return expected("--memory-limit", std::to_string(f.memory_limit), "MiB");
+  o.memory_limit = static_cast<uint64_t>(f.memory_limit * (1 << 20));
   if (f.accumulate < 1) return expected("--accumulate", std::to_string(f.accumulate), "1 or more");
   o.accumulate = f.accumulate;
   return o;

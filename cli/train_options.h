@@ -17,6 +17,7 @@ struct TrainFlags {
   std::vector<std::string> groups;                // "*.bias:weight_decay=0,lr_scale=2"
   int64_t rank = 8, accumulate = 1, class_dim = 1, prediction = 0;
   double alpha = 16, clip_norm = 0;               // clip_norm 0: gradients are not clipped
+  double memory_limit = 0;                        // MiB; 0: any
   uint64_t seed = 0;
 };
 

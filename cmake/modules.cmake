@@ -84,6 +84,13 @@ target_precompile_headers(portfire_ops_host PRIVATE compiler/ir/builder.h)
 portfire_module(compiler compiler/*/*.cc)
 target_sources(portfire_compiler PRIVATE $<TARGET_OBJECTS:portfire_ops_host>)
 target_compile_options(portfire_compiler PRIVATE -fwrapv $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
+# The same tables as objects that can be changed: for what rewrites programs.
+set(program_objects ${PROJECT_BINARY_DIR}/generated/program_objects.h)
+add_custom_command(OUTPUT ${program_objects}
+  COMMAND ${flatc} --cpp --gen-object-api -o ${PROJECT_BINARY_DIR}/generated --filename-suffix _objects ${PROJECT_SOURCE_DIR}/format/program.fbs
+  DEPENDS ${PROJECT_SOURCE_DIR}/format/program.fbs VERBATIM)
+add_custom_target(portfire_program_objects DEPENDS ${program_objects})
+add_dependencies(portfire_compiler portfire_program_objects)
 target_link_libraries(portfire_compiler PUBLIC portfire_ops portfire_format fmt::fmt simdjson::simdjson PkgConfig::minizip ZLIB::ZLIB)
 
 portfire_module(autodiff autodiff/*.cc)

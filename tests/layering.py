@@ -20,7 +20,7 @@ ALLOWED = {  # folder: what it may include beside itself
     "training": ["core", "ops", "compiler/ir", "compiler/passes", "compiler/driver", "autodiff"],
     "tests": ["portfire", "core", "format", "ops", "kernels", "runtime", "compiler/ir", "compiler/import", "compiler/passes",
               "compiler/emit", "compiler/driver", "autodiff", "training", "cli"],
-    "cli": ["core", "format", "ops", "kernels", "runtime", "compiler/ir", "compiler/import", "compiler/driver", "compiler/passes", "autodiff",
+    "cli": ["core", "format", "ops", "kernels", "runtime", "compiler/ir", "compiler/import", "compiler/emit", "compiler/driver", "compiler/passes", "autodiff",
             "training", "portfire"],
 }
 

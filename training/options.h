@@ -44,6 +44,7 @@ struct Options {
   Lora lora;
   bool clip = false;       // gradients, all together, to the 2-norm "clip_norm"
   double clip_norm = 1;
+  uint64_t memory_limit = 0;  // bytes of state and arena together that train_step may take; 0: any
   int64_t accumulate = 1;  // calls whose gradients' mean makes one step
 };
 

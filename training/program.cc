@@ -12,6 +12,7 @@
 #include "training/loss.h"
 #include "training/names.h"
 #include "training/optimizer.h"
+#include "training/recompute.h"
 #include "training/state.h"
 
 namespace portfire::training {
@@ -104,7 +105,8 @@ void add_loss(Graph& g, const Options& o) {
 // The backward pass and the step, behind a graph whose first output is the loss and whose last input is the learning rate.
 class Step {
  public:
-  Step(Graph g, const Options& o, const std::set<std::string>& trainable) : o_(o), graph_(std::move(g)) {
+  Step(Graph g, const Options& o, const std::set<std::string>& trainable, const Recomputation& recomputation)
+      : o_(o), recomputation_(recomputation), graph_(std::move(g)) {
     problem_.outputs = {0};
     problem_.seeds = autodiff::Problem::Seeds::ones;
     for (size_t i = 0; i < graph_.buffers.size(); ++i)
@@ -131,6 +133,7 @@ class Step {
     Builder b(&graph_);
     if (o_.optimizer == Optimizer::none) give_gradients();
     else if (late) step_together(b);
+    if (recomputation_.segments > 1 || recomputation_.keep_products) return recompute(std::move(graph_), d.forward, recomputation_);
     return std::move(graph_);
   }
 
@@ -202,6 +205,7 @@ class Step {
   }
 
   const Options& o_;
+  const Recomputation recomputation_;
   Graph graph_;
   autodiff::Problem problem_;
   std::optional<Updates> updates_;
@@ -227,7 +231,13 @@ std::vector<MethodSource> build(const Graph& train, const Graph& eval, const std
     Graph& g = step.input.graph;
     g.inputs.push_back({g.add_value(ir::Type::tensor(DType::f32, {}), "lr"), "lr"});
   }
-  step.passes.transform = [o, sources](Graph g) { return Step(std::move(g), o, sources).run(); };
+  const auto transform = [&](const Recomputation& how) {
+    return [o, sources, how](Graph g) { return Step(std::move(g), o, sources, how).run(); };
+  };
+  step.passes.transform = transform({});
+  step.memory_limit = o.memory_limit;
+  step.smaller.push_back(transform({.keep_products = true}));
+  for (int segments : {2, 3, 4, 6, 8, 12, 16, 24, 32}) step.smaller.push_back(transform({.segments = segments}));
   return {std::move(step), std::move(evaluate), method(eval, "forward", passes)};
 }
 

@@ -58,6 +58,22 @@ Result<emit::Lowered> lower_method(ir::Dump input, const passes::PipelineOptions
   return emit::lower(graph);
 }
 
+// The first of its transforms that fits the limit.
+Result<emit::Lowered> lower_within(MethodSource s) {
+  if (s.memory_limit == 0) return lower_method(std::move(s.input), s.passes);
+  uint64_t least = UINT64_MAX;
+  for (size_t k = 0; k <= s.smaller.size(); ++k) {
+    if (k > 0) s.passes.transform = s.smaller[k - 1];
+    PF_ASSIGN(emit::Lowered lowered, lower_method(s.input, s.passes));
+    PF_ASSIGN(const emit::SharedState state, emit::lay_out_state({lowered}));
+    const uint64_t bytes = state.bytes + static_cast<uint64_t>(emit::plan_memory(lowered, state).buffer_sizes[1]);
+    if (bytes <= s.memory_limit) return lowered;
+    least = std::min(least, bytes);
+  }
+  return Error::make(Code::bad_argument, "%s takes %.2f MiB at the least, state and arena (expected at most %.2f MiB)", s.input.graph.name.c_str(),
+                     static_cast<double>(least) / (1 << 20), static_cast<double>(s.memory_limit) / (1 << 20));
+}
+
 void note_memory(const emit::EmitProgram& program, CompileReport* report) {
   for (const emit::EmitMethod& m : program.methods)
     report->methods.push_back({m.program.name, static_cast<uint64_t>(m.memory.buffer_sizes[1]), m.memory.live, m.memory.live_gradients});
@@ -123,11 +139,12 @@ Error compile(const CompileOptions& options, CompileReport* report) {
         sources.push_back({std::move(input), passes});
       }
       for (MethodSource& s : sources) {
-        Result<emit::Lowered> method = lower_method(std::move(s.input), s.passes);
+        const std::string dump = s.passes.dump_dir;
+        Result<emit::Lowered> method = lower_within(std::move(s));
         if (!method.ok()) return options.expand ? method.error().at(path.c_str()) : in_file(method.error(), path);
         if (report) report->bf16_products += emit::count_bf16_products(*method);
         lowered.push_back(*std::move(method));
-        dumps.push_back(s.passes.dump_dir);
+        dumps.push_back(dump);
       }
       return {};
     }));

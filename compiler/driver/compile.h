@@ -21,6 +21,10 @@ Result<ir::Dump> read_graph(const std::string& path);
 struct MethodSource {
   ir::Dump input;
   passes::PipelineOptions passes;
+  // Other transforms than that of `passes`, which need less memory: they are tried in this order until arena and shared state together
+  // take at most so many bytes. Where none does, that is an error which says what the least is.
+  std::vector<std::function<Result<ir::Graph>(ir::Graph)>> smaller;
+  uint64_t memory_limit = 0;  // 0: any
 };
 
 struct CompileOptions {

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "compiler/emit/interface.h"
+#include "compiler/emit/pte_file.h"
 #include "compiler/ir/builder.h"
 #include "core/new_file.h"
 #include "format/program_view.h"
@@ -18,38 +19,6 @@ using ir::Type;
 namespace {
 
 namespace fb = flatbuffers;
-
-uint64_t aligned(uint64_t n) { return (n + kSegmentAlignment - 1) / kSegmentAlignment * kSegmentAlignment; }
-
-// The bytes of one segment, in pieces that stay where they are.
-class Segment {
- public:
-  // The index in the table of offsets. Equal constants are stored once.
-  uint32_t add(const void* data, size_t bytes, bool is_table = false) {
-    auto [it, fresh] = known_.try_emplace({data, bytes}, static_cast<uint32_t>(offsets_.size()));
-    if (fresh) {
-      offsets_.push_back(size_);
-      pieces_.push_back({data, bytes, is_table});
-      size_ = aligned(size_ + bytes);
-    }
-    return it->second;
-  }
-  bool empty() const { return pieces_.empty(); }
-  uint64_t size() const { return size_; }
-  const std::vector<uint64_t>& offsets() const { return offsets_; }
-  struct Piece {
-    const void* data;
-    size_t bytes;
-    bool is_table;  // of which a call reads some rows
-  };
-  const std::vector<Piece>& pieces() const { return pieces_; }
-
- private:
-  std::vector<uint64_t> offsets_{0};  // entry 0 is not used
-  std::vector<Piece> pieces_;
-  std::map<std::pair<const void*, size_t>, uint32_t> known_;
-  uint64_t size_ = 0;
-};
 
 class MethodWriter {
  public:
@@ -266,28 +235,6 @@ class MethodWriter {
   std::map<std::string, fb::Offset<pte::FrameList>> traces_;
 };
 
-// A system keeps what a file was written in one call as one piece in its cache, of megabytes, and maps all of it when a byte is
-// read. Of tables, where rows are read here and there, pieces are small: a few rows of a large one take little memory.
-constexpr size_t kTablePiece = 64 << 10;
-
-Error write_piece(const Sink& sink, const Segment::Piece& piece) {
-  const auto* at = static_cast<const std::byte*>(piece.data);
-  const size_t most = piece.is_table ? kTablePiece : std::max<size_t>(piece.bytes, 1);
-  for (size_t done = 0; done < piece.bytes; done += most) PF_TRY(sink(at + done, std::min(most, piece.bytes - done)));
-  return {};
-}
-
-Error write_segment(const Sink& sink, const Segment& s) {
-  static const char zeros[kSegmentAlignment] = {};
-  uint64_t at = 0;
-  for (size_t i = 0; i < s.pieces().size(); ++i) {
-    PF_TRY(sink(zeros, s.offsets()[i + 1] - at));
-    PF_TRY(write_piece(sink, s.pieces()[i]));
-    at = s.offsets()[i + 1] + s.pieces()[i].bytes;
-  }
-  return sink(zeros, s.size() - at);
-}
-
 }  // namespace
 
 Error write_pte(const EmitProgram& emitted, const Sink& sink) {
@@ -320,29 +267,7 @@ Error write_pte(const EmitProgram& emitted, const Sink& sink) {
                                           out.CreateVector(state_tables), out.CreateVector(&named_data, 1));
   out.Finish(program, "ET12");
 
-  // The extended header sits at byte 8; the root offset grows by its length.
-  constexpr uint64_t kHeader = 32;
-  const uint8_t* body = out.GetBufferPointer();
-  const uint64_t program_size = out.GetSize() + kHeader, base = aligned(program_size);
-  char head[8 + kHeader] = {};
-  uint32_t root;
-  std::memcpy(&root, body, 4);
-  root += kHeader;
-  const uint32_t length = kHeader;
-  std::memcpy(head, &root, 4);
-  std::memcpy(head + 4, body + 4, 4);
-  std::memcpy(head + 8, "eh00", 4);
-  std::memcpy(head + 12, &length, 4);
-  std::memcpy(head + 16, &program_size, 8);
-  std::memcpy(head + 24, &base, 8);
-  std::memcpy(head + 32, &data, 8);
-  PF_TRY(sink(head, sizeof head));
-  PF_TRY(sink(body + 8, out.GetSize() - 8));
-  static const char zeros[kSegmentAlignment] = {};
-  PF_TRY(sink(zeros, base - program_size));
-  PF_TRY(write_segment(sink, constants));
-  PF_TRY(write_segment(sink, state));
-  return write_segment(sink, interface);
+  return write_file(sink, out, {&constants, &state, &interface});
 }
 
 Error write_pte(const EmitProgram& program, const std::string& path) {

@@ -8,6 +8,8 @@
 namespace portfire::import {
 namespace {
 
+constexpr std::string_view kLoraScale = "portfire.lora_scale";
+
 bool same_bytes(const ir::Constant& a, const ir::Constant& b) {
   return a.bytes == b.bytes && (a.bytes == 0 || std::memcmp(a.data, b.data, a.bytes) == 0);
 }
@@ -66,6 +68,48 @@ Error NewWeights::replace(ir::Graph& graph) {
   }
   for (ir::ValueInfo* v : others)
     if (const auto tied = replaced.find(v->constant); tied != replaced.end()) v->constant = tied->second;
+  return add_low_rank(graph);
+}
+
+Error NewWeights::add_low_rank(ir::Graph& graph) {
+  const std::string a_name = ".lora_A.weight", b_name = ".lora_B.weight";
+  std::map<std::string_view, ir::ValueInfo*> weights;
+  for (ir::ValueInfo& v : graph.values)
+    if (v.constant) weights.try_emplace(v.name, &v);
+  for (const auto& [name, a_index] : names_) {
+    if (!name.ends_with(a_name) || weights.count(name)) continue;
+    const std::string module(name.substr(0, name.size() - a_name.size()));
+    const auto b_index = names_.find(module + b_name);
+    const auto own = weights.find(module + ".weight"), bare = weights.find(module);
+    const auto target = own != weights.end() ? own : bare;
+    if (b_index == names_.end() || target == weights.end()) continue;  // check_used tells
+    const TensorView &a = file_->tensors()[a_index].tensor, &b = file_->tensors()[b_index->second].tensor;
+    const TensorView* scale = nullptr;
+    for (const auto& t : file_->tensors())
+      if (t.name == kLoraScale) scale = &t.tensor;
+    ir::ValueInfo& w = *target->second;
+    const int64_t numel = w.type.numel().at[0];
+    const bool fits = a.rank() == 2 && b.rank() == 2 && w.type.rank() >= 2 && a.dtype == DType::f32 && b.dtype == DType::f32 && w.type.dtype == DType::f32 &&
+                      a.is_contiguous() && b.is_contiguous() && a.size(0) == b.size(1) && b.size(0) == w.type.sizes[0].at[0] && b.size(0) * a.size(1) == numel;
+    if (!fits || !scale || scale->dtype != DType::f64)
+      return Error::make(Code::bad_argument, "%s: \"%s\" cannot be added to \"%s\" (expected f32 factors of its sizes, and \"%s\")", file_->path().c_str(), module.c_str(),
+                         w.name.c_str(), std::string(kLoraScale).c_str());
+    auto sum = std::make_shared<std::vector<float>>(static_cast<size_t>(numel));
+    const auto* frozen = static_cast<const float*>(w.constant->data);
+    const int64_t columns = a.size(1), rank = a.size(0);
+    for (int64_t r = 0; r < b.size(0); ++r)
+      for (int64_t c = 0; c < columns; ++c) {
+        double delta = 0;
+        for (int64_t k = 0; k < rank; ++k) delta += static_cast<double>(b.as<float>()[r * rank + k]) * a.as<float>()[k * columns + c];
+        (*sum)[static_cast<size_t>(r * columns + c)] = static_cast<float>(frozen[r * columns + c] + *scale->as<double>() * delta);
+      }
+    auto constant = std::make_shared<ir::Constant>();
+    constant->data = sum->data();
+    constant->bytes = sum->size() * sizeof(float);
+    constant->owner = sum;
+    w.constant = constant;
+    used_[a_index] = used_[b_index->second] = true;
+  }
   return {};
 }
 

@@ -19,7 +19,8 @@ class NewWeights {
 
   // Gives a graph, as it was imported, the file's tensors under its fully qualified names; what the file lacks keeps its
   // value. Names that are one tensor in the archive (tied weights) stay one: where the file has only some, the others follow.
-  // Code::bad_argument where dtype or shape differ. Names that begin with kOwnNames are not looked at.
+  // Code::bad_argument where dtype or shape differ. What LoRA learned beside a weight ("M.lora_A.weight", "M.lora_B.weight" of "M.weight",
+  // with "portfire.lora_scale") is added to it. Other names that begin with kOwnNames are not looked at.
   Error replace(ir::Graph& graph);
 
   // Code::bad_argument where some tensor of the file was in none of the graphs: it is of another model.
@@ -30,6 +31,8 @@ class NewWeights {
  private:
   explicit NewWeights(std::shared_ptr<const TensorFile> file);
   std::shared_ptr<const ir::Constant> constant(size_t i);
+  // Weights that stand frozen beside matrices of low rank take these in: W + scale B A.
+  Error add_low_rank(ir::Graph& graph);
 
   std::shared_ptr<const TensorFile> file_;
   std::map<std::string_view, size_t> names_;

@@ -26,7 +26,8 @@ HWY_NOINLINE void tile_vectors(const Tile& t, size_t first, size_t index, size_t
   const Epilogue& e = t.epilogue;
   const size_t count = kWhole ? 2 * lanes : t.n;
   [[maybe_unused]] const size_t rest = count - lanes;  // of the second vector
-  // Sums start from bias and residual, or from what the blocks of k before left in C.
+  // Sums start from the bias. The residual, or what the blocks of k before left in C, is added to them at the end: sums of sums are more
+  // exact than one long sum (of 32,000 products: errors of 3e-6 became 6e-7).
   const float* start = t.first ? e.residual : t.c;
   if (start) start += first * ldc;
   float* c = t.c + first * ldc;
@@ -38,14 +39,7 @@ HWY_NOINLINE void tile_vectors(const Tile& t, size_t first, size_t index, size_t
   for (; tiles > 0; --tiles, c += kM * ldc) {
     const TileVec bias0 = bias ? load_some(bias, count) : hn::Zero(d);
     [[maybe_unused]] const TileVec bias1 = kVectors > 1 && bias ? load_some(bias + lanes, rest) : hn::Zero(d);
-#define PF_START(i)                                                                                          \
-  [[maybe_unused]] TileVec c##i##0 = bias0, c##i##1 = bias1;                                                  \
-  if constexpr (kM > i) {                                                                                    \
-    if (start) {                                                                                             \
-      c##i##0 = hn::Add(bias0, load_some(start + i * ldc, count));                                            \
-      if constexpr (kVectors > 1) c##i##1 = hn::Add(bias1, load_some(start + i * ldc + lanes, rest));          \
-    }                                                                                                        \
-  }
+#define PF_START(i) [[maybe_unused]] TileVec c##i##0 = bias0, c##i##1 = bias1;
     PF_TILE_ROWS(PF_START)
 #undef PF_START
     const float* HWY_RESTRICT b = t.b;
@@ -106,6 +100,15 @@ HWY_NOINLINE void tile_vectors(const Tile& t, size_t first, size_t index, size_t
     }
 #undef PF_ADD
 #undef PF_DEPTH
+    if (start) {
+#define PF_BEFORE(i)                                                                                    \
+  if constexpr (kM > i) {                                                                               \
+    c##i##0 = hn::Add(c##i##0, load_some(start + i * ldc, count));                                       \
+    if constexpr (kVectors > 1) c##i##1 = hn::Add(c##i##1, load_some(start + i * ldc + lanes, rest));     \
+  }
+      PF_TILE_ROWS(PF_BEFORE)
+#undef PF_BEFORE
+    }
     if (bounds_it) {
       const Bounds bounds(e);
 #define PF_BOUND(i)                                                       \

@@ -1,5 +1,8 @@
 """Training against PyTorch: the same steps from the same weights on the same batches. Losses follow step by step, and in the end every
-parameter and buffer is the same to 1e-4 of its largest value. PORTFIRE_STEPS (6) sets how many; the issue's 100 take some minutes."""
+parameter and buffer is the same to 1e-4 of its largest value, or nearer to PyTorch's training in f64 than twice what PyTorch's in f32 is
+from it: Adam makes steps of full length of gradients that are nothing but rounding errors (an attention's bias of keys has the gradient 0).
+PORTFIRE_STEPS (6) sets how many steps; 100 take some minutes."""
+import copy
 import json
 import os
 import pathlib
@@ -43,14 +46,17 @@ def compiled(case, folder, *flags):
     return [folder / "m.train.pte", *words, "--target", folder / "y.npy", "--in-order", "--threads", "1"]
 
 
-def by_torch(case, steps):
-    parameters = [p for p in case.model.parameters() if p.requires_grad]
+def by_torch(case, steps, model=None):
+    model = model or case.model
+    dtype = next(model.parameters()).dtype
+    parameters = [p for p in model.parameters() if p.requires_grad]
     optimizer = training_models.optimizer_of(case, parameters)
     losses = []
     for k in range(steps):
         rows = slice(k * case.batch, (k + 1) * case.batch)
         optimizer.zero_grad()
-        loss = training_models.loss_of(case, case.model(*(x[rows] for x in case.inputs)), case.target[rows])
+        inputs = [x[rows].to(dtype) if x.is_floating_point() else x[rows] for x in case.inputs]
+        loss = training_models.loss_of(case, model(*inputs), case.target[rows])
         loss.backward()
         if case.clip:
             torch.nn.utils.clip_grad_norm_(parameters, case.clip)
@@ -67,6 +73,10 @@ def state_of(model):
     return own
 
 
+def distance(a, b):
+    return float((a.double() - b.double()).abs().max() / b.double().abs().max().clamp(min=1e-6))
+
+
 @pytest.mark.parametrize("name", list(training_models.CASES))
 def test_parity(tmp_path, name):
     torch.manual_seed(0)
@@ -77,17 +87,19 @@ def test_parity(tmp_path, name):
         case.adapt(case.model, tensors(tmp_path / "begin.ptd"))
     portfire("train", *command, "--lr", str(case.lr), "--save", tmp_path / "end.ptd", "--log", tmp_path / "log.jsonl")
     ours = [json.loads(line)["loss"] for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    exact = copy.deepcopy(case.model).double()
     theirs = by_torch(case, STEPS)
     assert np.allclose(ours, theirs, rtol=TOLERANCE), list(zip(ours, theirs))
     expected = state_of(case.model)
     got = tensors(tmp_path / "end.ptd")
     assert got
-    wrong = {}
-    for key, value in got.items():
-        want = expected[key]
-        error = (value.double() - want.double()).abs().max() / want.double().abs().max().clamp(min=1e-6)
-        if not error <= TOLERANCE:
-            wrong[key] = float(error)
-    assert not wrong, wrong
+    far = {key: distance(got[key], expected[key]) for key in got if not distance(got[key], expected[key]) <= TOLERANCE}
+    if far:
+        by_torch(case, STEPS, exact)
+        precise = state_of(exact)
+        for key, error in far.items():
+            ours, theirs = distance(got[key], precise[key]), distance(expected[key], precise[key])
+            print(f"{key}: {error:.2g} from PyTorch; from f64 {ours:.2g}, PyTorch {theirs:.2g}")
+            assert ours <= max(2 * theirs, TOLERANCE), (key, ours, theirs)
     trained = {n for n, p in case.model.named_parameters() if p.requires_grad}
     assert len(got) >= len(trained)

@@ -43,7 +43,7 @@ class NormedCnn(nn.Module):
     def __init__(self):
         super().__init__()
         self.c1, self.n1 = nn.Conv2d(1, 8, 3, padding=1, bias=False), nn.BatchNorm2d(8)
-        self.c2, self.n2 = nn.Conv2d(8, 16, 3, padding=1, stride=2), nn.BatchNorm2d(16)
+        self.c2, self.n2 = nn.Conv2d(8, 16, 3, padding=1, stride=2, bias=False), nn.BatchNorm2d(16)
         self.f = nn.Linear(16 * 2 * 2, 10)
 
     def forward(self, x):

@@ -1,0 +1,49 @@
+// The parts of a `.pte` file: a flatbuffer behind its extended header, then segments.
+#pragma once
+
+#include <initializer_list>
+#include <map>
+#include <utility>
+#include <vector>
+
+#include "compiler/emit/write_pte.h"
+#include "format/program_view.h"
+
+namespace portfire::emit {
+
+inline uint64_t aligned(uint64_t n) { return (n + kSegmentAlignment - 1) / kSegmentAlignment * kSegmentAlignment; }
+
+// The bytes of one segment, in pieces that stay where they are.
+class Segment {
+ public:
+  // The index in the table of offsets. Equal constants are stored once.
+  uint32_t add(const void* data, size_t bytes, bool is_table = false) {
+    auto [it, fresh] = known_.try_emplace({data, bytes}, static_cast<uint32_t>(offsets_.size()));
+    if (fresh) {
+      offsets_.push_back(size_);
+      pieces_.push_back({data, bytes, is_table});
+      size_ = aligned(size_ + bytes);
+    }
+    return it->second;
+  }
+  bool empty() const { return pieces_.empty(); }
+  uint64_t size() const { return size_; }
+  const std::vector<uint64_t>& offsets() const { return offsets_; }
+  struct Piece {
+    const void* data;
+    size_t bytes;
+    bool is_table;  // of which a call reads some rows
+  };
+  const std::vector<Piece>& pieces() const { return pieces_; }
+
+ private:
+  std::vector<uint64_t> offsets_{0};  // entry 0 is not used
+  std::vector<Piece> pieces_;
+  std::map<std::pair<const void*, size_t>, uint32_t> known_;
+  uint64_t size_ = 0;
+};
+
+// `out` is finished; `segments` stand one behind the other, as the program's table says.
+Error write_file(const Sink& sink, const flatbuffers::FlatBufferBuilder& out, std::initializer_list<const Segment*> segments);
+
+}  // namespace portfire::emit
