@@ -36,7 +36,6 @@ class Recomputer {
   Graph run() {
     std::vector<Node> backward(g_.nodes.begin() + static_cast<std::ptrdiff_t>(forward_), g_.nodes.end());
     std::vector<Node> all(g_.nodes.begin(), g_.nodes.begin() + static_cast<std::ptrdiff_t>(forward_));
-    g_.nodes.clear();
     for (Node& n : backward) {
       for (Arg& a : n.args) a = available(a, all);
       all.push_back(std::move(n));

@@ -181,8 +181,8 @@ def lora(n, layers=6, width=288, vocabulary=32000):
                 path = f"model.model.layers.{layer.self_attn.layer_idx}.self_attn.{name}"
                 setattr(layer.self_attn, name, LoraLinear(inner, tensors[path + ".lora_A.weight"], tensors[path + ".lora_B.weight"], alpha / rank))
 
-    return Case(llama(layers, width, vocabulary, heads=6, inner=768), [tokens[:, :-1].contiguous()], tokens[:, 1:].contiguous(), 2, optimizer="adamw", lr=1e-3,
-                class_dim=-1, flags=["--class-dim", "-1", "--lora", "*q_proj.weight", "--lora", "*v_proj.weight", "--rank", str(rank), "--alpha", str(alpha)],
+    return Case(llama(layers, width, vocabulary, heads=6, inner=768), [tokens[:, :-1].contiguous()], tokens[:, 1:].contiguous(), 2, lr=0.1, hyper={"momentum": 0.9},
+                class_dim=-1, flags=["--hyper", "momentum=0.9", "--class-dim", "-1", "--lora", "*q_proj.weight", "--lora", "*v_proj.weight", "--rank", str(rank), "--alpha", str(alpha)],
                 adapt=adapt)
 
 
