@@ -115,6 +115,8 @@ constexpr Row kRows[] = {
     {"portfire::gru_layer", gru_or_rnn},
     {"portfire::rnn_layer", gru_or_rnn},
     {"portfire::pointwise", pointwise},
+    {"portfire::pointwise_2", pointwise},
+    {"portfire::pointwise_3", pointwise},
     {"aten::sum", each_input<1>},
     {"aten::mean", each_input<1>},
     {"aten::prod", each_input<1>},

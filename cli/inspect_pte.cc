@@ -45,7 +45,8 @@ std::string operator_name(const pte::Operator& op) {
 
 class PlanPrinter {
  public:
-  PlanPrinter(const pte::ExecutionPlan& plan, const pte::MethodInterface* names) : plan_(plan), names_(names) {}
+  // `shared`: the buffer of what methods share; 0: none.
+  PlanPrinter(const pte::ExecutionPlan& plan, const pte::MethodInterface* names, uint32_t shared) : plan_(plan), names_(names), shared_(shared) {}
 
   void print() {
     fmt::print("method {}\n", plan_.name()->str());
@@ -61,7 +62,8 @@ class PlanPrinter {
     }
     state();
     uint64_t arena = 0;
-    for (uint32_t i = 1; i < count(plan_.non_const_buffer_sizes()); ++i) arena += static_cast<uint64_t>(plan_.non_const_buffer_sizes()->Get(i));
+    for (uint32_t i = 1; i < count(plan_.non_const_buffer_sizes()); ++i)
+      if (i != shared_) arena += static_cast<uint64_t>(plan_.non_const_buffer_sizes()->Get(i));
     fmt::print("  arena {}\n", bytes_text(arena));
     instructions();
   }
@@ -119,7 +121,7 @@ class PlanPrinter {
           const pte::KernelCall& call = *in.instr_args_as_KernelCall();
           const std::string name = operator_name(*plan_.operators()->Get(static_cast<uint32_t>(call.op_index())));
           ++calls[in_bf16(name, call) ? name + ", weights in bf16" : name];
-          if (name.starts_with("portfire::check_")) print_check(call);
+          if (name == "portfire::check_range" || name == "portfire::check_equal") print_check(call);
           break;
         }
         case pte::InstructionArguments_DelegateCall: {
@@ -137,7 +139,18 @@ class PlanPrinter {
 
   const pte::ExecutionPlan& plan_;
   const pte::MethodInterface* names_;
+  const uint32_t shared_;
 };
+
+void print_shared_state(const pte::SharedState& state) {
+  fmt::print("state of all methods, {}\n", bytes_text(state.bytes()));
+  for (uint32_t i = 0; i < count(state.tensors()); ++i) {
+    const pte::StateTensor& t = *state.tensors()->Get(i);
+    Shape shape;
+    for (uint32_t d = 0; d < count(t.sizes()); ++d) shape.push(t.sizes()->Get(d));
+    fmt::print("  {} {} : {}\n", t.role()->c_str(), t.name()->c_str(), TypeText(static_cast<DType>(t.scalar_type()), shape).c_str());
+  }
+}
 
 }  // namespace
 
@@ -151,7 +164,8 @@ Error inspect_pte(const std::string& path) {
     weights = program.segments()->Get(program.constant_segment()->segment_index())->size();
   for (uint32_t i = 0; i < count(program.constant_buffer()); ++i) weights += count(program.constant_buffer()->Get(i)->storage());
   fmt::print("{}: program, {}; weights {}\n", path, bytes_text(file.bytes().size()), bytes_text(weights));
-  for (const pte::ExecutionPlan* plan : *program.execution_plan()) PlanPrinter(*plan, view->interface_of(*plan)).print();
+  for (const pte::ExecutionPlan* plan : *program.execution_plan()) PlanPrinter(*plan, view->interface_of(*plan), view->shared_state() ? view->shared_state()->buffer() : 0).print();
+  if (view->shared_state()) print_shared_state(*view->shared_state());
   return {};
 }
 

@@ -44,6 +44,15 @@ Result<FileMap> FileMap::open(const char* path) {
   return map;
 }
 
+void FileMap::forget(const std::byte* begin, size_t bytes) const {
+  const auto* own = static_cast<const std::byte*>(data_);
+  if (!own || begin < own || bytes > size_ || begin > own + (size_ - bytes)) return;
+  const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  const size_t first = (static_cast<size_t>(begin - own) + page - 1) / page * page;
+  const size_t end = static_cast<size_t>(begin - own) + bytes == size_ ? size_ : (static_cast<size_t>(begin - own) + bytes) / page * page;
+  if (first < end) madvise(static_cast<std::byte*>(data_) + first, end - first, MADV_DONTNEED);
+}
+
 void FileMap::close() {
   if (data_) munmap(data_, size_);
   data_ = nullptr;

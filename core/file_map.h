@@ -19,6 +19,8 @@ class FileMap {
   // Errors (Code::io) name the path and what the system said. An empty file maps to no bytes.
   static Result<FileMap> open(const char* path);
 
+  // What was read there is not needed again soon: its memory goes back to the system, and comes again from the file when it is read.
+  void forget(const std::byte* begin, size_t bytes) const;
   std::span<const std::byte> bytes() const { return {static_cast<const std::byte*>(data_), size_}; }
 
  private:

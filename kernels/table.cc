@@ -7,6 +7,8 @@ namespace portfire {
 #define PF_KERNELS(X)      \
   X(pointwise, kSigns) \
   X(pointwise, kPointwise) \
+  X(pointwise, kPointwise2) \
+  X(pointwise, kPointwise3) \
   X(pointwise, kComplexMul) \
   X(pointwise, kComplexAdd) \
   X(pointwise, kComplexSub) \

@@ -90,16 +90,29 @@ Error parse(std::string_view text, std::span<TensorView* const> inputs, Program*
   return out->count ? Error() : bad("no steps", text);
 }
 
-Error PointwiseProgram::infer(const Args& a, std::span<TensorSpec> outs) {
+namespace {
+
+// The register of result k of `count`; -1 where there is none.
+int result_register(const Args& a, const Program& p, size_t k, size_t count) {
+  if (k + 1 == count) return p.inputs + p.count - 1;
+  const int64_t reg = a.integer(2 + k);
+  return reg < p.inputs || reg >= p.inputs + p.count ? -1 : static_cast<int>(reg);
+}
+
+Error infer_results(const Args& a, std::span<TensorSpec> outs) {
   Program p;
   PF_TRY(parse(a.string(1), a.tensors(0), &p));
-  outs[0].dtype = p.result();
-  outs[0].shape = Shape();
-  for (const TensorView* t : a.tensors(0)) PF_TRY(broadcast(outs[0].shape, t->shape, &outs[0].shape));
+  Shape shape;
+  for (const TensorView* t : a.tensors(0)) PF_TRY(broadcast(shape, t->shape, &shape));
+  for (size_t k = 0; k < outs.size(); ++k) {
+    const int reg = result_register(a, p, k, outs.size());
+    if (reg < 0) return bad("a result that is no step", a.string(1).substr(0, 40));
+    outs[k] = {p.dtype_of(reg), shape};
+  }
   return {};
 }
 
-Error PointwiseProgram::reference(const Args& a, std::span<TensorView> outs) {
+Error compute(const Args& a, std::span<TensorView> outs) {
   Program p;
   PF_TRY(parse(a.string(1), a.tensors(0), &p));
   struct Number {
@@ -143,13 +156,24 @@ Error PointwiseProgram::reference(const Args& a, std::span<TensorView> outs) {
         out.real = static_cast<double>(out.integer);
       }
     }
-    const Number& last = regs[p.inputs + p.count - 1];
-    if (real_dtype(p.result()))
-      store_real(outs[0], at.offset(outs[0]), last.real);
-    else
-      store_int(outs[0], at.offset(outs[0]), last.integer);
+    for (size_t k = 0; k < outs.size(); ++k) {
+      const int reg = result_register(a, p, k, outs.size());
+      if (real_dtype(p.dtype_of(reg)))
+        store_real(outs[k], at.offset(outs[k]), regs[reg].real);
+      else
+        store_int(outs[k], at.offset(outs[k]), regs[reg].integer);
+    }
   }
   return {};
 }
+
+}  // namespace
+
+Error PointwiseProgram::infer(const Args& a, std::span<TensorSpec> outs) { return infer_results(a, outs); }
+Error PointwiseProgram::reference(const Args& a, std::span<TensorView> outs) { return compute(a, outs); }
+Error PointwiseProgram2::infer(const Args& a, std::span<TensorSpec> outs) { return infer_results(a, outs); }
+Error PointwiseProgram2::reference(const Args& a, std::span<TensorView> outs) { return compute(a, outs); }
+Error PointwiseProgram3::infer(const Args& a, std::span<TensorSpec> outs) { return infer_results(a, outs); }
+Error PointwiseProgram3::reference(const Args& a, std::span<TensorView> outs) { return compute(a, outs); }
 
 }  // namespace portfire::ops::pointwise_program

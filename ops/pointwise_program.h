@@ -46,6 +46,19 @@ struct PointwiseProgram {
   static Error reference(const Args& a, std::span<TensorView> outs);
 };
 
-using Ops = OpList<PointwiseProgram>;
+// The same with further results, registers of the sizes of the answer, which comes last.
+inline constexpr size_t kMaxFurther = 2;
+struct PointwiseProgram2 {
+  static constexpr std::string_view schema = "portfire::pointwise_2(Tensor[] inputs, str program, int first) -> (Tensor, Tensor)";
+  static Error infer(const Args& a, std::span<TensorSpec> outs);
+  static Error reference(const Args& a, std::span<TensorView> outs);
+};
+struct PointwiseProgram3 {
+  static constexpr std::string_view schema = "portfire::pointwise_3(Tensor[] inputs, str program, int first, int second) -> (Tensor, Tensor, Tensor)";
+  static Error infer(const Args& a, std::span<TensorSpec> outs);
+  static Error reference(const Args& a, std::span<TensorView> outs);
+};
+
+using Ops = OpList<PointwiseProgram, PointwiseProgram2, PointwiseProgram3>;
 
 }  // namespace portfire::ops::pointwise_program

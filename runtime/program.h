@@ -16,6 +16,8 @@ class Program {
   static Result<std::shared_ptr<const Program>> from_bytes(std::span<const std::byte> bytes);
 
   const ProgramView& view() const { return view_; }
+  // Bytes of the program that nobody reads again soon.
+  void forget(const std::byte* begin, size_t bytes) const { file_.forget(begin, bytes); }
 
  private:
   FileMap file_;

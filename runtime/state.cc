@@ -33,10 +33,13 @@ void State::fill(bool fresh) {
   for (uint32_t i = 0; i < tensors_.size(); ++i) {
     const uint32_t initial = file_->tensors()->Get(i)->initial();
     const TensorView& t = tensors_[i].view;
-    if (initial)
-      std::memcpy(t.data, program_->view().initial_state(initial), t.bytes());
-    else if (!fresh)
+    if (initial) {
+      const std::byte* from = program_->view().initial_state(initial);
+      std::memcpy(t.data, from, t.bytes());
+      program_->forget(from, t.bytes());
+    } else if (!fresh) {
       std::memset(t.data, 0, t.bytes());
+    }
   }
   random_counter = 0;
 }

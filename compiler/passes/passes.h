@@ -63,4 +63,7 @@ Result<Graph> sink_permutes(Graph graph);
 // writes its result once. A value that several nodes use ends its chain.
 Result<Graph> fuse_pointwise(Graph graph);
 
+// A chain whose result another chain of the same sizes reads, and others too, is computed with it: one `portfire::pointwise_2` or `_3`.
+Result<Graph> merge_pointwise(Graph graph);
+
 }  // namespace portfire::passes

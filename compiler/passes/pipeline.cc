@@ -32,6 +32,7 @@ std::span<const Pass> pipeline() {
       {"sink_permutes", sink_permutes, Stage::functional},
       {"simplify_again", simplify, Stage::functional},
       {"fuse_depthwise", fuse_depthwise, Stage::functional},
+      {"merge_pointwise", merge_pointwise, Stage::functional},
   };
   return kPasses;
 }

@@ -37,8 +37,9 @@ bool stays_narrow(const ops::Pointwise& op) {
 
 // Two steps of which only the second uses the first become one: min(max(x, low), high) with numbers for bounds, and
 // sums with a product where that is not rounded to 16 bits first. joined[k]: step k has gone.
-void join_steps(Program* g, bool* joined) {
+void join_steps(const Plan& p, Program* g, bool* joined) {
   int uses[kMaxInputs + kMaxSteps] = {};
+  for (int r = 0; r < p.further; ++r) uses[p.further_register[r]] = 2;
   for (int k = 0; k < g->count; ++k)
     for (int i = 0; i < g->steps[k].arity; ++i)
       if (g->steps[k].operands[i].reg >= 0) ++uses[g->steps[k].operands[i].reg];
@@ -72,6 +73,7 @@ bool assign_slots(Plan* p) {
     for (int i = 0; i < g.steps[k].arity; ++i)
       if (g.steps[k].operands[i].reg >= 0) last[p->source[g.steps[k].operands[i].reg]] = k;
   last[p->answer()] = g.count;
+  for (int r = 0; r < p->further; ++r) last[p->source[p->further_register[r]]] = g.count;
   for (int i = 0; i < g.inputs; ++i)
     if (p->holds[i]) last[i] = g.count;
   bool free_slots[kMaxInputs + kMaxSteps] = {};
@@ -121,7 +123,7 @@ bool is_flat(const Plan& p, DType result) {
   const Program& g = p.program;
   int steps = 0;
   for (int k = 0; k < g.count; ++k) steps += p.source[g.inputs + k] == g.inputs + k;
-  bool flat = steps == 1 && p.answer() >= g.inputs && p.tiling.rank == 1 && p.tiling.dense[g.inputs] && (in_class(result) || result == DType::boolean);
+  bool flat = steps == 1 && p.further == 0 && p.answer() >= g.inputs && p.tiling.rank == 1 && p.tiling.dense[g.inputs] && (in_class(result) || result == DType::boolean);
   for (int i = 0; i < g.inputs; ++i) flat &= p.tiling.dense[i] && in_class(g.dtype_of(i));
   return flat;
 }
@@ -133,12 +135,19 @@ bool make_plan(const Operands& o, Plan* plan) {
   const auto inputs = o.args[0]->tensors;
   Program& g = p.program;
   if (ops::pointwise_program::parse(o.args[1]->string, inputs, &g)) return false;
+  p.further = static_cast<int>(o.outs.size()) - 1;
+  for (int r = 0; r < p.further; ++r) {
+    p.further_register[r] = static_cast<int16_t>(o.args[2 + static_cast<size_t>(r)]->integer);
+    p.further_store[r] = store_fn(o.out(static_cast<size_t>(r)).dtype);
+    for (int d = 0; d < Plan::out(o).rank(); ++d)  // they are walked together
+      if (o.out(static_cast<size_t>(r)).strides[d] != Plan::out(o).strides[d]) return false;
+  }
   bool joined[kMaxSteps] = {};
-  join_steps(&g, joined);
+  join_steps(p, &g, joined);
   auto supported = [](DType t) { return t != DType::u16 && t != DType::u32 && t != DType::u64; };
   for (int r = 0; r < g.inputs + g.count; ++r)
     if (!supported(g.dtype_of(r))) return false;
-  p.tiling = Tiling(inputs, o.out(0));
+  p.tiling = Tiling(inputs, Plan::out(o));
   for (int i = 0; i < g.inputs; ++i) {
     p.loads[i] = load_fn(g.dtype_of(i));
     p.source[i] = static_cast<int16_t>(i);
@@ -160,10 +169,10 @@ bool make_plan(const Operands& o, Plan* plan) {
     const bool same = joined[k] || (!s.op && same_register(g.dtype_of(s.operands[0].reg), s.dtype, k + 1 == g.count));
     p.source[g.inputs + k] = same ? p.source[s.operands[0].reg] : static_cast<int16_t>(g.inputs + k);
   }
-  p.store = store_fn(o.out(0).dtype);
+  p.store = store_fn(Plan::out(o).dtype);
   if (!assign_slots(&p)) return false;
-  p.strip = strip_of(p, o.out(0).dtype);
-  p.tiling.cut(is_flat(p, o.out(0).dtype) ? kFlat : static_cast<int64_t>(p.strip));
+  p.strip = strip_of(p, Plan::out(o).dtype);
+  p.tiling.cut(is_flat(p, Plan::out(o).dtype) ? kFlat : static_cast<int64_t>(p.strip));
   return true;
 }
 

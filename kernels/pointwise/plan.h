@@ -23,6 +23,9 @@ struct Plan {
   ConvertFn converts[kMaxSteps];
   NarrowFn narrows[kMaxSteps];    // null: nothing to do
   StoreFn store;
+  int further = 0;                         // results beside the answer
+  int16_t further_register[ops::pointwise_program::kMaxFurther];
+  StoreFn further_store[ops::pointwise_program::kMaxFurther];
   int16_t source[kMaxInputs + kMaxSteps];  // the register that holds what this one does: often itself
   int16_t slot[kMaxInputs + kMaxSteps];    // of each register that is its own source
   bool stays[kMaxInputs];                  // does not depend on the row: loaded once
@@ -31,6 +34,8 @@ struct Plan {
   struct { int16_t slot; DType dtype; double real; int64_t integer; } literals[kMaxLiterals];
   int literal_count = 0, slots = 0;
   size_t strip = kStrip;  // elements of a register, at most
+  // The answer is the last result.
+  static const TensorView& out(const Operands& o) { return *o.outs.back(); }
   int answer() const { return source[program.inputs + program.count - 1]; }
 };
 

@@ -165,18 +165,34 @@ void run_long_step(const Plan& p, int k, StepCall call, size_t n) {
   }
 }
 
+// A register's elements to where a result has the tile.
+void store_tile(const Plan& p, const TensorView& out, const Tile& tile, const void* reg, StoreFn store) {
+  const Tiling& tiling = p.tiling;
+  const int result = p.program.inputs;
+  const auto* from = static_cast<const std::byte*>(reg);
+  const int64_t stride = tiling.strides[result][tiling.rank - 1];
+  if (tiling.is_run(tile) && tiling.dense[result]) return store(address(out, tile.row * tiling.columns() + tile.column), from, stride, tile.size());
+  RowWalk walk(tiling, tile);
+  if (tile.rows == 1) return store(address(out, walk[result]), from, stride, tile.size());
+  const size_t row_bytes = static_cast<size_t>(tile.columns) * bytes_of(class_of(out.dtype));
+  const int64_t stored_bytes = tile.columns * static_cast<int64_t>(byte_size(out.dtype));
+  for (int64_t r = 0; r < tile.rows; ++r, walk.next(), from += row_bytes) {
+    std::byte* row = address(out, walk[result]);
+    if (stride == 1) prefetch(row, stored_bytes, stored_bytes);
+    store(row, from, stride, static_cast<size_t>(tile.columns));
+  }
+}
+
 void run_tile(const Plan& p, const Operands& o, const Tile& tile, Task& task) {
   const Program& g = p.program;
   const Tiling& tiling = p.tiling;
-  const TensorView& out = o.out(0);
+  const TensorView& out = Plan::out(o);
   const size_t n = tile.size();
   const void* at[kMaxInputs + kMaxSteps];
   load_inputs(p, o.args[0]->tensors, tile, task, at);
   const int64_t stride = tiling.strides[g.inputs][tiling.rank - 1], first = tile.row * tiling.columns() + tile.column;
   const bool dense = tiling.is_run(tile) && tiling.dense[g.inputs], run = dense || tile.rows == 1;
-  std::optional<RowWalk> walk;
-  if (!dense) walk.emplace(tiling, tile);
-  std::byte* to = address(out, dense ? first : (*walk)[g.inputs]);
+  std::byte* to = address(out, dense ? first : RowWalk(tiling, tile)[g.inputs]);
   // The bytes of a bool are 0 and 1 in registers: they may be stored as they are. What loops write behind the
   // tile is the next one's, which comes later, unless operands lie there.
   const bool whole = n % kPadding == 0 || (dense && task.apart && first + static_cast<int64_t>(padded(n)) <= task.end);
@@ -196,16 +212,11 @@ void run_tile(const Plan& p, const Operands& o, const Tile& tile, Task& task) {
       p.fns[k] ? p.fns[k](call, n) : p.converts[k](result, call.in[0], n);
     if (p.narrows[k]) p.narrows[k](result, n);
   }
-  const auto* from = static_cast<const std::byte*>(at[answer]);
-  if (in_place && from == to) return;
-  if (run) return p.store(to, from, stride, n);
-  const size_t row_bytes = static_cast<size_t>(tile.columns) * bytes_of(class_of(out.dtype));
-  const int64_t stored_bytes = tile.columns * static_cast<int64_t>(byte_size(out.dtype));
-  for (int64_t r = 0; r < tile.rows; ++r, walk->next(), from += row_bytes) {
-    std::byte* row = address(out, (*walk)[g.inputs]);
-    if (stride == 1) prefetch(row, stored_bytes, stored_bytes);
-    p.store(row, from, stride, static_cast<size_t>(tile.columns));
+  for (int r = 0; r < p.further; ++r) {
+    const int reg = p.source[p.further_register[r]];
+    store_tile(p, o.out(static_cast<size_t>(r)), tile, at[reg], p.further_store[r]);
   }
+  if (!in_place || at[answer] != to) store_tile(p, out, tile, at[answer], p.store);
 }
 
 Error run(const void* state, const Operands& o, const KernelContext& context) {
@@ -214,7 +225,7 @@ Error run(const void* state, const Operands& o, const KernelContext& context) {
   if (tiles == 0) return {};
   const int64_t threads = context.pool ? static_cast<int64_t>(context.pool->threads()) : 1;
   const int64_t tasks = std::clamp<int64_t>(elements / kGrain, 1, std::min(threads, tiles));
-  const bool apart = is_apart(o.args[0]->tensors, o.out(0));
+  const bool apart = is_apart(o.args[0]->tensors, Plan::out(o));
   parallel(context.pool, static_cast<size_t>(tasks), [&](size_t t, size_t) {
     const auto task = static_cast<int64_t>(t);
     const int64_t last = tiles * (task + 1) / tasks;
@@ -231,7 +242,9 @@ Error run(const void* state, const Operands& o, const KernelContext& context) {
 
 }  // namespace
 
-extern const Kernel kPointwise;
+extern const Kernel kPointwise, kPointwise2, kPointwise3;
 const Kernel kPointwise = {"portfire::pointwise", sizeof(Plan), prepare, run};
+const Kernel kPointwise2 = {"portfire::pointwise_2", sizeof(Plan), prepare, run};
+const Kernel kPointwise3 = {"portfire::pointwise_3", sizeof(Plan), prepare, run};
 
 }  // namespace portfire::pointwise
