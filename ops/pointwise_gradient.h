@@ -139,6 +139,8 @@ bool give_several(G& g, std::string_view e) {
     if (g.wants_at(1)) g.give_at(1, d * y() / value());
   } else if (e == "copysign") {
     if (g.wants_at(0)) g.give_at(0, d * g.where(g("aten::eq.Scalar", x(), 0), 0.0, value() / x()));
+  } else if (e == "nextafter") {  // the second only says where to
+    g.give_at(0, g.where(g("aten::eq.Tensor", x(), y()), 0.0, d));
   } else if (e == "maximum" || e == "minimum") {
     const bool max = e == "maximum";
     if (!g.arg_is_tensor(1)) {  // a bound
