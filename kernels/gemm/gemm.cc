@@ -1,6 +1,7 @@
 #include "kernels/gemm/gemm.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "kernels/copy/strided.h"
 #include "kernels/gemm/blocks.h"
@@ -28,6 +29,10 @@ void pack(const float* b, int64_t row_stride, int64_t column_stride, size_t k, s
     const float* from = b + static_cast<int64_t>(p * kPanel) * column_stride;
     float* to = packed + p * k * kPanel;
     if (column_stride == 1) {
+      if (columns == kPanel) {
+        for (size_t r = 0; r < k; ++r, to += kPanel) std::memcpy(to, from + static_cast<int64_t>(r) * row_stride, kPanel * sizeof(float));
+        continue;
+      }
       for (size_t r = 0; r < k; ++r, to += kPanel) {
         std::copy_n(from + static_cast<int64_t>(r) * row_stride, columns, to);
         std::fill(to + columns, to + kPanel, 0.0f);

@@ -5,6 +5,7 @@
 
 #include "kernels/copy/strided.h"
 #include "kernels/gemm/bf16.h"
+#include "kernels/gemm/blocks.h"
 #include "kernels/gemm/gemm.h"
 #include "kernels/kernel.h"
 
@@ -85,7 +86,8 @@ struct ProductPlan {
   int64_t lda;              // of the left side, where its rows have one stride
   int64_t b_row, b_column;  // of the side that is packed
   size_t packed;            // floats of scratch for it
-  bool copies;              // the left side's rows are no runs: they are copied behind it
+  size_t left;              // and for the left side, where its rows are no runs: it is copied
+  bool by_item;             // threads take products of their own, each with scratch
 };
 
 bool all_f32(const Operands& o, size_t first, size_t count) {
@@ -95,59 +97,94 @@ bool all_f32(const Operands& o, size_t first, size_t count) {
 }
 
 bool unit_rows(const TensorView& a) { return a.size(a.rank() - 1) == 1 || a.strides[a.rank() - 1] == 1; }
+size_t whole_lines(int64_t floats) { return static_cast<size_t>((floats + 15) / 16 * 16); }
 
-bool plan_product(const TensorView& a, const TensorView& b, void* state, size_t* scratch, bool transposed) {
+bool plan_product(const TensorView& a, const TensorView& b, size_t threads, void* state, size_t* scratch) {
   auto* p = new (state) ProductPlan;
   const int r = a.rank();
   p->batch = r == 3 ? a.size(0) : 1;
   p->m = a.size(r - 2);
   p->k = a.size(r - 1);
-  p->n = b.size(b.rank() - (transposed ? 2 : 1));
-  p->b_row = b.strides[b.rank() - (transposed ? 1 : 2)];
-  p->b_column = b.strides[b.rank() - (transposed ? 2 : 1)];
+  p->n = b.size(r - 1);
+  p->b_row = b.strides[r - 2];
+  p->b_column = b.strides[r - 1];
   p->packed = packed_size(static_cast<size_t>(p->k), static_cast<size_t>(p->n));
-  p->copies = !unit_rows(a);
-  *scratch = (p->packed + (p->copies ? static_cast<size_t>(p->m * p->k) : 0)) * sizeof(float);
+  p->left = unit_rows(a) ? 0 : whole_lines(p->m * p->k);
+  p->by_item = p->batch >= static_cast<int64_t>(threads);
+  *scratch = (p->packed + p->left) * sizeof(float) * (p->by_item ? threads : 1);
   return p->k > 0;
 }
 
-void run_product(const ProductPlan& p, const TensorView& a, const TensorView& b, const TensorView& out, const float* bias,
-                 const KernelContext& context) {
-  auto* packed = reinterpret_cast<float*>(context.scratch.data());
+// Packing that is worth a thread: elements.
+constexpr size_t kPackGrain = 1 << 14;
+
+void pack_on(ThreadPool* pool, const float* b, int64_t row, int64_t column, size_t k, size_t n, float* packed) {
+  const size_t panels = (n + kPanel - 1) / kPanel;
+  if (!pool || k * n < 2 * kPackGrain) return pack(b, row, column, k, n, packed);
+  const size_t tasks = std::min(panels, std::max<size_t>(1, k * n / kPackGrain));
+  parallel(pool, tasks, [&](size_t t, size_t) {
+    const size_t first = panels * t / tasks * kPanel, end = std::min(n, panels * (t + 1) / tasks * kPanel);
+    pack(b + static_cast<int64_t>(first) * column, row, column, k, end - first, packed + first * k);
+  });
+}
+
+// A matrix of m rows as rows that are runs.
+void copy_rows(ThreadPool* pool, const float* from, int64_t row, int64_t column, int64_t m, int64_t k, float* to) {
+  constexpr int64_t kRowsAtOnce = 64;
+  const int64_t blocks = (m + kRowsAtOnce - 1) / kRowsAtOnce, tasks = std::clamp<int64_t>(m * k / static_cast<int64_t>(kPackGrain), 1, blocks);
+  parallel(pool, static_cast<size_t>(tasks), [&](size_t t, size_t) {
+    const int64_t first = blocks * static_cast<int64_t>(t) / tasks * kRowsAtOnce, end = std::min(m, blocks * static_cast<int64_t>(t + 1) / tasks * kRowsAtOnce);
+    if (row == 1) return copy::transpose(to + first * k, k, from + first, column, end - first, k, sizeof(float));
+    for (int64_t r = first; r < end; ++r)
+      for (int64_t c = 0; c < k; ++c) to[r * k + c] = from[r * row + c * column];
+  });
+}
+
+void run_product(const ProductPlan& p, const TensorView& a, const TensorView& b, const TensorView& out, const KernelContext& context) {
+  auto* const memory = reinterpret_cast<float*>(context.scratch.data());
   const bool batched = a.rank() == 3;
-  for (int64_t i = 0; i < p.batch; ++i) {
-    pack(b.as<float>() + (batched ? i * b.strides[0] : 0), p.b_row, p.b_column, static_cast<size_t>(p.k), static_cast<size_t>(p.n), packed);
+  const auto item = [&](int64_t i, float* packed, ThreadPool* pool) {
+    pack_on(pool, b.as<float>() + (batched ? i * b.strides[0] : 0), p.b_row, p.b_column, static_cast<size_t>(p.k), static_cast<size_t>(p.n), packed);
     const float* left = a.as<float>() + (batched ? i * a.strides[0] : 0);
     int64_t lda = a.strides[a.rank() - 2];
-    if (p.copies) {
-      float* rows = packed + p.packed;
-      const int64_t step = a.strides[a.rank() - 1];
-      for (int64_t r = 0; r < p.m; ++r)
-        for (int64_t c = 0; c < p.k; ++c) rows[r * p.k + c] = left[r * lda + c * step];
-      left = rows;
+    if (p.left > 0) {
+      copy_rows(pool, left, lda, a.strides[a.rank() - 1], p.m, p.k, packed + p.packed);
+      left = packed + p.packed;
       lda = p.k;
     }
-    const Gemm g{static_cast<size_t>(p.n), static_cast<size_t>(p.k), left, lda, packed, out.as<float>() + i * p.m * p.n, p.n, {.bias = bias}};
-    run_parallel(g, static_cast<size_t>(p.m), context.pool);
+    const Gemm g{static_cast<size_t>(p.n), static_cast<size_t>(p.k), left, lda, packed, out.as<float>() + i * p.m * p.n, p.n, {}};
+    run_parallel(g, static_cast<size_t>(p.m), pool);
+  };
+  if (!p.by_item) {
+    for (int64_t i = 0; i < p.batch; ++i) item(i, memory, context.pool);
+    return;
   }
+  if (p.batch == 1) return item(0, memory, context.pool);
+  // Even shares, of so much work at least.
+  const int64_t threads = context.pool ? static_cast<int64_t>(context.pool->threads()) : 1, work = p.m * p.n * p.k * p.batch;
+  const int64_t tasks = std::clamp<int64_t>(work / static_cast<int64_t>(kLeast), 1, std::min(p.batch, 4 * threads));
+  parallel(context.pool, static_cast<size_t>(tasks), [&](size_t t, size_t worker) {
+    for (int64_t i = p.batch * static_cast<int64_t>(t) / tasks; i < p.batch * static_cast<int64_t>(t + 1) / tasks; ++i)
+      item(i, memory + worker * (p.packed + p.left), nullptr);
+  });
 }
 
 bool prepare_mm(const Operands& o, void* state, size_t* scratch) {
-  return all_f32(o, 0, 2) && plan_product(o.in(0), o.in(1), state, scratch, false);
+  return all_f32(o, 0, 2) && plan_product(o.in(0), o.in(1), o.threads, state, scratch);
 }
 Error run_mm(const void* state, const Operands& o, const KernelContext& context) {
-  run_product(*static_cast<const ProductPlan*>(state), o.in(0), o.in(1), o.out(0), nullptr, context);
+  run_product(*static_cast<const ProductPlan*>(state), o.in(0), o.in(1), o.out(0), context);
   return {};
 }
 
 // beta self + alpha mat1 mat2, where self broadcasts.
 bool prepare_addmm(const Operands& o, void* state, size_t* scratch) {
-  return all_f32(o, 0, 3) && o.in(0).rank() <= 2 && plan_product(o.in(1), o.in(2), state, scratch, false);
+  return all_f32(o, 0, 3) && o.in(0).rank() <= 2 && plan_product(o.in(1), o.in(2), o.threads, state, scratch);
 }
 Error run_addmm(const void* state, const Operands& o, const KernelContext& context) {
   const auto& p = *static_cast<const ProductPlan*>(state);
   const TensorView& self = o.in(0);
-  run_product(p, o.in(1), o.in(2), o.out(0), nullptr, context);
+  run_product(p, o.in(1), o.in(2), o.out(0), context);
   const Args a(o.args);
   const auto beta = static_cast<float>(a.real(3)), alpha = static_cast<float>(a.real(4));
   const int last = self.rank() - 1;
@@ -159,25 +196,38 @@ Error run_addmm(const void* state, const Operands& o, const KernelContext& conte
   return {};
 }
 
-// aten::linear(x, w [n, k], bias): the leading dimensions of x are rows.
+// aten::linear(x, w [n, k], bias): the leading dimensions of x are rows, which are copied where they have no one stride.
 bool prepare_linear_unpacked(const Operands& o, void* state, size_t* scratch) {
   const TensorView &x = o.in(0), &w = o.in(1);
   auto* p = new (state) ProductPlan();
-  if (!all_f32(o, 0, 3) || w.rank() != 2 || x.rank() < 1 || !as_rows(x, &p->m, &p->lda) || w.size(1) == 0) return false;
+  if (!all_f32(o, 0, 3) || w.rank() != 2 || x.rank() < 1 || w.size(1) == 0) return false;
   if (const TensorView* b = o.optional(2); b && (b->rank() != 1 || b->size(0) != w.size(0) || !b->is_contiguous())) return false;
   p->n = w.size(0);
   p->k = w.size(1);
   p->b_row = w.strides[1];
   p->b_column = w.strides[0];
-  *scratch = packed_size(static_cast<size_t>(p->k), static_cast<size_t>(p->n)) * sizeof(float);
+  p->packed = packed_size(static_cast<size_t>(p->k), static_cast<size_t>(p->n));
+  if (!as_rows(x, &p->m, &p->lda)) {
+    p->m = x.numel() / p->k;
+    p->lda = p->k;
+    p->left = whole_lines(x.numel());
+  }
+  *scratch = (p->packed + p->left) * sizeof(float);
   return true;
 }
 Error run_linear_unpacked(const void* state, const Operands& o, const KernelContext& context) {
   const auto& p = *static_cast<const ProductPlan*>(state);
   const TensorView &x = o.in(0), &w = o.in(1);
   auto* packed = reinterpret_cast<float*>(context.scratch.data());
-  pack(w.as<float>(), p.b_row, p.b_column, static_cast<size_t>(p.k), static_cast<size_t>(p.n), packed);
+  pack_on(context.pool, w.as<float>(), p.b_row, p.b_column, static_cast<size_t>(p.k), static_cast<size_t>(p.n), packed);
   Gemm g{static_cast<size_t>(p.n), static_cast<size_t>(p.k), x.as<float>(), p.lda, packed, o.out(0).as<float>(), p.n, {}};
+  if (p.left > 0) {
+    TensorView copy = x;
+    copy.data = packed + p.packed;
+    copy.set_contiguous();
+    copy::copy(copy, x, context.pool);
+    g.a = copy.as<float>();
+  }
   if (const TensorView* b = o.optional(2)) g.epilogue.bias = b->as<float>();
   run_parallel(g, static_cast<size_t>(p.m), context.pool);
   return {};
