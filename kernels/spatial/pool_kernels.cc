@@ -3,6 +3,7 @@
 // windows. Where places of maxima are asked for they go along: among equals the first in memory is taken, among
 // NaN the last, as the reference meets them.
 #include <algorithm>
+#include <bit>
 #include <limits>
 #include <new>
 
@@ -70,6 +71,7 @@ class Run {
   static size_t scratch_bytes(const Plan& p, size_t threads) { return static_cast<size_t>(padded(p.y.size(4))) * 24 + threads * thread_bytes(p); }
 
   void run() {
+    if (kind == Kind::maximum && !p_.adaptive && is_small()) return run_small();
     for_rows(p_.y, in_ * 2, pool_, [&](int64_t plane, int64_t d, int64_t h, size_t worker) {
       std::byte* memory = memory_ + worker * thread_bytes(p_);
       Row<T> row{reinterpret_cast<T*>(memory), nullptr, nullptr, nullptr};
@@ -91,6 +93,66 @@ class Run {
   }
 
  private:
+  // Small planes whose windows are small, in memory as they should be: to fold rows costs more than to look at each element.
+  static constexpr int64_t kSmallRow = 64, kSmallWindow = 32;
+  bool is_small() const {
+    const int64_t* kernel = p_.pool.window.kernel;
+    return in_ <= kSmallRow && kernel[0] * kernel[1] * kernel[2] <= kSmallWindow && source_.direct && sink_.direct;
+  }
+  // Plane by plane.
+  void run_small() {
+    const int64_t planes = p_.y.size(0) * p_.y.size(1), rows = p_.y.size(2) * p_.y.size(3), threads = pool_ ? static_cast<int64_t>(pool_->threads()) : 1;
+    const int64_t tasks = std::clamp<int64_t>(planes * rows * out_ >> 13, 1, std::min(planes, threads * 4));
+    parallel(pool_, static_cast<size_t>(planes > 0 ? tasks : 0), [&](size_t t, size_t) {
+      for (int64_t plane = planes * static_cast<int64_t>(t) / tasks; plane < planes * static_cast<int64_t>(t + 1) / tasks; ++plane) {
+        const T* const x = source_.row(plane, 0, 0, nullptr);
+        T* const out = sink_.row(plane, 0, 0, nullptr);
+        int64_t* const places = p_.places ? index_row(plane, 0, 0) : nullptr;
+        for (int64_t d = 0; d < p_.y.size(2); ++d) {
+          const Range deep = p_.range(0, d);
+          for (int64_t h = 0; h < p_.y.size(3); ++h)
+            small_row(x, deep, p_.range(1, h), out + d * p_.y.strides[2] + h * p_.y.strides[3], places ? places + d * p_.index.strides[2] + h * p_.index.strides[3] : nullptr);
+        }
+      }
+    });
+  }
+  // The windows of one row of results: `places` may be null.
+  void small_row(const T* x, const Range& deep, const Range& high, T* out, int64_t* places) const {
+    using Bits = std::conditional_t<sizeof(T) == 8, uint64_t, uint32_t>;
+    const int64_t step = p_.pool.window.dilation[2], across = p_.places ? p_.index.strides[4] : 0;
+    const T* lines[kSmallWindow];
+    int64_t firsts[kSmallWindow], count = 0;
+    for (int64_t i = deep.begin; i < deep.end; i += deep.step)
+      for (int64_t j = high.begin; j < high.end; j += high.step) {
+        lines[count] = x + i * p_.x.strides[2] + j * p_.x.strides[3];
+        firsts[count++] = (i * p_.x.size(3) + j) * in_;
+      }
+    for (int64_t o = 0; o < out_; ++o) {
+      const int64_t begin = begin_[o], end = end_[o];
+      if (count == 0 || begin >= end) {
+        out[o] = x[0];
+        if (places) places[o * across] = -1;
+        continue;
+      }
+      T most = lines[0][begin];
+      int64_t place = firsts[0] + begin;
+      for (int64_t j = 0; j < count; ++j)
+        for (int64_t k = begin; k < end; k += step) {
+          // Chosen by masks: branches on what data are would be guessed wrong.
+          const T v = lines[j][k];
+          const Bits taken = Bits{0} - static_cast<Bits>((v > most) | (v != v));
+          most = std::bit_cast<T>((std::bit_cast<Bits>(v) & taken) | (std::bit_cast<Bits>(most) & ~taken));
+          place ^= (place ^ (firsts[j] + k)) & static_cast<int64_t>(static_cast<std::make_signed_t<Bits>>(taken));
+        }
+      out[o] = most;
+      if (places) places[o * across] = place;
+    }
+  }
+  int64_t* index_row(int64_t plane, int64_t d, int64_t h) const {
+    const TensorView& index = p_.index;
+    return index.as<int64_t>() + plane / index.size(1) * index.strides[0] + plane % index.size(1) * index.strides[1] + d * index.strides[2] + h * index.strides[3];
+  }
+
   // The rows that a window covers as one; null: none.
   const T* fold_rows(int64_t plane, const Range& deep, const Range& high, Row<T>& row) const {
     const T* folded = nullptr;
@@ -176,7 +238,7 @@ class Run {
   void maxima_with_places(int64_t plane, int64_t d, int64_t h, const T* x, Row<T>& row) const {
     const int64_t step = p_.adaptive ? 1 : p_.pool.window.dilation[2];
     const TensorView& index = p_.index;
-    int64_t* to = index.as<int64_t>() + plane / index.size(1) * index.strides[0] + plane % index.size(1) * index.strides[1] + d * index.strides[2] + h * index.strides[3];
+    int64_t* to = index_row(plane, d, h);
     for (int64_t o = 0; o < out_; ++o, to += index.strides[4]) {
       if (!x || begin_[o] >= end_[o]) {
         row.out[o] = nothing(plane, row.loaded);
