@@ -58,15 +58,23 @@ std::vector<bool> on_the_path(const Graph& g, const Problem& p) {
   return path;
 }
 
+// Whether the rule of `n` gives all the gradients that are wanted.
+bool has_rule(const Node& n, const std::vector<bool>& varies) {
+  if (!n.op->gradient) return false;
+  const int without = n.op->schema.index_of(n.op->gradient_without);
+  const ir::Ref* r = without < 0 ? nullptr : n.args[static_cast<size_t>(without)].ref();
+  return !r || r->id >= varies.size() || !varies[r->id];
+}
+
 // Decomposes what has no rule, until all on the path has one or nothing more can be done: some operators decompose into
 // themselves, with other arguments.
 Result<Graph> expand(Graph g, const Problem& p) {
   constexpr int kRounds = 16;
   for (int round = 0; round < kRounds; ++round) {
-    const std::vector<bool> path = on_the_path(g, p);
+    const std::vector<bool> path = on_the_path(g, p), varies = influenced(g, sources(g, p));
     const auto wanted = [&](const Node& n) {
       const auto index = static_cast<size_t>(&n - g.nodes.data());
-      return index < path.size() && path[index] && !n.op->gradient && n.op->decompose;
+      return index < path.size() && path[index] && !has_rule(n, varies) && n.op->decompose;
     };
     if (std::none_of(g.nodes.begin(), g.nodes.end(), wanted)) return g;
     const auto visit = [&](ir::Builder& b, const Node& n, std::vector<Arg>& args) -> std::optional<std::vector<Arg>> {

@@ -59,18 +59,27 @@ double convolution(const Info& i) {
   return w.rank() == 0 || w.size(0) == 0 ? 0 : 2 * elements(walked) * elements(w) / static_cast<double>(w.size(0));
 }
 
-// Scores and their sum; what is above the diagonal of a causal mask is left out.
-double attention(const Info& i) {
-  const TensorView &q = in(i, 0), &k = in(i, 1), &v = in(i, 2);
-  const double rows = last(q, 2), columns = last(k, 2), width = last(v);
-  if (rows == 0 || width == 0) return 0;
+// Each element of the gradient of the result meets the taps of its channel.
+double convolution_weight(const Info& i) {
+  const TensorView& w = *i.outs[0];
+  return w.rank() == 0 || w.size(0) == 0 ? 0 : 2 * elements(in(i, 1)) * elements(w) / static_cast<double>(w.size(0));
+}
+
+// Scores of all heads; what is above the diagonal of a causal mask is left out. y: what attention gives, or its gradient.
+double scores(const TensorView& y, const TensorView& q, const TensorView& k, bool causal) {
+  const double rows = last(q, 2), columns = last(k, 2);
+  if (rows == 0 || last(y) == 0) return 0;
   double kept = rows * columns;
-  if (i.args[5]->boolean) {
+  if (causal) {
     const double full = std::max(0.0, rows - columns), stairs = rows - full;
     kept = full * columns + stairs * (stairs + 1) / 2;
   }
-  return 2 * elements(*i.outs[0]) / (rows * width) * kept * (last(q) + width);
+  return elements(y) / (rows * last(y)) * kept;
 }
+// Scores and their sum.
+double attention(const Info& i) { return 2 * scores(*i.outs[0], in(i, 0), in(i, 1), i.args[5]->boolean) * (last(in(i, 0)) + last(in(i, 2))); }
+// Scores again, the gradients of query and key; that of scores and of values.
+double attention_backward(const Info& i) { return 2 * scores(in(i, 0), in(i, 1), in(i, 2), i.args[5]->boolean) * (3 * last(in(i, 1)) + 2 * last(in(i, 3))); }
 
 // Every row of `gates` takes one product with the recurrent weights. w: the first of those.
 double recurrent(const Info& i, size_t w) {
@@ -109,8 +118,10 @@ constexpr Row kRows[] = {
     {"portfire::inverted_residual", inverted_residual},
     {"portfire::max_pool2d", max_pool2d},
     {"aten::convolution", convolution},
+    {"portfire::convolution_backward_weight", convolution_weight},
     {"aten::scaled_dot_product_attention", attention},
     {"portfire::attention_bf16", attention},
+    {"portfire::attention_backward", attention_backward},
     {"portfire::lstm_layer", lstm},
     {"portfire::gru_layer", gru_or_rnn},
     {"portfire::rnn_layer", gru_or_rnn},
@@ -129,6 +140,11 @@ constexpr Row kRows[] = {
     {"aten::layer_norm", each_input<6>},         // mean, difference, square; normalised, scaled, shifted
     {"aten::native_layer_norm", each_input<6>},
     {"aten::native_group_norm", each_input<6>},
+    {"portfire::batch_norm_train", each_input<6>},
+    {"aten::native_layer_norm_backward", each_input<12>},  // z, products and their sums; then z, products, differences
+    {"portfire::batch_norm_backward", each_input<8>},
+    {"aten::_softmax_backward_data", each_input<5>},
+    {"aten::_log_softmax_backward_data", each_input<4>},
     {"aten::rms_norm", each_input<4>},
 };
 

@@ -83,6 +83,12 @@ class KernelCase {
     auto& kept = ints_.emplace_back(std::move(list));
     return value(Value::of(IntList{kept.data(), static_cast<uint32_t>(kept.size())}));
   }
+  KernelCase& flags(const std::vector<bool>& list) {
+    auto& kept = flags_.emplace_back();
+    kept.assign(list.begin(), list.end());
+    static_assert(sizeof(bool) == sizeof(char));
+    return value(Value::of(std::span<const bool>(reinterpret_cast<const bool*>(kept.data()), kept.size())));
+  }
   // The last n arguments, tensors, become one list.
   KernelCase& list(size_t n) {
     auto& kept = lists_.emplace_back();
@@ -211,6 +217,7 @@ class KernelCase {
   std::deque<std::vector<std::byte>> memory_;
   std::deque<std::string> strings_;
   std::deque<std::vector<int64_t>> ints_;
+  std::deque<std::vector<char>> flags_;
   std::deque<std::vector<TensorView*>> lists_;
   std::vector<const std::byte*> guards_;
 };

@@ -60,6 +60,7 @@ namespace portfire {
   X(index, kGather) \
   X(index, kIndexSelect) \
   X(index, kEmbedding) \
+  X(index, kEmbeddingBackward) \
   X(index, kScatter) \
   X(index, kScatterValue) \
   X(index, kScatterAdd) \
@@ -96,6 +97,7 @@ namespace portfire {
   X(conv, kMaxPool2d)       \
   X(conv, kShiftedConvolution) \
   X(conv, kConvolution)     \
+  X(conv, kConvolutionBackwardWeight) \
   X(spatial, kMaxPool2d) \
   X(spatial, kMaxPool3d) \
   X(spatial, kMaxPool2dWithIndices) \
@@ -123,10 +125,17 @@ namespace portfire {
   X(spatial, kGridSampler3d) \
   X(attention, kAttention) \
   X(attention, kAttentionBf16) \
+  X(attention, kAttentionBackward) \
   X(rows, kSoftmax) \
   X(rows, kLogSoftmax) \
   X(rows, kGroupNorm) \
   X(rows, kLayerNorm)      \
+  X(rows, kNativeLayerNorm) \
+  X(rows, kLayerNormBackward) \
+  X(rows, kBatchNormTrain) \
+  X(rows, kBatchNormBackward) \
+  X(rows, kSoftmaxBackward) \
+  X(rows, kLogSoftmaxBackward) \
   X(rows, kRmsNorm)         \
   X(wide_rows, kSoftmax) \
   X(wide_rows, kLogSoftmax) \

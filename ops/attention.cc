@@ -72,61 +72,137 @@ size_t Attention::scratch(const Args& a) {
   return sizeof(double) * static_cast<size_t>(k.size(k.rank() - 2) + v.size(v.rank() - 1));
 }
 
+namespace {
+
+int64_t row_step(const TensorView& t) { return t.strides[t.rank() - 2]; }
+int64_t step(const TensorView& t) { return t.strides[t.rank() - 1]; }
+
+// Element (l, s) of what is added to the scores of the batch index `at`; -inf where it is false.
+double mask_at(const TensorView& mask, const Shape& leading, const Index& at, int64_t l, int64_t s) {
+  int64_t m = 0;
+  for (int d = 0; d < mask.rank(); ++d) {
+    const int from = leading.rank + 2 - mask.rank() + d;
+    const int64_t i = from < leading.rank ? at[from] : from == leading.rank ? l : s;
+    if (mask.size(d) != 1) m += i * mask.strides[d];
+  }
+  if (mask.dtype != DType::boolean) return load_real(mask, m);
+  return load_int(mask, m) ? 0 : -std::numeric_limits<double>::infinity();
+}
+
+// exp(score - most) of the first `end` keys, for the query at q0; the sum of them. 0 where nothing is kept.
+template <class Reader>
+double exponentials(const TensorView& q, int64_t q0, const TensorView& k, int64_t k0, const TensorView* mask, const Shape& leading, const Index& at, int64_t l,
+                    int64_t end, double scale, double* score) {
+  const Reader queries(q), keys(k);
+  double most = -std::numeric_limits<double>::infinity(), total = 0;
+  for (int64_t s = 0; s < end; ++s) {
+    double x = scale * static_cast<double>(dot(queries, q0, step(q), keys, k0 + s * row_step(k), step(k), q.size(q.rank() - 1)));
+    if (mask) {
+      const double m = mask_at(*mask, leading, at, l, s);
+      x = mask->dtype == DType::boolean && m < 0 ? m : x + m;
+    }
+    score[s] = x;
+    most = x > most || x != x ? x : most;
+  }
+  const bool nothing = most == -std::numeric_limits<double>::infinity();
+  for (int64_t s = 0; s < end; ++s) total += score[s] = nothing ? 0 : std::exp(score[s] - most);
+  return total;
+}
+
+double scale_of(const Args& a, size_t i, const TensorView& q) { return a.real(i, 1 / std::sqrt(static_cast<double>(q.size(q.rank() - 1)))); }
+
+}  // namespace
+
 Error Attention::reference(const Args& a, std::span<TensorView> outs) {
   const TensorView &q = a.tensor(0), &k = a.tensor(1), &v = a.tensor(2), &y = outs[0];
-  const TensorView* mask = a.optional_tensor(3);
-  const int64_t length = q.size(q.rank() - 2), keys = k.size(k.rank() - 2),
-                depth = q.size(q.rank() - 1), width = v.size(v.rank() - 1);
-  const double scale = a.real(6, 1 / std::sqrt(static_cast<double>(depth)));
-  double* const score = reinterpret_cast<double*>(a.context().scratch.data());
-  double* const sum = score + keys;
-  auto row_step = [](const TensorView& t) { return t.strides[t.rank() - 2]; };
-  auto step = [](const TensorView& t) { return t.strides[t.rank() - 1]; };
+  const int64_t length = q.size(q.rank() - 2), keys = k.size(k.rank() - 2), width = v.size(v.rank() - 1);
+  const double scale = scale_of(a, 6, q);
+  double* const weight = reinterpret_cast<double*>(a.context().scratch.data());
+  double* const sum = weight + keys;
   Shape leading = y.shape;
   leading.rank -= 2;
-
   with_reader(q.dtype, [&](auto type) {
     using Reader = typename decltype(type)::type;
-    const Reader queries(q), all_keys(k), values(v);
+    const Reader values(v);
     for (Index at(leading); at.valid(); at.next()) {
-      const int64_t q0 = matrix(q, leading, at), k0 = matrix(k, leading, at),
-                    v0 = matrix(v, leading, at), y0 = matrix(y, leading, at);
+      const int64_t q0 = matrix(q, leading, at), k0 = matrix(k, leading, at), v0 = matrix(v, leading, at), y0 = matrix(y, leading, at);
       for (int64_t l = 0; l < length; ++l) {
         // Keys beyond `end` are out of causality's reach.
         const int64_t end = a.boolean(5) ? std::min(l + 1, keys) : keys;
-        double most = -std::numeric_limits<double>::infinity(), total = 0;
-        for (int64_t s = 0; s < end; ++s) {
-          double x =
-              scale * static_cast<double>(dot(queries, q0 + l * row_step(q), step(q), all_keys,
-                                              k0 + s * row_step(k), step(k), depth));
-          if (mask) {
-            int64_t m = 0;
-            for (int d = 0; d < mask->rank(); ++d) {
-              const int from = y.rank() - mask->rank() + d;
-              const int64_t i = from < leading.rank ? at[from] : from == leading.rank ? l : s;
-              if (mask->size(d) != 1) m += i * mask->strides[d];
-            }
-            if (mask->dtype != DType::boolean)
-              x += load_real(*mask, m);
-            else if (!load_int(*mask, m))
-              x = -std::numeric_limits<double>::infinity();
-          }
-          score[s] = x;
-          most = x > most || x != x ? x : most;
-        }
+        const double total = exponentials<Reader>(q, q0 + l * row_step(q), k, k0, a.optional_tensor(3), leading, at, l, end, scale, weight);
         std::fill_n(sum, width, 0.0);
-        const bool nothing = most == -std::numeric_limits<double>::infinity();
-        for (int64_t s = 0; s < end && !nothing; ++s) {
-          const double w = std::exp(score[s] - most);
-          total += w;
-          for (int64_t d = 0; d < width; ++d)
-            sum[d] += w * static_cast<double>(values[v0 + s * row_step(v) + d * step(v)]);
-        }
-        for (int64_t d = 0; d < width; ++d)
-          store_sum(y, y0 + l * row_step(y) + d * step(y), nothing ? 0.0 : sum[d] / total);
+        for (int64_t s = 0; s < end && total != 0; ++s)
+          for (int64_t d = 0; d < width; ++d) sum[d] += weight[s] * static_cast<double>(values[v0 + s * row_step(v) + d * step(v)]);
+        for (int64_t d = 0; d < width; ++d) store_sum(y, y0 + l * row_step(y) + d * step(y), total == 0 ? 0.0 : sum[d] / total);
       }
     }
   });
+  return {};
+}
+
+Error AttentionBackward::infer(const Args& a, std::span<TensorSpec> outs) {
+  // Those of the forward call.
+  const Value none, no_dropout = Value::of(0.0);
+  const Value* args[] = {&a[1], &a[2], &a[3], &a[4], &no_dropout, &a[5], &a[6], &a[7]};
+  TensorSpec y;
+  PF_TRY(Attention::infer(Args(args, a.context()), {&y, 1}));
+  if (a.tensor(0).dtype != y.dtype || !(a.tensor(0).shape == y.shape))
+    return Error::make(Code::bad_argument, "grad_output %s (expected %s)", TypeText(a.tensor(0)).c_str(), TypeText(y.dtype, y.shape).c_str());
+  for (size_t i = 0; i < 3; ++i) outs[i] = {a.tensor(i + 1).dtype, a.tensor(i + 1).shape};
+  return {};
+}
+
+// Two rows of scores, and the gradients, which are summed.
+size_t AttentionBackward::scratch(const Args& a) {
+  int64_t numbers = 2 * a.tensor(2).size(a.tensor(2).rank() - 2);
+  for (size_t i = 1; i < 4; ++i) numbers += a.tensor(i).numel();
+  return sizeof(double) * static_cast<size_t>(numbers);
+}
+
+Error AttentionBackward::reference(const Args& a, std::span<TensorView> outs) {
+  const TensorView &grad = a.tensor(0), &q = a.tensor(1), &k = a.tensor(2), &v = a.tensor(3);
+  const int64_t length = q.size(q.rank() - 2), keys = k.size(k.rank() - 2), depth = q.size(q.rank() - 1), width = v.size(v.rank() - 1);
+  const double scale = scale_of(a, 6, q);
+  double* const weight = reinterpret_cast<double*>(a.context().scratch.data());
+  double* const e = weight + keys;
+  double* next = e + keys;
+  TensorView sums[3];
+  for (size_t i = 0; i < 3; ++i) {
+    sums[i] = TensorView::of(next, DType::f64, outs[i].shape.dims());
+    next = std::fill_n(next, outs[i].numel(), 0.0);
+  }
+  const TensorView &dq = sums[0], &dk = sums[1], &dv = sums[2];
+  Shape leading = grad.shape;
+  leading.rank -= 2;
+  with_reader(q.dtype, [&](auto type) {
+    using Reader = typename decltype(type)::type;
+    const Reader queries(q), all_keys(k), values(v), grads(grad);
+    for (Index at(leading); at.valid(); at.next()) {
+      const int64_t q0 = matrix(q, leading, at), k0 = matrix(k, leading, at), v0 = matrix(v, leading, at), g0 = matrix(grad, leading, at);
+      double *const to_q = dq.as<double>() + matrix(dq, leading, at), *const to_k = dk.as<double>() + matrix(dk, leading, at), *const to_v = dv.as<double>() + matrix(dv, leading, at);
+      for (int64_t l = 0; l < length; ++l) {
+        const int64_t end = a.boolean(5) ? std::min(l + 1, keys) : keys;
+        const double total = exponentials<Reader>(q, q0 + l * row_step(q), k, k0, a.optional_tensor(4), leading, at, l, end, scale, weight);
+        if (total == 0) continue;
+        double mean = 0;
+        for (int64_t s = 0; s < end; ++s) {
+          weight[s] /= total;
+          e[s] = static_cast<double>(dot(grads, g0 + l * row_step(grad), step(grad), values, v0 + s * row_step(v), step(v), width));
+          mean += weight[s] * e[s];
+        }
+        for (int64_t s = 0; s < end; ++s) {
+          for (int64_t d = 0; d < width; ++d) to_v[s * width + d] += weight[s] * static_cast<double>(grads[g0 + l * row_step(grad) + d * step(grad)]);
+          const double part = scale * weight[s] * (e[s] - mean);
+          for (int64_t d = 0; d < depth; ++d) {
+            to_q[l * depth + d] += part * static_cast<double>(all_keys[k0 + s * row_step(k) + d * step(k)]);
+            to_k[s * depth + d] += part * static_cast<double>(queries[q0 + l * row_step(q) + d * step(q)]);
+          }
+        }
+      }
+    }
+  });
+  for (size_t i = 0; i < 3; ++i)
+    for (Index at(outs[i].shape); at.valid(); at.next()) store_real(outs[i], at.offset(outs[i]), load_real(sums[i], at.offset(sums[i])));
   return {};
 }
 

@@ -72,6 +72,15 @@ struct Attention {
     const auto q = g.tensor("query");
     return g.real("dropout_p") == 0 && (q.dtype() == DType::f32 || (g.none("scale") && !g.size(q, -1).known()));
   }
+  static constexpr std::string_view gradient_without = "attn_mask";
+  template <class G>
+  static void gradient(G& g) {
+    auto all = g.all("portfire::attention_backward", g.grad(), g.tensor("query"), g.tensor("key"), g.tensor("value"), g.tensor("attn_mask"), g.boolean("is_causal"),
+                     g.arg("scale"), g.arg("enable_gqa"));
+    g.give("query", all[0]);
+    g.give("key", all[1]);
+    g.give("value", all[2]);
+  }
   template <class G>
   static void decompose(G& g) {
     Pieces<G> p{g};
@@ -82,6 +91,17 @@ struct Attention {
     if (gqa) v = p.shared(v, q);
     g.result(g.cast(g("aten::matmul", w, g.cast(v, w.dtype())), q.dtype()));
   }
+};
+
+// The gradients of query, key and value. With P = softmax(q k^T * scale + mask), row by row,
+//   grad v = P^T d, e = d v^T, s = P (e - sum P e), grad q = scale s k, grad k = scale s^T q.
+struct AttentionBackward {
+  static constexpr std::string_view schema =
+      "portfire::attention_backward(Tensor grad_output, Tensor query, Tensor key, Tensor value, Tensor? attn_mask, bool is_causal, float? scale, bool enable_gqa) -> "
+      "(Tensor, Tensor, Tensor)";
+  static Error infer(const Args& a, std::span<TensorSpec> outs);
+  static Error reference(const Args& a, std::span<TensorView> outs);
+  static size_t scratch(const Args& a);
 };
 
 // The same of f32, where products may be computed in bf16: with both sides rounded to it, sums in f32.
@@ -150,6 +170,6 @@ struct Efficient {
   }
 };
 
-using Ops = OpList<Attention, AttentionBf16, Math, FlashForCpu, Efficient>;
+using Ops = OpList<Attention, AttentionBackward, AttentionBf16, Math, FlashForCpu, Efficient>;
 
 }  // namespace portfire::ops::attention

@@ -78,9 +78,9 @@ struct UnderscoreConvolutionDeprecated {
   }
 };
 
-// Gradients are convolutions again:
-//   input   the other direction (transposed or not) over grad_output, with the same weight
-//   weight  input and grad_output, batch and channels exchanged, stride and dilation exchanged
+// Gradients:
+//   input   the convolution in the other direction (transposed or not) over grad_output, with the same weight
+//   weight  ops/convolution_backward.h
 //   bias    grad_output summed over all but its channels
 template <class G>
 void decompose_backward(G& g) {
@@ -109,31 +109,10 @@ void decompose_backward(G& g) {
       if (!same(g.size(grad_input, d + 2), g.size(x, d + 2))) grad_input = g("aten::slice.Tensor", grad_input, d + 2, 0, g.size(x, d + 2));
   }
   if (*mask[1].boolean()) {
-    // The wide operand is walked with the stride, the narrow one acts as the kernel.
-    auto wide = transposed ? grad : x, narrow = transposed ? x : grad;
-    const auto n = g.size(wide, 0);
-    // wide [N, G*A, ...] -> [A, G*N, ...]; narrow [N, G*B, ...] -> [G*B, N, ...]
-    auto wide_sizes = g.sizes(wide);
-    const auto each = floor_div(wide_sizes[1], groups);
-    wide_sizes[1] = each;
-    wide_sizes.insert(wide_sizes.begin() + 1, groups);
-    std::vector<int64_t> order{2, 1, 0}, swap{1, 0};
-    for (size_t d = 0; d < spatial; ++d) {
-      order.push_back(static_cast<int64_t>(d) + 3);
-      swap.push_back(static_cast<int64_t>(d) + 2);
-    }
-    auto split = g.permute(g.reshape(wide, wide_sizes), order);
-    wide_sizes = g.sizes(split);
-    wide_sizes[1] = n * groups;
-    wide_sizes.erase(wide_sizes.begin() + 2);
-    const std::vector<int64_t> zeros(spatial, 0);
-    auto all = g("aten::convolution", g.reshape(split, wide_sizes), g.permute(narrow, swap),
-                 nullptr, dilation, padding, stride, false, zeros, groups);
-    // [A, G*B, taps and more] -> [G*B, A, taps]
-    grad_weight = g.permute(all, swap);
-    for (size_t d = 0; d < spatial; ++d)
-      if (!same(g.size(grad_weight, d + 2), g.size(w, d + 2)))
-        grad_weight = g("aten::slice.Tensor", grad_weight, d + 2, 0, g.size(w, d + 2));
+    auto kernel = g.sizes(w);
+    kernel.erase(kernel.begin(), kernel.begin() + 2);
+    // The wide operand is walked with the stride.
+    grad_weight = g("portfire::convolution_backward_weight", transposed ? grad : x, transposed ? x : grad, kernel, stride, padding, dilation, groups);
   }
   if (*mask[2].boolean()) {
     std::vector<int64_t> dims{0};

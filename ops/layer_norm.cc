@@ -126,4 +126,68 @@ Error FusedRmsNorm::reference(const Args& a, std::span<TensorView> outs) {
   return {};
 }
 
+// grad_out, input, normalized_shape, mean, rstd, weight, bias, output_mask
+Error NativeLayerNormBackward::infer(const Args& a, std::span<TensorSpec> outs) {
+  const TensorView& x = a.tensor(1);
+  const TensorView* weight = a.optional_tensor(5);
+  const Value* forward[] = {&a[1], &a[2], &a[5], &a[6]};
+  PF_TRY(check(Args(forward, a.context()), weight, a.optional_tensor(6)));
+  if (!(a.tensor(0).shape == x.shape) || !is_floating(a.tensor(0).dtype))
+    return Error::make(Code::bad_argument, "grad_out %s (expected that of %s)", TypeText(a.tensor(0)).c_str(), TypeText(x).c_str());
+  const TensorSpec moments = statistics(Args(forward, a.context()), x.dtype);
+  for (size_t i : {3, 4})
+    if (a.tensor(i).shape.numel() != moments.shape.numel() || !is_floating(a.tensor(i).dtype))
+      return Error::make(Code::bad_argument, "mean or rstd %s (expected %s)", TypeText(a.tensor(i)).c_str(), TypeText(moments.dtype, moments.shape).c_str());
+  const auto mask = a.booleans(7);
+  if (mask.size() != 3) return Error::make(Code::bad_argument, "output_mask of %zu items (expected 3)", mask.size());
+  Shape none, row;
+  none.push(0);
+  for (int64_t n : a.ints(2)) row.push(n);
+  const DType t = weight ? weight->dtype : x.dtype;
+  outs[0] = {x.dtype, mask[0] ? x.shape : none};
+  outs[1] = {t, mask[1] && weight ? row : none};
+  outs[2] = {t, mask[2] ? row : none};
+  return {};
+}
+Error NativeLayerNormBackward::reference(const Args& a, std::span<TensorView> outs) {
+  const TensorView &grad = a.tensor(0), &x = a.tensor(1), &mean = a.tensor(3), &rstd = a.tensor(4);
+  const TensorView* weight = a.optional_tensor(5);
+  const int outer = x.rank() - static_cast<int>(a.ints(2).size());
+  const int64_t rows = leading_count(x, outer);
+  const auto mask = a.booleans(7);
+  Shape row;
+  for (int64_t n : a.ints(2)) row.push(n);
+  const auto moment = [&](const TensorView& t, int64_t r) { return load_real(t, leading_offset(t, t.rank(), r)); };
+  // Of row r at `at`: z, and the gradient of z.
+  const auto z_of = [&](int64_t r, const Index& at) {
+    const TensorView from = item(x, outer, r);
+    return (load_real(from, at.offset(from)) - moment(mean, r)) * moment(rstd, r);
+  };
+  const auto grad_of = [&](int64_t r, const Index& at) {
+    const TensorView from = item(grad, outer, r);
+    return load_real(from, at.offset(from));
+  };
+  const auto h_of = [&](int64_t r, const Index& at) { return grad_of(r, at) * (weight ? load_real(*weight, at.offset(*weight)) : 1); };
+  for (int64_t r = 0; r < rows && mask[0]; ++r) {
+    double sum = 0, products = 0;
+    for (Index at(row); at.valid(); at.next()) {
+      sum += h_of(r, at);
+      products += h_of(r, at) * z_of(r, at);
+    }
+    const TensorView to = item(outs[0], outer, r);
+    const auto n = static_cast<double>(row.numel());
+    for (Index at(row); at.valid(); at.next()) store_real(to, at.offset(to), moment(rstd, r) * (h_of(r, at) - sum / n - z_of(r, at) * products / n));
+  }
+  for (Index at(row); at.valid(); at.next()) {
+    double dweight = 0, dbias = 0;
+    for (int64_t r = 0; r < rows; ++r) {
+      dweight += grad_of(r, at) * z_of(r, at);
+      dbias += grad_of(r, at);
+    }
+    if (mask[1] && weight) store_real(outs[1], at.offset(outs[1]), dweight);
+    if (mask[2]) store_real(outs[2], at.offset(outs[2]), dbias);
+  }
+  return {};
+}
+
 }  // namespace portfire::ops::layer_norm

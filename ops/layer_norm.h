@@ -121,6 +121,14 @@ struct NativeLayerNormBackward {
       "aten::native_layer_norm_backward(Tensor grad_out, Tensor input, SymInt[] normalized_shape, "
       "Tensor mean, Tensor rstd, Tensor? weight, Tensor? bias, bool[3] output_mask) -> (Tensor, "
       "Tensor, Tensor)";
+  // Gradients that the mask leaves out are empty.
+  static Error infer(const Args& a, std::span<TensorSpec> outs);
+  static Error reference(const Args& a, std::span<TensorView> outs);
+  // The kernel is one of f32.
+  template <class G>
+  static bool whole(G& g) {
+    return g.tensor("input").dtype() == DType::f32 && g.tensor("grad_out").dtype() == DType::f32;
+  }
   template <class G>
   static void decompose(G& g) {
     auto input = g.tensor("input"), w = g.tensor("weight");

@@ -53,4 +53,51 @@ Error LogSoftmax::reference(const Args& a, std::span<TensorView> outs) {
   return along(a, outs[0], [](double x, double most, double sum) { return x - most - std::log(sum); });
 }
 
+Error infer_backward(const Args& a, std::span<TensorSpec> outs) {
+  const TensorView &grad = a.tensor(0), &y = a.tensor(1);
+  int dim;
+  PF_TRY(wrap_dim(a.integer(2), y.rank(), &dim));
+  if (!(grad.shape == y.shape) || grad.dtype != y.dtype || !is_floating(y.dtype))
+    return Error::make(Code::bad_argument, "grad_output %s for output %s (expected one floating type)", TypeText(grad).c_str(), TypeText(y).c_str());
+  const DType t = a.dtype(3, y.dtype);
+  if (!is_floating(t)) return Error::make(Code::bad_argument, "input_dtype %s (expected a floating one)", name_of(t));
+  outs[0] = {t, y.shape};
+  return {};
+}
+
+namespace {
+
+// Along the dimension: out = finish(grad, y, sum), sum that of part(grad, y).
+template <class Part, class Finish>
+Error along(const Args& a, const TensorView& out, Part part, Finish finish) {
+  const TensorView &grad = a.tensor(0), &y = a.tensor(1);
+  int dim;
+  PF_TRY(wrap_dim(a.integer(2), y.rank(), &dim));
+  Shape others = y.shape;
+  const int64_t n = y.rank() ? y.size(dim) : 1;
+  if (y.rank()) others.sizes[dim] = n > 0 ? 1 : 0;
+  const auto step = [&](const TensorView& t) { return t.rank() ? t.strides[dim] : 0; };
+  const auto start = [&](const TensorView& t, const Index& at) {
+    int64_t offset = 0;
+    for (int d = 0; d < t.rank(); ++d) offset += at[d] * t.strides[d];
+    return offset;
+  };
+  for (Index at(others); at.valid(); at.next()) {
+    const int64_t g0 = start(grad, at), y0 = start(y, at), out0 = start(out, at);
+    double sum = 0;
+    for (int64_t i = 0; i < n; ++i) sum += part(load_real(grad, g0 + i * step(grad)), load_real(y, y0 + i * step(y)));
+    for (int64_t i = 0; i < n; ++i) store_real(out, out0 + i * step(out), finish(load_real(grad, g0 + i * step(grad)), load_real(y, y0 + i * step(y)), sum));
+  }
+  return {};
+}
+
+}  // namespace
+
+Error SoftmaxBackward::reference(const Args& a, std::span<TensorView> outs) {
+  return along(a, outs[0], [](double g, double y) { return g * y; }, [](double g, double y, double sum) { return y * (g - sum); });
+}
+Error LogSoftmaxBackward::reference(const Args& a, std::span<TensorView> outs) {
+  return along(a, outs[0], [](double g, double) { return g; }, [](double g, double y, double sum) { return g - std::exp(y) * sum; });
+}
+
 }  // namespace portfire::ops::softmax

@@ -52,10 +52,24 @@ struct LogSoftmaxInt {
   }
 };
 
+// The kernels take rows of f32; other gradients are better off with operators that have kernels.
+template <class G>
+bool has_rows(G& g) {
+  const auto y = g.tensor("output");
+  return y.dtype() == DType::f32 && *g.dtype("input_dtype") == DType::f32 && y.rank() > 0 && g.dim("dim", y.rank()) + 1 == y.rank();
+}
+Error infer_backward(const Args& a, std::span<TensorSpec> outs);
+
 // With p the softmax: dx_i = p_i (dy_i - sum_j dy_j p_j)
 struct SoftmaxBackward {
   static constexpr std::string_view schema =
       "aten::_softmax_backward_data(Tensor grad_output, Tensor output, int dim, ScalarType input_dtype) -> Tensor";
+  static Error infer(const Args& a, std::span<TensorSpec> outs) { return infer_backward(a, outs); }
+  static Error reference(const Args& a, std::span<TensorView> outs);
+  template <class G>
+  static bool whole(G& g) {
+    return has_rows(g);
+  }
   template <class G>
   static void decompose(G& g) {
     auto p = g.tensor("output"), product = g.tensor("grad_output") * p;
@@ -68,6 +82,12 @@ struct SoftmaxBackward {
 struct LogSoftmaxBackward {
   static constexpr std::string_view schema =
       "aten::_log_softmax_backward_data(Tensor grad_output, Tensor output, int dim, ScalarType input_dtype) -> Tensor";
+  static Error infer(const Args& a, std::span<TensorSpec> outs) { return infer_backward(a, outs); }
+  static Error reference(const Args& a, std::span<TensorView> outs);
+  template <class G>
+  static bool whole(G& g) {
+    return has_rows(g);
+  }
   template <class G>
   static void decompose(G& g) {
     auto dy = g.tensor("grad_output");

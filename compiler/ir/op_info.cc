@@ -98,6 +98,7 @@ struct Registry {
         info.decompose = table.ops[i].decompose;
         info.whole = table.ops[i].whole;
         info.gradient = table.ops[i].gradient;
+        info.gradient_without = table.ops[i].gradient_without;
         if (!by_name.emplace(info.name, &info).second) {
           fprintf(stderr, "portfire: operator defined twice: %s\n", info.schema.name.c_str());
           PF_CHECK(false);

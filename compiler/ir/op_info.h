@@ -41,6 +41,7 @@ struct OpInfo {
   DecomposeFn decompose = nullptr;
   WholeFn whole = nullptr;    // whether a call with these arguments stays; null: always
   GradientFn gradient = nullptr;  // null: that of its decomposition, or none
+  std::string_view gradient_without;  // the rule has none for this argument: where one is wanted, that of the decomposition
   bool is_view() const { return op && op->view; }
 };
 
@@ -55,6 +56,7 @@ struct HostOp {
   DecomposeFn decompose;
   WholeFn whole;
   GradientFn gradient;
+  std::string_view gradient_without;
 };
 struct HostOpTable {
   const HostOp* ops;
@@ -64,10 +66,11 @@ std::span<const HostOpTable> host_op_tables();
 
 template <class T>
 constexpr HostOp make_host_op() {
-  HostOp h{T::schema, nullptr, nullptr, nullptr};
+  HostOp h{T::schema, nullptr, nullptr, nullptr, {}};
   if constexpr (requires { T::template decompose<Builder>; }) h.decompose = &T::template decompose<Builder>;
   if constexpr (requires { T::template whole<Builder>; }) h.whole = &T::template whole<Builder>;
   if constexpr (requires { T::template gradient<Gradient>; }) h.gradient = &T::template gradient<Gradient>;
+  if constexpr (requires { T::gradient_without; }) h.gradient_without = T::gradient_without;
   return h;
 }
 template <class... T>

@@ -45,6 +45,29 @@ TEST(Attention, MasksCausalAndGroups) {
   sweep("aten::scaled_dot_product_attention", false, [](KernelCase& k) { k.expect_kernel_matches(); });
 }
 
+TEST(Attention, Gradient) {
+  for (const Shape4& s : kShapes)
+    for (const int mask : {0, 1, 2, 3})  // none, float, causal, bool
+      for (Layout layout : {Layout::contiguous, Layout::transposed}) {
+        KernelCase k("portfire::attention_backward");
+        k.tensor(DType::f32, {s.batch, s.heads, s.queries, s.value_depth}, layout);
+        k.tensor({s.batch, s.heads, s.queries, s.depth}, {s.queries * s.heads * s.depth, s.depth, s.heads * s.depth, 1});
+        k.tensor({s.batch, s.key_heads, s.keys, s.depth}, {s.keys * s.key_heads * s.depth, s.depth, s.key_heads * s.depth, 1});
+        k.tensor({s.batch, s.key_heads, s.keys, s.value_depth});
+        std::vector<uint8_t> allowed(static_cast<size_t>(s.queries * s.keys));
+        if (mask == 1) {
+          k.tensor({s.batch, 1, s.queries, s.keys});
+        } else if (mask == 3) {
+          for (size_t i = 0; i < allowed.size(); ++i) allowed[i] = i % 3 != 1 && i >= static_cast<size_t>(s.keys);  // the first query sees nothing
+          k.tensor({s.queries, s.keys});
+          k.last() = TensorView::of(allowed.data(), DType::boolean, k.last().shape.dims());
+        } else {
+          k.none();
+        }
+        k.flag(mask == 2).none().flag(s.heads != s.key_heads).expect_kernel_matches();
+      }
+}
+
 // The weights of the values are rounded as well, to 9 bits: some of it cancels.
 constexpr double kRounded = 3e-3;
 

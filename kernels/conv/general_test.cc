@@ -18,7 +18,6 @@ TEST(GeneralConvolution, EveryFloatingType) {
                 x.push_back(static_cast<int64_t>(7 + d));
                 w.push_back(static_cast<int64_t>(3 - d % 2));
               }
-              if (transposed && layout != Layout::contiguous) continue;  // the reference takes these
               KernelCase k("aten::convolution");
               k.tensor(t, x, layout).tensor(t, w);
               biased ? k.tensor(t, {6}) : k.none();
@@ -58,6 +57,36 @@ TEST(ShiftedConvolution, ManyPixels) {
 TEST(GeneralConvolution, ManyPixels) {
   KernelCase("aten::convolution").tensor(DType::f64, {1, 3, 20, 40}).tensor(DType::f64, {50, 3, 3, 3}).none().ints({1, 1}).ints({1, 1}).ints({1, 1}).flag(false).ints({0, 0})
       .number(1).expect_kernel_matches(1e-13);
+}
+
+// Strides and transposed ones, as lines: kernels smaller and larger than the stride, more padding than kernel, one pixel.
+TEST(ShiftedConvolution, StridesAndTransposed) {
+  for (bool transposed : {false, true})
+    for (int64_t groups : {1, 3})
+      for (int64_t stride : {1, 2, 3})
+        for (int64_t kernel : {1, 2, 3, 5})
+          for (int64_t padding : {0, 1, 2})
+            for (int64_t dilation : {1, 2})
+              for (int64_t size : {1, 4, 7, 10}) {
+                const int64_t reach = (kernel - 1) * dilation + 1, extra = transposed && stride > 1 ? 1 : 0;
+                const int64_t out = transposed ? (size - 1) * stride - 2 * padding + reach + extra : (size + 2 * padding - reach);
+                if (out < (transposed ? 1 : 0)) continue;
+                KernelCase k("aten::convolution");
+                k.tensor({3, 6, size, size + 1}).tensor({6, transposed ? 9 / groups : 6 / groups, kernel, kernel});
+                if (!transposed) k.none();
+                else k.tensor({9 / groups * groups});
+                k.ints({stride, stride}).ints({padding, padding}).ints({dilation, dilation}).flag(transposed).ints({extra, extra}).number(groups).expect_kernel_matches();
+              }
+}
+
+TEST(ShiftedConvolution, DepthwiseAndLargeStrides) {
+  for (bool transposed : {false, true})
+    for (int64_t stride : {1, 2, 4}) {
+      KernelCase("aten::convolution").tensor({2, 40, 13, 17}).tensor({40, 1, 3, 3}).tensor({40}).ints({stride, 1}).ints({1, 1}).ints({1, 1}).flag(transposed).ints({0, 0}).number(40)
+          .expect_kernel_matches();
+      KernelCase("aten::convolution").tensor({1, 3, 8, 8, 9}).tensor({transposed ? 3 : 5, transposed ? 5 : 3, 4, 2, 4}).none().ints({stride, stride, stride}).ints({1, 0, 1}).ints({1, 1, 1})
+          .flag(transposed).ints({0, 0, 0}).number(1).expect_kernel_matches();
+    }
 }
 
 }  // namespace

@@ -142,5 +142,14 @@ TEST(Index, OutOfRangeIsAnError) {
   }
 }
 
+TEST(Index, GradientOfEmbedding) {
+  for (DType t : {DType::i64, DType::i32})
+    for (int64_t width : {1, 7, 16, 33})
+      for (int64_t rows : {1, 5, 3000})
+        for (int64_t padding : {-1, 0})
+          KernelCase("aten::embedding_dense_backward").tensor({3, 40, width}).indices({3, 40}, rows, t).number(rows).number(padding).flag(false).expect_kernel_matches(1e-6);
+  KernelCase("aten::embedding_dense_backward").tensor({2, 4}).indices({2}, 9).number(0).number(-1).flag(false).expect_kernel_matches();
+}
+
 }  // namespace
 }  // namespace portfire::index

@@ -177,6 +177,24 @@ Error run_rms_norm(const void* state, const Operands& o, const KernelContext& co
   return {};
 }
 
+// --- gives mean and reciprocal deviation too ---
+
+bool prepare_native_layer_norm(const Operands& o, void* state, size_t* scratch) {
+  return prepare_layer_norm(o, state, scratch) && o.in(0).dtype == DType::f32 && o.out(1).dtype == DType::f32 && o.out(1).is_contiguous() && o.out(2).is_contiguous();
+}
+
+Error run_native_layer_norm(const void* state, const Operands& o, const KernelContext& context) {
+  const auto& p = *static_cast<const Plan*>(state);
+  const auto norm = functions().layer_norm;
+  const float *weight = o.optional(2) ? o.optional(2)->as<float>() : nullptr, *bias = o.optional(3) ? o.optional(3)->as<float>() : nullptr;
+  for_rows(p, o, context, [&](int64_t r, const float* x, float* y) {
+    const Moments m = norm(x, y, static_cast<size_t>(p.n), weight, bias, p.eps);
+    o.out(1).as<float>()[r] = m.mean;
+    o.out(2).as<float>()[r] = m.rstd;
+  });
+  return {};
+}
+
 // --- group norm ---
 
 // Rows are the groups' channels with all their elements.
@@ -216,10 +234,11 @@ Error run_group_norm(const void* state, const Operands& o, const KernelContext& 
 
 }  // namespace
 
-extern const Kernel kSoftmax, kLogSoftmax, kLayerNorm, kRmsNorm, kGroupNorm;
+extern const Kernel kSoftmax, kLogSoftmax, kLayerNorm, kNativeLayerNorm, kRmsNorm, kGroupNorm;
 const Kernel kSoftmax = {"aten::_softmax", sizeof(Plan), prepare_softmax, run_softmax};
 const Kernel kLogSoftmax = {"aten::_log_softmax", sizeof(Plan), prepare_softmax, run_log_softmax};
 const Kernel kLayerNorm = {"aten::layer_norm", sizeof(Plan), prepare_layer_norm, run_layer_norm};
+const Kernel kNativeLayerNorm = {"aten::native_layer_norm", sizeof(Plan), prepare_native_layer_norm, run_native_layer_norm};
 const Kernel kRmsNorm = {"aten::rms_norm", sizeof(Plan), prepare_rms_norm, run_rms_norm};
 const Kernel kGroupNorm = {"aten::native_group_norm", sizeof(Plan), prepare_group_norm, run_group_norm};
 

@@ -53,6 +53,39 @@ TEST(Norm, LayerAndRmsNorm) {
       }
 }
 
+TEST(Norm, NativeLayerNormAndItsGradient) {
+  for (Layout layout : {Layout::contiguous, Layout::transposed, Layout::gaps})
+    for (int64_t rows : {1, 2, 9, 700})
+      for (int64_t n : {1, 7, 16, 33, 1000})
+        for (bool weighted : {true, false}) {
+          if (rows * n > 40000) continue;
+          KernelCase forward("aten::native_layer_norm");
+          forward.tensor(DType::f32, {rows, n}, layout).ints({n});
+          weighted ? forward.tensor({n}).tensor({n}) : forward.none().none();
+          forward.real(1e-5).expect_kernel_matches(2e-6);
+          for (const std::vector<bool>& mask : {std::vector<bool>{true, true, true}, {true, false, false}, {false, true, true}}) {
+            KernelCase k("aten::native_layer_norm_backward");
+            k.tensor(DType::f32, {rows, n}, layout).tensor(DType::f32, {rows, n}, layout).ints({n}).tensor({rows, 1}).tensor({rows, 1});
+            weighted ? k.tensor({n}).tensor({n}) : k.none().none();
+            k.flags(mask).expect_kernel_matches();
+          }
+        }
+}
+
+TEST(Norm, GradientsOfSoftmax) {
+  for (Layout layout : kLayouts)
+    for (const char* op : {"aten::_softmax_backward_data", "aten::_log_softmax_backward_data"})
+      for (int64_t n : kWidths) {
+        KernelCase k(op);
+        k.tensor(DType::f32, {5, n}, layout).tensor(DType::f32, {5, n}, layout);
+        for (ops::Index at(k.last().shape); at.valid(); at.next()) {  // what a softmax or its logarithm may give
+          float& y = k.last().as<float>()[at.offset(k.last())];
+          y = op[6] == 's' ? std::fabs(y) / 4 : -std::fabs(y);
+        }
+        k.number(-1).number(static_cast<int64_t>(DType::f32)).expect_kernel_matches();
+      }
+}
+
 TEST(Norm, GroupNorm) {
   for (Layout layout : kLayouts) {
     KernelCase("aten::native_group_norm").tensor(DType::f32, {2, 6, 5, 7}, layout).tensor(DType::f32, {6}).tensor(DType::f32, {6})
@@ -60,6 +93,23 @@ TEST(Norm, GroupNorm) {
     KernelCase("aten::native_group_norm").tensor(DType::f32, {3, 4, 1000}, layout).none().none()
         .number(3).number(4).number(1000).number(1).real(1e-5).expect_kernel_matches(2e-6);
   }
+}
+
+TEST(Norm, BatchNorm) {
+  for (Layout layout : {Layout::contiguous, Layout::transposed, Layout::gaps})
+    for (int64_t area : {1, 3, 7, 16, 33, 700})
+      for (bool weighted : {true, false}) {
+        KernelCase forward("portfire::batch_norm_train");
+        forward.tensor(DType::f32, {3, 5, area}, layout);
+        weighted ? forward.tensor({5}).tensor({5}) : forward.none().none();
+        forward.real(1e-5).expect_kernel_matches(2e-6);
+        KernelCase backward("portfire::batch_norm_backward");
+        backward.tensor(DType::f32, {3, 5, area, 2}, layout).tensor(DType::f32, {3, 5, area, 2}, layout);
+        weighted ? backward.tensor({5}) : backward.none();
+        backward.tensor({5}).tensor({5});
+        for (int64_t c = 0; c < 5; ++c) backward.last().as<float>()[c] = std::fabs(backward.last().as<float>()[c]);
+        backward.real(1e-5).expect_kernel_matches();
+      }
 }
 
 }  // namespace

@@ -236,19 +236,123 @@ void normalise(const float* x, float* y, size_t n, float mean, float factor, con
   for (; i < n; ++i) y[i] = (x[i] - mean) * factor * (weight ? weight[i] : 1) + (bias ? bias[i] : 0);
 }
 
-void layer_norm(const float* x, float* y, size_t n, const float* weight, const float* bias, float eps) {
+rows::Moments layer_norm(const float* x, float* y, size_t n, const float* weight, const float* bias, float eps) {
   const auto count = static_cast<double>(n);
-  const float mean = static_cast<float>(sum_row(x, n) / count);
-  normalise(x, y, n, mean, 1 / std::sqrt(static_cast<float>(squares(x, n, mean) / count) + eps), weight, bias);
+  const float mean = static_cast<float>(sum_row(x, n) / count), rstd = 1 / std::sqrt(static_cast<float>(squares(x, n, mean) / count) + eps);
+  normalise(x, y, n, mean, rstd, weight, bias);
+  return {mean, rstd};
 }
 
 void rms_norm(const float* x, float* y, size_t n, const float* weight, float eps) {
   normalise(x, y, n, 0, 1 / std::sqrt(static_cast<float>(squares(x, n, 0) / static_cast<double>(n)) + eps), weight, nullptr);
 }
 
+void norm_backward(const rows::NormBackward& b) {
+  const RowTag d;
+  const size_t lanes = hn::Lanes(d), n = b.n;
+  const float mean = b.moments.mean, rstd = b.moments.rstd;
+  const RowVec m = hn::Set(d, mean), f = hn::Set(d, rstd);
+  double sum = 0, products = 0;  // of h, and of h z
+  for (size_t begin = 0, i = 0; begin < n; begin += kSteps * lanes) {
+    const size_t end = n - begin < kSteps * lanes ? n : begin + kSteps * lanes;
+    RowVec s = hn::Zero(d), t = s;
+    for (i = begin; i + lanes <= end; i += lanes) {
+      const RowVec g = hn::LoadU(d, b.grad + i), z = hn::Mul(hn::Sub(hn::LoadU(d, b.x + i), m), f);
+      const RowVec h = b.weight ? hn::Mul(g, hn::LoadU(d, b.weight + i)) : g;
+      s = hn::Add(s, h);
+      t = hn::MulAdd(h, z, t);
+      if (b.dweight) hn::StoreU(hn::MulAdd(g, z, hn::LoadU(d, b.dweight + i)), d, b.dweight + i);
+      if (b.dbias) hn::StoreU(hn::Add(g, hn::LoadU(d, b.dbias + i)), d, b.dbias + i);
+    }
+    sum += hn::GetLane(hn::SumOfLanes(d, s));
+    products += hn::GetLane(hn::SumOfLanes(d, t));
+    for (; i < end; ++i) {
+      const float z = (b.x[i] - mean) * rstd, h = b.weight ? b.grad[i] * b.weight[i] : b.grad[i];
+      sum += h;
+      products += h * z;
+      if (b.dweight) b.dweight[i] += b.grad[i] * z;
+      if (b.dbias) b.dbias[i] += b.grad[i];
+    }
+  }
+  if (!b.dx) return;
+  const float mean_h = b.centred ? static_cast<float>(sum / static_cast<double>(n)) : 0, mean_hz = static_cast<float>(products / static_cast<double>(n));
+  const RowVec mh = hn::Set(d, mean_h), mz = hn::Set(d, mean_hz);
+  size_t i = 0;
+  for (; i + lanes <= n; i += lanes) {
+    const RowVec g = hn::LoadU(d, b.grad + i), z = hn::Mul(hn::Sub(hn::LoadU(d, b.x + i), m), f);
+    const RowVec h = b.weight ? hn::Mul(g, hn::LoadU(d, b.weight + i)) : g;
+    hn::StoreU(hn::Mul(hn::NegMulAdd(z, mz, hn::Sub(h, mh)), f), d, b.dx + i);
+  }
+  for (; i < n; ++i) {
+    const float z = (b.x[i] - mean) * rstd, h = b.weight ? b.grad[i] * b.weight[i] : b.grad[i];
+    b.dx[i] = (h - mean_h - z * mean_hz) * rstd;
+  }
+}
+
+rows::Sums sums(const float* grad, const float* x, size_t n, float mean) {
+  const RowTag d;
+  const size_t lanes = hn::Lanes(d);
+  const RowVec m = hn::Set(d, mean);
+  rows::Sums total{0, 0};
+  for (size_t begin = 0, i = 0; begin < n; begin += kSteps * lanes) {
+    const size_t end = n - begin < kSteps * lanes ? n : begin + kSteps * lanes;
+    RowVec s = hn::Zero(d), s1 = s, t = s, t1 = s;
+    for (i = begin; i + 2 * lanes <= end; i += 2 * lanes) {
+      const RowVec g = hn::LoadU(d, grad + i), g1 = hn::LoadU(d, grad + i + lanes);
+      s = hn::Add(s, g);
+      s1 = hn::Add(s1, g1);
+      t = hn::MulAdd(g, hn::Sub(hn::LoadU(d, x + i), m), t);
+      t1 = hn::MulAdd(g1, hn::Sub(hn::LoadU(d, x + i + lanes), m), t1);
+    }
+    total.grad += hn::GetLane(hn::SumOfLanes(d, hn::Add(s, s1)));
+    total.products += hn::GetLane(hn::SumOfLanes(d, hn::Add(t, t1)));
+    for (; i < end; ++i) {
+      total.grad += grad[i];
+      total.products += grad[i] * (x[i] - mean);
+    }
+  }
+  return total;
+}
+
+void combine(const float* grad, const float* x, float* out, size_t n, float factor, float shift, float slope, float mean) {
+  const RowTag d;
+  const size_t lanes = hn::Lanes(d);
+  const RowVec f = hn::Set(d, factor), s = hn::Set(d, shift), l = hn::Set(d, slope), m = hn::Set(d, mean);
+  size_t i = 0;
+  for (; i + lanes <= n; i += lanes) hn::StoreU(hn::MulAdd(hn::Sub(hn::LoadU(d, x + i), m), l, hn::MulAdd(hn::LoadU(d, grad + i), f, s)), d, out + i);
+  for (; i < n; ++i) out[i] = grad[i] * factor + shift + (x[i] - mean) * slope;
+}
+
+void softmax_backward(const float* y, const float* grad, float* out, size_t n, float scale) {
+  const RowTag d;
+  const size_t lanes = hn::Lanes(d);
+  RowVec s = hn::Zero(d), t = s;
+  size_t i = 0;
+  for (; i + 2 * lanes <= n; i += 2 * lanes) {
+    s = hn::MulAdd(hn::LoadU(d, y + i), hn::LoadU(d, grad + i), s);
+    t = hn::MulAdd(hn::LoadU(d, y + i + lanes), hn::LoadU(d, grad + i + lanes), t);
+  }
+  float sum = hn::GetLane(hn::SumOfLanes(d, hn::Add(s, t)));
+  for (; i < n; ++i) sum += y[i] * grad[i];
+  const RowVec v = hn::Set(d, sum), by = hn::Set(d, scale);
+  for (i = 0; i + lanes <= n; i += lanes) hn::StoreU(hn::Mul(hn::Mul(hn::LoadU(d, y + i), hn::Sub(hn::LoadU(d, grad + i), v)), by), d, out + i);
+  for (; i < n; ++i) out[i] = y[i] * (grad[i] - sum) * scale;
+}
+
+void log_softmax_backward(const float* y, const float* grad, float* out, size_t n) {
+  const RowTag d;
+  const size_t lanes = hn::Lanes(d);
+  const auto sum = static_cast<float>(sum_row(grad, n));
+  const RowVec s = hn::Set(d, -sum);
+  size_t i = 0;
+  for (; i + lanes <= n; i += lanes) hn::StoreU(hn::MulAdd(fast_exp_negative(d, hn::LoadU(d, y + i)), s, hn::LoadU(d, grad + i)), d, out + i);
+  if (i < n) store_tail(d, hn::MulAdd(fast_exp_negative(d, load_tail(d, y + i, n - i, 0)), s, load_tail(d, grad + i, n - i, 0)), out + i, n - i);
+}
+
 const rows::Functions* get_rows() {
   static constexpr rows::Functions kFunctions = {exp_row,    scale_row, layer_norm, rms_norm,   log_sum_exp,  affine,
-                                                sum_row, squares,   column_max, column_exp, column_scale, column_shift};
+                                                sum_row, squares,   column_max, column_exp, column_scale, column_shift,
+                                                norm_backward, sums,      combine,    softmax_backward, log_softmax_backward};
   return &kFunctions;
 }
 

@@ -6,6 +6,26 @@
 
 namespace portfire::rows {
 
+struct Moments {
+  float mean, rstd;
+};
+
+// The gradients of a norm of one row, of n elements: with h = grad * weight and z = (x - mean) * rstd,
+//   dx = rstd * (h - mean h - z * mean(h z)), dweight += grad * z, dbias += grad.
+// centred false: mean h is not taken off. weight and the three results may be null.
+struct NormBackward {
+  const float *grad, *x, *weight;
+  size_t n;
+  Moments moments;
+  float *dx, *dweight, *dbias;
+  bool centred;
+};
+
+// Of a row: the sum of grad, and of grad * (x - mean).
+struct Sums {
+  double grad, products;
+};
+
 struct Functions {
   // x *= scale, + mask (both optional: mask null, bools null; where bools[i] is 0 the entry is dropped).
   // Then x = exp(x - max). Returns the sum; 0 where every entry is -inf or dropped (x is all 0 then).
@@ -13,7 +33,7 @@ struct Functions {
   void (*scale_row)(float* x, size_t n, float factor);
   // y = (x - mean) * rstd * weight + bias; weight and bias may be null. Mean and variance in one row,
   // two passes (the second about the mean).
-  void (*layer_norm)(const float* x, float* y, size_t n, const float* weight, const float* bias, float eps);
+  Moments (*layer_norm)(const float* x, float* y, size_t n, const float* weight, const float* bias, float eps);
   // y = x / sqrt(mean(x^2) + eps) * weight
   void (*rms_norm)(const float* x, float* y, size_t n, const float* weight, float eps);
   // log(sum exp x): what log softmax takes off.
@@ -30,6 +50,15 @@ struct Functions {
   void (*column_exp)(float* x, const float* top, float* sum, size_t n, bool keep);
   void (*column_scale)(float* x, const float* factor, size_t n);
   void (*column_shift)(float* x, const float* shift, size_t n);
+
+  void (*norm_backward)(const NormBackward& b);
+  Sums (*sums)(const float* grad, const float* x, size_t n, float mean);
+  // out = grad * factor + shift + (x - mean) * slope; `out` may be `grad` or `x`.
+  void (*combine)(const float* grad, const float* x, float* out, size_t n, float factor, float shift, float slope, float mean);
+  // out = scale * y * (grad - sum(y * grad)); `out` may be `grad`.
+  void (*softmax_backward)(const float* y, const float* grad, float* out, size_t n, float scale);
+  // out = grad - exp(y) * sum(grad)
+  void (*log_softmax_backward)(const float* y, const float* grad, float* out, size_t n);
 };
 const Functions& functions();  // of this machine
 

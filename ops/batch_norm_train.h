@@ -1,0 +1,48 @@
+// What batch norm computes where it trains, of x [N,C,...] (ops/batch_norm.h):
+//   portfire::batch_norm_train     y = (x - mean) / sqrt(var + eps) * w[c] + b[c], and mean and var of each channel
+//   portfire::batch_norm_backward  the gradients of x, w and b, of a result whose gradient is d. With z = (x - mean) / sqrt(var + eps)
+//                                  and means over a channel:
+//                                  w / sqrt(var + eps) * (d - mean d - z mean(d z)), sum d z, sum d
+#pragma once
+
+#include "ops/gradients.h"
+#include "ops/op.h"
+
+namespace portfire::ops::batch_norm_train {
+
+struct BatchNormTrain {
+  static constexpr std::string_view schema = "portfire::batch_norm_train(Tensor input, Tensor? weight, Tensor? bias, float eps) -> (Tensor, Tensor, Tensor)";
+  static Error infer(const Args& a, std::span<TensorSpec> outs);
+  static Error reference(const Args& a, std::span<TensorView> outs);
+  template <class G>
+  static void gradient(G& g) {
+    auto x = g.tensor("input"), mean = g.value(1), var = g.value(2);
+    auto count = g.size(x, 0);
+    std::vector<typename G::Int> channel{g.size(x, 1)};
+    for (int d = 2; d < x.rank(); ++d) {
+      count = count * g.size(x, d);
+      channel.push_back(1);
+    }
+    if (g.grad(0)) {
+      auto all = g.all("portfire::batch_norm_backward", g.grad(), x, g.arg("weight"), mean, var, g.arg("eps"));
+      g.give("input", all[0]);
+      g.give("weight", all[1]);
+      g.give("bias", all[2]);
+    }
+    // mean = sum x / count, var = sum (x - mean)^2 / count
+    auto n = g.scalar_tensor(count, x.dtype());
+    if (g.grad(1)) g.give("input", g("aten::expand", g.reshape(g.grad(1) / n, channel), g.sizes(x)));
+    if (g.grad(2)) g.give("input", (x - g.reshape(mean, channel)) * g.reshape(g.grad(2) * 2.0 / n, channel));
+  }
+};
+
+struct BatchNormBackward {
+  static constexpr std::string_view schema =
+      "portfire::batch_norm_backward(Tensor grad_output, Tensor input, Tensor? weight, Tensor mean, Tensor var, float eps) -> (Tensor, Tensor, Tensor)";
+  static Error infer(const Args& a, std::span<TensorSpec> outs);
+  static Error reference(const Args& a, std::span<TensorView> outs);
+};
+
+using Ops = OpList<BatchNormTrain, BatchNormBackward>;
+
+}  // namespace portfire::ops::batch_norm_train
