@@ -51,7 +51,8 @@ int compile(const CompileCommand& c, const Switches& s) {
   if (c.train.train) {
     const Result<training::Options> parsed = training_options(c.train);
     if (!parsed.ok()) return report(parsed.error());
-    const training::Options t = *parsed;
+    training::Options t = *parsed;
+    t.bf16 = c.precision == "bf16";
     o.expand = [t](ir::Dump dump, const passes::PipelineOptions& passes) -> Result<std::vector<MethodSource>> {
       if (dump.after != passes::kImport) return Error::make(Code::bad_argument, "a graph after \"%s\" (expected one after \"%s\", to be trained)", dump.after.c_str(), passes::kImport);
       return training::methods(std::move(dump.graph), t, passes);

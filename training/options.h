@@ -42,6 +42,7 @@ struct Options {
   std::vector<Group> groups;
   std::vector<std::string> trainable;             // globs of parameters' names; none: all, or with LoRA its matrices alone
   Lora lora;
+  bool bf16 = false;       // products of the step in bf16 (training/autocast.h)
   bool clip = false;       // gradients, all together, to the 2-norm "clip_norm"
   double clip_norm = 1;
   uint64_t memory_limit = 0;  // bytes of state and arena together that train_step may take; 0: any

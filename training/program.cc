@@ -7,6 +7,7 @@
 
 #include "autodiff/differentiate.h"
 #include "training/choice.h"
+#include "training/autocast.h"
 #include "training/eval_mode.h"
 #include "training/lora.h"
 #include "training/loss.h"
@@ -117,6 +118,9 @@ class Step {
     const ValueId loss = graph_.outputs[0].value;
     if (!autodiff::is_differentiable(graph_, loss)) return Error::make(Code::bad_argument, "the loss is %s (expected a floating number)", to_string(graph_.type(loss)).c_str());
     Builder(&graph_).append(*ir::find_op_info("portfire::check_finite"), {Ref{loss}, "loss"}, {});
+    if (o_.bf16) {
+      PF_ASSIGN(graph_, autocast(graph_));
+    }
     const bool late = o_.clip || o_.accumulate > 1 || o_.optimizer == Optimizer::none;
     problem_.on_gradient = [&](Builder& b, size_t source, ValueId gradient) {
       if (gradient == kNoValue) return;  // PyTorch leaves such parameters alone
@@ -234,6 +238,7 @@ std::vector<MethodSource> build(const Graph& train, const Graph& eval, const std
   const auto transform = [&](const Recomputation& how) {
     return [o, sources, how](Graph g) { return Step(std::move(g), o, sources, how).run(); };
   };
+  step.passes.precision = passes::Precision::f32;  // what the step computes in bf16 autocast says
   step.passes.transform = transform({});
   step.memory_limit = o.memory_limit;
   step.smaller.push_back(transform({.keep_products = true}));
