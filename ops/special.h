@@ -72,9 +72,13 @@ PF_COMPOSITE(Ndtr, "aten::special_ndtr(Tensor self) -> Tensor") {
 // log ndtr(x). Far below 0, where erfc would be 0, its asymptotic expansion (Abramowitz and Stegun
 // 7.1.23): log erfc(z) = -z^2 + log((1 - 1/(2 z^2) + 3/(4 z^4) - 15/(8 z^6)) / (z sqrt pi)).
 PF_COMPOSITE(LogNdtr, "aten::special_log_ndtr(Tensor self) -> Tensor") {
-  auto x = g.tensor("self"), w = widen(g, x), z = w * -kSqrtHalf;
-  auto near = g("aten::log", g("aten::erfc", z) * 0.5);
-  auto above = g("aten::log1p", g("aten::erfc", w * kSqrtHalf) * -0.5);
+  auto x = g.tensor("self"), w = widen(g, x);
+  // Each part sees its own range only: elsewhere its slope may be infinite, and 0 times that is NaN.
+  auto at_most = [&](auto t, double bound) { return g("portfire::minimum.Scalar", t, bound); };
+  auto at_least = [&](auto t, double bound) { return g("portfire::maximum.Scalar", t, bound); };
+  auto near = g("aten::log", g("aten::erfc", at_least(at_most(w, 1), -8) * -kSqrtHalf) * 0.5);
+  auto above = g("aten::log1p", g("aten::erfc", at_least(w, 1) * kSqrtHalf) * -0.5);
+  auto z = at_most(w, -8) * -kSqrtHalf;
   auto r = g("aten::reciprocal", z * z * 2);
   auto series = g("portfire::sub.Scalar_Tensor", 1, r * g("portfire::sub.Scalar_Tensor", 1, r * 3 - r * r * 15));
   auto far = g("aten::log", series / (z * (2 * std::sqrt(kPi)))) - z * z;
