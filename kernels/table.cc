@@ -108,6 +108,10 @@ namespace portfire {
   X(spatial, kAvgPool3d) \
   X(spatial, kAdaptiveAvgPool2d) \
   X(spatial, kAdaptiveAvgPool3d) \
+  X(spatial, kAvgPool2dBackward) \
+  X(spatial, kAvgPool3dBackward) \
+  X(spatial, kAdaptiveAvgPool2dBackward) \
+  X(spatial, kAdaptiveAvgPool3dBackward) \
   X(spatial, kNearest1d) \
   X(spatial, kNearest2d) \
   X(spatial, kNearest3d) \

@@ -49,6 +49,25 @@ TEST(Pools, Adaptive) {
     }
 }
 
+TEST(Pools, GradientsOfMeans) {
+  for (DType t : {DType::f32, DType::f64})
+    for (Layout layout : {Layout::contiguous, Layout::transposed, Layout::gaps}) {
+      for (int64_t kernel : {1, 2, 3})
+        for (int64_t stride : {1, 2, 3})
+          for (int64_t padding : {int64_t{0}, kernel / 2})
+            for (bool include : {false, true}) {
+              const auto out = [&](int64_t n) { return (n + 2 * padding - kernel) / stride + 1; };
+              KernelCase("aten::avg_pool2d_backward").tensor(t, {2, 3, out(7), out(9)}, layout).tensor(t, {2, 3, 7, 9}).ints({kernel, kernel}).ints({stride, stride}).ints({padding, padding})
+                  .flag(false).flag(include).none().expect_kernel_matches(tolerance(t));
+              KernelCase("aten::avg_pool3d_backward").tensor(t, {3, out(4), out(5), out(6)}, layout).tensor(t, {3, 4, 5, 6}).ints({kernel}).ints({stride}).ints({padding}).flag(false).flag(include)
+                  .number(3).expect_kernel_matches(tolerance(t));
+            }
+      for (const List& out : {List{3, 7}, {1, 1}, {9, 20}})
+        KernelCase("aten::_adaptive_avg_pool2d_backward").tensor(t, {2, 3, out[0], out[1]}, layout).tensor(t, {2, 3, 7, 20}).expect_kernel_matches(tolerance(t));
+      KernelCase("aten::_adaptive_avg_pool3d_backward").tensor(t, {2, 3, 2, 3, 4}, layout).tensor(t, {2, 3, 5, 6, 7}).expect_kernel_matches(tolerance(t));
+    }
+}
+
 // Which place is taken among equals, and among NaN.
 TEST(Pools, Ties) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
