@@ -3,7 +3,6 @@
 // windows. Where places of maxima are asked for they go along: among equals the first in memory is taken, among
 // NaN the last, as the reference meets them.
 #include <algorithm>
-#include <bit>
 #include <limits>
 #include <new>
 
@@ -118,7 +117,6 @@ class Run {
   }
   // The windows of one row of results: `places` may be null.
   void small_row(const T* x, const Range& deep, const Range& high, T* out, int64_t* places) const {
-    using Bits = std::conditional_t<sizeof(T) == 8, uint64_t, uint32_t>;
     const int64_t step = p_.pool.window.dilation[2], across = p_.places ? p_.index.strides[4] : 0;
     const T* lines[kSmallWindow];
     int64_t firsts[kSmallWindow], count = 0;
@@ -134,18 +132,31 @@ class Run {
         if (places) places[o * across] = -1;
         continue;
       }
-      T most = lines[0][begin];
-      int64_t place = firsts[0] + begin;
+      // The value first, then where it is: nothing waits for a comparison, and no branch depends on data.
+      T most = lines[0][begin], sum = 0;
       for (int64_t j = 0; j < count; ++j)
         for (int64_t k = begin; k < end; k += step) {
-          // Chosen by masks: branches on what data are would be guessed wrong.
           const T v = lines[j][k];
-          const Bits taken = Bits{0} - static_cast<Bits>((v > most) | (v != v));
-          most = std::bit_cast<T>((std::bit_cast<Bits>(v) & taken) | (std::bit_cast<Bits>(most) & ~taken));
-          place ^= (place ^ (firsts[j] + k)) & static_cast<int64_t>(static_cast<std::make_signed_t<Bits>>(taken));
+          most = v > most ? v : most;
+          sum += v;
         }
+      uint64_t place = ~uint64_t{0};
+      if (sum != sum) {  // there may be NaN: the last counts
+        for (int64_t j = 0; j < count; ++j)
+          for (int64_t k = begin; k < end; k += step)
+            if (const T v = lines[j][k]; v != v) {
+              most = v;
+              place = static_cast<uint64_t>(firsts[j] + k);
+            }
+      }
+      if (places && most == most)
+        for (int64_t j = 0; j < count; ++j)
+          for (int64_t k = begin; k < end; k += step) {
+            const uint64_t at = static_cast<uint64_t>(firsts[j] + k) | (uint64_t{0} - static_cast<uint64_t>(lines[j][k] != most));
+            place = at < place ? at : place;
+          }
       out[o] = most;
-      if (places) places[o * across] = place;
+      if (places) places[o * across] = static_cast<int64_t>(place);
     }
   }
   int64_t* index_row(int64_t plane, int64_t d, int64_t h) const {
