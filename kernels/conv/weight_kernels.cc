@@ -7,6 +7,9 @@
 // enough for it, windows are copied from the lines side by side, and sums are over results.
 //
 // Images are taken some at a time, one after the other; threads share rows (channels and taps), never a sum.
+//
+// Positions in frames that belong to no result are multiplied by 0: a NaN or an infinity in the input may reach all taps of
+// its channel.
 #include <algorithm>
 
 #include "kernels/conv/channels_last.h"
