@@ -87,7 +87,7 @@ target_compile_options(portfire_compiler PRIVATE -fwrapv $<$<CXX_COMPILER_ID:GNU
 # The same tables as objects that can be changed: for what rewrites programs.
 set(program_objects ${PROJECT_BINARY_DIR}/generated/program_objects.h)
 add_custom_command(OUTPUT ${program_objects}
-  COMMAND ${flatc} --cpp --gen-object-api -o ${PROJECT_BINARY_DIR}/generated --filename-suffix _objects ${PROJECT_SOURCE_DIR}/format/program.fbs
+  COMMAND ${flatc} --cpp --gen-object-api --force-empty -o ${PROJECT_BINARY_DIR}/generated --filename-suffix _objects ${PROJECT_SOURCE_DIR}/format/program.fbs
   DEPENDS ${PROJECT_SOURCE_DIR}/format/program.fbs VERBATIM)
 add_custom_target(portfire_program_objects DEPENDS ${program_objects})
 add_dependencies(portfire_compiler portfire_program_objects)

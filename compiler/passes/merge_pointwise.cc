@@ -133,7 +133,8 @@ class Merger {
   void merge_into(size_t n) {
     std::vector<std::pair<Program, ValueId>> parts{{program_of(g_.nodes[n]), g_.nodes[n].outs[0]}};
     std::vector<size_t> merged;
-    for (ValueId v : parts[0].first.inputs) {
+    const std::vector<ValueId> read = parts[0].first.inputs;
+    for (ValueId v : read) {
       const size_t earlier = producer_[v];
       if (earlier == SIZE_MAX || merged.size() == kMaxFurther || !is_program(earlier) || !may_wait(earlier, n)) continue;
       auto more = parts;
@@ -157,6 +158,7 @@ class Merger {
       outs.push_back(g_.nodes[merged[k]].outs[0]);
       gone_[merged[k]] = true;
     }
+    if (g_.origins[node.origin] == ir::Origin()) node.origin = g_.nodes[merged[0]].origin;
     outs.push_back(node.outs[0]);
     node.outs = std::move(outs);
     for (ValueId v : node.outs) producer_[v] = n;
