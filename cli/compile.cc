@@ -38,11 +38,16 @@ void print_memory(const CompileReport& r) {
 int compile(const CompileCommand& c, const Switches& s) {
   if (c.precision != "f32" && c.precision != "bf16")
     return report(Error::make(Code::bad_argument, "compile: --precision %s (expected f32 or bf16)", c.precision.c_str()));
-  if (c.target != "native") return report(Error::make(Code::unsupported, "compile: --target %s (expected native)", c.target.c_str()));
+  const bool executorch = c.target == "executorch";
+  if (c.target != "native" && !executorch)
+    return report(Error::make(Code::bad_argument, "compile: --target %s (expected native or executorch)", c.target.c_str()));
+  if (executorch && c.precision != "f32")
+    return report(Error::make(Code::unsupported, "compile: --target executorch --precision %s (expected f32)", c.precision.c_str()));
   CompileOptions o;
   o.output = c.output;
   o.weights = c.weights;
   if (c.precision == "bf16") o.passes.precision = passes::Precision::bf16;
+  if (executorch) o.passes.target = passes::Target::executorch;
   o.passes.dump_dir = c.dump.empty() ? s.dump : c.dump;
   o.passes.disabled = s.disabled;
   o.passes.verify = s.verify;

@@ -55,7 +55,9 @@ Error take_weights(import::NewWeights& weights, ir::Dump& graph, const std::stri
 
 Result<emit::Lowered> lower_method(ir::Dump input, const passes::PipelineOptions& options) {
   PF_ASSIGN(const ir::Graph graph, passes::run_pipeline(std::move(input.graph), options, input.after));
-  return emit::lower(graph);
+  PF_ASSIGN(emit::Lowered lowered, emit::lower(graph));
+  lowered.executorch = options.target == passes::Target::executorch;
+  return lowered;
 }
 
 // The first of its transforms that fits the limit.
@@ -85,6 +87,7 @@ void note_memory(const emit::EmitProgram& program, CompileReport* report) {
 
 Result<emit::EmitProgram> plan(std::vector<emit::Lowered> lowered, const std::vector<std::string>& dump_dirs) {
   emit::EmitProgram program;
+  program.executorch = !lowered.empty() && lowered[0].executorch;
   PF_ASSIGN(program.state, emit::lay_out_state(lowered));
   for (size_t i = 0; i < lowered.size(); ++i) {
     emit::MemoryPlan memory = emit::plan_memory(lowered[i], program.state);

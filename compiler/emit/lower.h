@@ -35,6 +35,7 @@ struct Lowered {
   std::vector<ir::Origin> origins;
   std::vector<ir::Symbol> symbols;
   std::string input_structure, output_structure;
+  bool executorch = false;           // calls are those of ExecuTorch's portable library (compiler/emit/out_variant.h)
 };
 
 Result<Lowered> lower(const ir::Graph& graph);

@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "compiler/emit/in_place.h"
+#include "compiler/emit/out_variant.h"
 
 namespace portfire::emit {
 
@@ -55,6 +56,9 @@ class Planner {
     for (const auto& [result, memory] : p_.in_state) root_[result] = memory;
     for (const ir::Input& in : p_.inputs) fixed_[in.value] = true;
     for (size_t v = 0; v < p_.values.size(); ++v) fixed_[v] = fixed_[v] || p_.values[v].constant != nullptr;
+    if (!p_.executorch) return;
+    for (const Instruction& i : p_.code)
+      if (is_reshape(p_, i) && root(i.outs[0]) == i.outs[0] && !fixed_[root(i.args[0].ref()->id)]) root_[i.outs[0]] = root(i.args[0].ref()->id);
   }
 
   void find_lifetimes() {

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "compiler/emit/interface.h"
+#include "compiler/emit/out_variant.h"
 #include "compiler/emit/pte_file.h"
 #include "compiler/ir/builder.h"
 #include "core/new_file.h"
@@ -38,12 +39,14 @@ class MethodWriter {
     std::vector<fb::Offset<pte::Instruction>> code;
     std::vector<fb::Offset<pte::FrameList>> traces;
     for (const Instruction& i : p_.code) {
-      code.push_back(instruction(i));
+      if (p_.executorch && is_reshape(p_, i) && same_place(i.args[0].ref()->id, i.outs[0])) continue;
+      code.push_back(p_.executorch && i.kind == Instruction::Kind::call ? portable_call(i) : instruction(i));
       traces.push_back(trace(p_.origins[i.origin]));
     }
     for (const ir::Output& o : p_.outputs) outputs.push_back(o.value == kNoValue ? argument(o.literal) : value(o.value));
     auto chain = pte::CreateChain(out_, out_.CreateVector(inputs), out_.CreateVector(outputs), out_.CreateVector(code), out_.CreateVector(traces));
     std::vector<int64_t> buffers = memory_.buffer_sizes;
+    if (p_.executorch && p_.code.empty() && p_.state.empty()) buffers.resize(1);  // only says something: of the others' state it needs none
     auto structure = pte::CreateContainerMetadata(out_, out_.CreateString(p_.input_structure), out_.CreateString(p_.output_structure));
     return pte::CreateExecutionPlan(out_, out_.CreateString(p_.name), structure, out_.CreateVector(values_), out_.CreateVector(inputs),
                                     out_.CreateVector(outputs), out_.CreateVector(&chain, 1), out_.CreateVector(operators_),
@@ -84,7 +87,7 @@ class MethodWriter {
     uint32_t data = 0;
     fb::Offset<pte::AllocationDetails> allocation;
     const Allocation& a = memory_.values[v];
-    if (is_state_.count(v) && is_state_.at(v))
+    if (is_state_.count(v) && is_state_.at(v) && !p_.executorch)
       data = 0;  // the interface says what it begins as
     else if (is_state_.count(v))
       data = state_.add(info.constant->data, info.constant->bytes);
@@ -177,18 +180,38 @@ class MethodWriter {
       case Instruction::Kind::call: break;
     }
     std::vector<int32_t> args;
-    for (size_t k = 0; k < i.args.size(); ++k) {
-      const bool tensor_list = i.op->schema.args[k].type.starts_with("Tensor") && i.op->schema.args[k].type.find('[') != std::string::npos;
-      if (tensor_list && i.args[k].list() && i.args[k].list()->empty())
-        args.push_back(push(pte::KernelTypes_TensorList, pte::CreateTensorList(out_, out_.CreateVector(std::vector<int32_t>())).Union()));
-      else if (tensor_list && i.op->schema.args[k].type.find("?[") != std::string::npos)
-        args.push_back(optional_tensors(*i.args[k].list()));
-      else
-        args.push_back(typed(i.args[k], i.op->schema.args[k].type));
-    }
+    for (size_t k = 0; k < i.args.size(); ++k) args.push_back(of_schema(i.args[k], i.op->schema.args[k].type));
     for (ValueId v : i.outs) args.push_back(value(v));
-    const auto call = pte::CreateKernelCall(out_, op_index(i.op->name), out_.CreateVector(args));
+    return kernel_call(i.op->name, args);
+  }
+  fb::Offset<pte::Instruction> kernel_call(std::string_view name, const std::vector<int32_t>& args) {
+    const auto call = pte::CreateKernelCall(out_, op_index(name), out_.CreateVector(args));
     return pte::CreateInstruction(out_, pte::InstructionArguments_KernelCall, call.Union());
+  }
+  int32_t of_schema(const Arg& a, const std::string& type) {
+    const bool tensor_list = type.starts_with("Tensor") && type.find('[') != std::string::npos;
+    if (tensor_list && a.list() && a.list()->empty())
+      return push(pte::KernelTypes_TensorList, pte::CreateTensorList(out_, out_.CreateVector(std::vector<int32_t>())).Union());
+    if (tensor_list && type.find("?[") != std::string::npos) return optional_tensors(*a.list());
+    return typed(a, type);
+  }
+
+  fb::Offset<pte::Instruction> portable_call(const Instruction& i) {
+    const OutVariant call = out_variant(p_, i);
+    std::vector<int32_t> args, returned;
+    for (const OutVariant::Argument& a : call.args) {
+      const bool whole = a.type.starts_with("float") && a.value.integer();  // its runtime converts nothing
+      args.push_back(of_schema(whole ? Arg(static_cast<double>(*a.value.integer())) : a.value, a.type));
+    }
+    for (ValueId v : call.outs) args.push_back(value(v));
+    for (ValueId v : call.returned) returned.push_back(value(v));
+    if (returned.size() == 1) args.push_back(returned[0]);
+    if (returned.size() > 1) args.push_back(push(pte::KernelTypes_TensorList, pte::CreateTensorList(out_, out_.CreateVector(returned)).Union()));
+    return kernel_call(call.name, args);
+  }
+  bool same_place(ValueId a, ValueId b) const {
+    const Allocation &x = memory_.values[a], &y = memory_.values[b];
+    return x.buffer != 0 && x.buffer == y.buffer && x.offset == y.offset;
   }
   int32_t optional_tensors(const Arg::List& l) {
     std::vector<int32_t> items;
@@ -250,8 +273,11 @@ Error write_pte(const EmitProgram& emitted, const Sink& sink) {
   for (const EmitMethod& m : methods) plans.push_back(MethodWriter(out, m, constants, state).write());
   std::vector<uint32_t> initial;  // of shared state
   for (const SharedState::Tensor& t : emitted.state.tensors) initial.push_back(t.initial ? state.add(t.initial->data, t.initial->bytes) : 0);
-  const std::vector<uint8_t> interface_bytes = write_interface(emitted, initial);
-  interface.add(interface_bytes.data(), interface_bytes.size());
+  std::vector<uint8_t> interface_bytes;
+  if (!emitted.executorch) {
+    interface_bytes = write_interface(emitted, initial);
+    interface.add(interface_bytes.data(), interface_bytes.size());
+  }
   std::vector<fb::Offset<pte::DataSegment>> segments;
   uint64_t data = 0;
   auto add_segment = [&](const Segment& s) {
@@ -262,9 +288,10 @@ Error write_pte(const EmitProgram& emitted, const Sink& sink) {
   const auto constant_table = pte::CreateSubsegmentOffsets(out, add_segment(constants), out.CreateVector(constants.offsets()));
   std::vector<fb::Offset<pte::SubsegmentOffsets>> state_tables;
   if (!state.empty()) state_tables.push_back(pte::CreateSubsegmentOffsets(out, add_segment(state), out.CreateVector(state.offsets())));
-  const auto named_data = pte::CreateNamedData(out, out.CreateString(kInterfaceKey), add_segment(interface));
+  std::vector<fb::Offset<pte::NamedData>> named_data;
+  if (!interface.empty()) named_data.push_back(pte::CreateNamedData(out, out.CreateString(kInterfaceKey), add_segment(interface)));
   const auto program = pte::CreateProgram(out, 0, out.CreateVector(plans), 0, 0, out.CreateVector(segments), constant_table,
-                                          out.CreateVector(state_tables), out.CreateVector(&named_data, 1));
+                                          out.CreateVector(state_tables), out.CreateVector(named_data));
   out.Finish(program, "ET12");
 
   return write_file(sink, out, {&constants, &state, &interface});

@@ -17,6 +17,7 @@ struct EmitMethod {
 struct EmitProgram {
   std::vector<EmitMethod> methods;
   SharedState state;
+  bool executorch = false;  // as ExecuTorch's own: nothing of ours in it
 };
 
 // Receives the bytes of a file from its first to its last.

@@ -6,6 +6,7 @@
 
 #include "compiler/ir/builder.h"
 #include "compiler/ir/infer.h"
+#include "compiler/ir/portable.h"
 #include "ops/sym.h"
 
 namespace portfire::ir {
@@ -121,7 +122,12 @@ class Verifier {
     if (is_control_flow(n)) {
       control_flow(n);
     } else if (stage_ >= Stage::decomposed) {
-      if (!n.op->op) fail("a composite operator after decompose");
+      if (stage_ >= Stage::portable && portable_name(n.op->name).empty() && !ops::sym::is_sym_op(n.op->name)) fail("no operator of the portable library");
+      if (!n.op->op && stage_ < Stage::portable) fail("a composite operator after decompose");
+      if (!n.op->op) {  // there is no shape rule
+        for (ValueId v : n.outs) define(v, "a result");
+        return;
+      }
       if (n.outs.size() != n.op->op->outs) fail(fmt::format("{} results (expected {})", n.outs.size(), n.op->op->outs));
       results(n);
     }

@@ -12,6 +12,7 @@ enum class Stage : uint8_t {
   imported,    // composites, mutation; types as the export recorded them; numbers may stand for tensors
   decomposed,  // operators that run, control flow; types as the shape rules give them
   functional,  // no aten::copy_
+  portable,    // operators that ExecuTorch's portable library has (compiler/ir/portable.h), composites among them
 };
 
 // - Every operand is defined before its use, every value once.

@@ -11,6 +11,9 @@ using ir::Graph;
 // What products with constant f32 weights keep them in.
 enum class Precision { f32, bf16 };
 
+// Whose runtime is to run the program.
+enum class Target { native, executorch };
+
 // Composite operators become operators that the runtime has.
 Result<Graph> decompose(Graph graph);
 
@@ -58,6 +61,10 @@ Result<Graph> fuse_depthwise(Graph graph);
 
 // Permuted views move from the operands of element-wise chains and concatenations to their results.
 Result<Graph> sink_permutes(Graph graph);
+
+// For ExecuTorch: what its portable library lacks becomes operators that it has; then views become copies.
+Result<Graph> decompose_portable(Graph graph);
+Result<Graph> to_portable(Graph graph);
 
 // Chains of element-wise operators become one `portfire::pointwise` each, which reads its inputs and
 // writes its result once. A value that several nodes use ends its chain.

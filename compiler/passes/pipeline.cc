@@ -19,20 +19,24 @@ std::span<const Pass> pipeline() {
       {"functionalise", functionalise, Stage::functional},
       {"fold_constants", fold_constants, Stage::functional},
       {"simplify", simplify, Stage::functional},
-      {"recompose", recompose, Stage::functional},
-      {"recompose_attention", recompose_attention, Stage::functional},
-      {"simplify_masks", simplify_masks, Stage::functional},
-      {"attention_to_bf16", attention_to_bf16, Stage::functional, Precision::bf16},
-      {"pack_convolution", pack_convolution, Stage::functional, Precision::f32},
-      {"pack_convolution_bf16", pack_convolution_bf16, Stage::functional, Precision::bf16},
-      {"pack_linear", pack_linear, Stage::functional, Precision::f32},
-      {"pack_linear_bf16", pack_linear_bf16, Stage::functional, Precision::bf16},
-      {"pack_recurrent", pack_recurrent, Stage::functional},
-      {"fuse_pointwise", fuse_pointwise, Stage::functional},
-      {"sink_permutes", sink_permutes, Stage::functional},
-      {"simplify_again", simplify, Stage::functional},
-      {"fuse_depthwise", fuse_depthwise, Stage::functional},
-      {"merge_pointwise", merge_pointwise, Stage::functional},
+      {"recompose", recompose, Stage::functional, std::nullopt, Target::native},
+      {"recompose_attention", recompose_attention, Stage::functional, std::nullopt, Target::native},
+      {"simplify_masks", simplify_masks, Stage::functional, std::nullopt, Target::native},
+      {"attention_to_bf16", attention_to_bf16, Stage::functional, Precision::bf16, Target::native},
+      {"pack_convolution", pack_convolution, Stage::functional, Precision::f32, Target::native},
+      {"pack_convolution_bf16", pack_convolution_bf16, Stage::functional, Precision::bf16, Target::native},
+      {"pack_linear", pack_linear, Stage::functional, Precision::f32, Target::native},
+      {"pack_linear_bf16", pack_linear_bf16, Stage::functional, Precision::bf16, Target::native},
+      {"pack_recurrent", pack_recurrent, Stage::functional, std::nullopt, Target::native},
+      {"fuse_pointwise", fuse_pointwise, Stage::functional, std::nullopt, Target::native},
+      {"sink_permutes", sink_permutes, Stage::functional, std::nullopt, Target::native},
+      {"simplify_again", simplify, Stage::functional, std::nullopt, Target::native},
+      {"fuse_depthwise", fuse_depthwise, Stage::functional, std::nullopt, Target::native},
+      {"merge_pointwise", merge_pointwise, Stage::functional, std::nullopt, Target::native},
+      {"decompose_portable", decompose_portable, Stage::functional, std::nullopt, Target::executorch},
+      {"fold_portable", fold_constants, Stage::functional, std::nullopt, Target::executorch},
+      {"simplify_portable", simplify, Stage::functional, std::nullopt, Target::executorch},
+      {"to_portable", to_portable, Stage::portable, std::nullopt, Target::executorch},
   };
   return kPasses;
 }
@@ -103,7 +107,7 @@ Result<Graph> run_pipeline(Graph graph, const PipelineOptions& options, const st
       PF_ASSIGN(transformed, drop_detach(std::move(transformed)));
       PF_ASSIGN(graph, simplify(std::move(transformed)));
     }
-    if (pass.precision.value_or(options.precision) != options.precision) continue;
+    if (pass.precision.value_or(options.precision) != options.precision || pass.target.value_or(options.target) != options.target) continue;
     if (std::find(options.disabled.begin(), options.disabled.end(), pass.name) != options.disabled.end()) continue;
     const auto start = std::chrono::steady_clock::now();
     Result<Graph> next = pass.run(std::move(graph));

@@ -17,6 +17,7 @@ struct Pass {
   Result<Graph> (*run)(Graph);
   ir::Stage stage;  // of what it gives
   std::optional<Precision> precision = std::nullopt;  // runs for this one only
+  std::optional<Target> target = std::nullopt;        // likewise
 };
 
 std::span<const Pass> pipeline();
@@ -31,6 +32,7 @@ inline constexpr bool kVerifyByDefault = false;
 
 struct PipelineOptions {
   Precision precision = Precision::f32;
+  Target target = Target::native;
   std::string dump_dir;               // empty: no dumps. 00-import.txt, 01-decompose.txt, ...
   std::vector<std::string> disabled;  // names of passes to leave out
   bool report_times = false;          // to stderr
