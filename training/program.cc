@@ -9,6 +9,7 @@
 #include "training/choice.h"
 #include "training/autocast.h"
 #include "training/eval_mode.h"
+#include "training/executorch.h"
 #include "training/lora.h"
 #include "training/loss.h"
 #include "training/names.h"
@@ -149,7 +150,7 @@ class Step {
 
   void give_gradients() {
     std::sort(gradients_.begin(), gradients_.end());
-    for (const auto& [buffer, gradient] : gradients_) graph_.outputs.push_back({gradient, "grad_" + graph_.buffers[buffer].name, {}});
+    for (const auto& [buffer, gradient] : gradients_) graph_.outputs.push_back({gradient, std::string(kGradientOutput) + graph_.buffers[buffer].name, {}});
   }
 
   void step_together(Builder& b) {
@@ -226,6 +227,13 @@ MethodSource method(Graph g, const char* name, const passes::PipelineOptions& pa
   return {{passes::kImport, std::move(g)}, passes};
 }
 
+template <class Transform>
+auto smaller_ones(const Transform& transform) {
+  std::vector<std::function<Result<Graph>(Graph)>> all{transform({.keep_products = true})};
+  for (int segments : {2, 3, 4, 6, 8, 12, 16, 24, 32}) all.push_back(transform({.segments = segments}));
+  return all;
+}
+
 std::vector<MethodSource> build(const Graph& train, const Graph& eval, const std::set<std::string>& sources, const Options& o,
                                 const passes::PipelineOptions& passes) {
   MethodSource step = method(train, "train_step", passes), evaluate = method(eval, "evaluate", passes);
@@ -241,14 +249,42 @@ std::vector<MethodSource> build(const Graph& train, const Graph& eval, const std
   step.passes.precision = passes::Precision::f32;  // what the step computes in bf16 autocast says
   step.passes.transform = transform({});
   step.memory_limit = o.memory_limit;
-  step.smaller.push_back(transform({.keep_products = true}));
-  for (int segments : {2, 3, 4, 6, 8, 12, 16, 24, 32}) step.smaller.push_back(transform({.segments = segments}));
+  step.smaller = smaller_ones(transform);
   return {std::move(step), std::move(evaluate), method(eval, "forward", passes)};
+}
+
+// One method, and what ExecuTorch's TrainingModule asks for beside it.
+std::vector<MethodSource> build_executorch(const Graph& train, const std::set<std::string>& sources, const Options& o, const passes::PipelineOptions& passes) {
+  MethodSource step = method(train, "forward", passes);
+  add_loss(step.input.graph, o);
+  const auto convention = std::make_shared<Convention>();
+  const auto transform = [&](const Recomputation& how) {
+    return [o, sources, how, convention](Graph g) -> Result<Graph> {
+      convention->gradients = g.outputs.size();
+      PF_ASSIGN(g, Step(std::move(g), o, sources, how).run());
+      return give_parameters(std::move(g), convention.get());
+    };
+  };
+  step.passes.transform = transform({});
+  step.memory_limit = o.memory_limit;
+  step.smaller = smaller_ones(transform);
+  std::vector<MethodSource> all{std::move(step)};
+  // What they say is known when the first method is compiled.
+  for (const auto& [name, answer] : convention_methods()) {
+    all.push_back(method({}, name, passes));
+    all.back().passes.transform = [convention, answer = answer](Graph g) -> Result<Graph> {
+      answer(*convention, g.outputs);
+      return g;
+    };
+  }
+  return all;
 }
 
 }  // namespace
 
 Result<std::vector<MethodSource>> methods(Graph imported, const Options& o, const passes::PipelineOptions& passes) {
+  if (passes.target == passes::Target::executorch && o.optimizer != Optimizer::none)
+    return Error::make(Code::unsupported, "a step for ExecuTorch with an optimizer of its own (expected --optimizer none: ExecuTorch's takes the step)");
   Graph train = unify_tied(std::move(imported));
   if (!o.lora.globs.empty()) {
     PF_ASSIGN(train, add_lora(std::move(train), o.lora));
@@ -262,6 +298,7 @@ Result<std::vector<MethodSource>> methods(Graph imported, const Options& o, cons
   share(train, shared);
   share(eval, shared);
   try {
+    if (passes.target == passes::Target::executorch) return build_executorch(train, sources, o, passes);
     return build(train, eval, sources, o, passes);
   } catch (const Refusal& r) {
     return Error::make(r.code, "%s", r.text.c_str());

@@ -6,6 +6,8 @@
 //
 // `target` is missing where the model computes its loss; `lr` is an f32 number. Without an optimizer train_step gives the gradients of
 // all trainable parameters after the outputs, and changes no parameter. What one method writes is shared state of all.
+//
+// For ExecuTorch there is one method instead, and three that say where its outputs are: training/executorch.h.
 #pragma once
 
 #include "compiler/driver/compile.h"

@@ -137,10 +137,10 @@ class MethodWriter {
       booleans &= a.boolean() != nullptr;
     }
     std::vector<int32_t> items;
-    if (tensors || absent) {
-      for (const Arg& a : l) items.push_back(a.none() ? -1 : value(a.ref()->id));
-      if (absent) return push(pte::KernelTypes_OptionalTensorList, pte::CreateOptionalTensorList(out_, out_.CreateVector(items)).Union());
-      return push(pte::KernelTypes_TensorList, pte::CreateTensorList(out_, out_.CreateVector(items)).Union());
+    if (absent) return optional_tensors(l);
+    if (tensors) {
+      for (const Arg& a : l) items.push_back(value(a.ref()->id));
+      return tensor_list(items);
     }
     if (reals) {
       std::vector<double> numbers;
@@ -189,10 +189,10 @@ class MethodWriter {
     return pte::CreateInstruction(out_, pte::InstructionArguments_KernelCall, call.Union());
   }
   int32_t of_schema(const Arg& a, const std::string& type) {
-    const bool tensor_list = type.starts_with("Tensor") && type.find('[') != std::string::npos;
-    if (tensor_list && a.list() && a.list()->empty())
-      return push(pte::KernelTypes_TensorList, pte::CreateTensorList(out_, out_.CreateVector(std::vector<int32_t>())).Union());
-    if (tensor_list && type.find("?[") != std::string::npos) return optional_tensors(*a.list());
+    const bool is_tensor_list = type.starts_with("Tensor") && type.find('[') != std::string::npos;
+    if (is_tensor_list && a.list() && a.list()->empty())
+      return tensor_list({});
+    if (is_tensor_list && type.find("?[") != std::string::npos) return optional_tensors(*a.list());
     return typed(a, type);
   }
 
@@ -206,12 +206,15 @@ class MethodWriter {
     for (ValueId v : call.outs) args.push_back(value(v));
     for (ValueId v : call.returned) returned.push_back(value(v));
     if (returned.size() == 1) args.push_back(returned[0]);
-    if (returned.size() > 1) args.push_back(push(pte::KernelTypes_TensorList, pte::CreateTensorList(out_, out_.CreateVector(returned)).Union()));
+    if (returned.size() > 1) args.push_back(tensor_list(returned));
     return kernel_call(call.name, args);
   }
   bool same_place(ValueId a, ValueId b) const {
     const Allocation &x = memory_.values[a], &y = memory_.values[b];
     return x.buffer != 0 && x.buffer == y.buffer && x.offset == y.offset;
+  }
+  int32_t tensor_list(const std::vector<int32_t>& items) {
+    return push(pte::KernelTypes_TensorList, pte::CreateTensorList(out_, out_.CreateVector(items)).Union());
   }
   int32_t optional_tensors(const Arg::List& l) {
     std::vector<int32_t> items;

@@ -18,7 +18,7 @@ constexpr std::string_view kRegular[] = {
     "gt.Scalar", "gt.Tensor", "hardtanh", "index.Tensor", "index_put", "index_select", "isinf", "isnan", "le.Scalar", "le.Tensor", "leaky_relu", "log",
     "log10", "log1p", "log2", "logical_and", "logical_not", "logical_or", "logical_xor", "logit", "lt.Scalar", "lt.Tensor", "masked_fill.Scalar",
     "masked_scatter", "max_pool2d_with_indices", "maximum", "minimum", "mm", "mul.Scalar", "native_group_norm", "native_layer_norm", "ne.Scalar", "ne.Tensor",
-    "neg", "permute_copy", "pixel_shuffle", "pixel_unshuffle", "pow.Scalar", "pow.Tensor_Scalar", "pow.Tensor_Tensor", "prod", "reciprocal",
+    "neg", "permute_copy", "pixel_shuffle", "pixel_unshuffle", "pow.Scalar", "pow.Tensor_Scalar", "pow.Tensor_Tensor", "prod", "rand", "randn", "reciprocal",
     "reflection_pad1d", "reflection_pad2d", "reflection_pad3d", "relu", "remainder.Scalar", "remainder.Tensor", "repeat", "replication_pad1d",
     "replication_pad2d", "replication_pad3d", "roll", "round", "rsqrt", "rsub.Scalar", "scalar_tensor", "scatter.src", "scatter.value", "scatter_add",
     "select_copy.int", "select_scatter", "sigmoid", "sign", "sin", "sinh", "slice_copy.Tensor", "slice_scatter", "sqrt", "squeeze_copy.dim",

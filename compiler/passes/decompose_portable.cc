@@ -94,8 +94,17 @@ Tensor embedding_dense_backward(const Call& c) {
   return b("aten::scatter_add", b.full({rows, width}, 0.0, grad.dtype()), 0, b("aten::expand", index, std::vector<Int>{count, width}), grad);
 }
 
+// x - floor(x / y) y
+Tensor remainder(const Call& c) {
+  const Tensor x = c.tensor(0);
+  if (c.args[1].ref() && c.b.graph().type(c.args[1].ref()->id).is_tensor()) return x - c.b("portfire::div_floor", x, c.tensor(1)) * c.tensor(1);
+  return x - c.b("portfire::div_floor.Scalar", x, c.args[1]) * c.args[1];
+}
+
 const std::map<std::string_view, Rule>& rules() {
   static const std::map<std::string_view, Rule> all = {
+      {"aten::remainder.Scalar", remainder},
+      {"aten::remainder.Tensor", remainder},
       {"aten::silu", [](const Call& c) { return c.tensor(0) * c.b("aten::sigmoid", c.tensor(0)); }},
       {"aten::frac", [](const Call& c) { return c.tensor(0) - c.b("aten::trunc", c.tensor(0)); }},
       {"aten::exp2", [](const Call& c) { return c.b("aten::pow.Scalar", 2.0, c.tensor(0)); }},
@@ -130,7 +139,13 @@ bool is_own_number(std::string_view op) {
   return false;
 }
 
-bool stays(const Node& n) {
+// Whether ExecuTorch 1.4.1 gets it wrong: its remainders of integers have the sign of the dividend.
+bool is_wrong_there(const Graph& g, const Node& n) {
+  return n.op->name.starts_with("aten::remainder.") && n.args[0].ref() && !is_floating(g.type(n.outs[0]).dtype);
+}
+
+bool stays(const Graph& g, const Node& n) {
+  if (is_wrong_there(g, n)) return false;
   if (ops::sym::is_sym_op(n.op->name) && !n.op->schema.returns.empty()) return !is_own_number(n.op->name);
   return (n.op->op && !ir::portable_name(n.op->name).empty()) || has_portable_form(n.op->name);
 }
@@ -141,7 +156,7 @@ Result<Graph> decompose_portable(Graph graph) {
   for (bool again = true; again;) {  // what comes of a decomposition may have to be decomposed
     again = false;
     PF_ASSIGN(graph, rewrite(graph, [&](Builder& b, const Node& n, std::vector<Arg>& args) -> std::optional<std::vector<Arg>> {
-      if (stays(n)) return std::nullopt;
+      if (stays(graph, n)) return std::nullopt;
       again = true;
       if (n.op->schema.returns.empty()) return std::vector<Arg>{};  // a check
       if (const auto it = rules().find(n.op->name); it != rules().end()) return std::vector<Arg>{it->second({b, args})};

@@ -30,6 +30,8 @@ Args keep(Builder& b, std::string_view op, Args args) {
     types = {*b.hint};
     types[0].strides.clear();
   }
+  for (const Type& t : types)
+    if (is_complex(t.dtype)) b.refuse(std::string(op) + " of " + name_of(t.dtype) + " has no form in ExecuTorch's portable operators");
   Args results;
   for (ir::ValueId v : b.append(info, std::move(args), std::move(types))) results.push_back(Ref{v});
   return results;
@@ -118,6 +120,9 @@ const std::map<std::string_view, Form>& forms() {
 bool has_portable_form(std::string_view op) { return forms().count(op) > 0; }
 
 Result<Graph> to_portable(Graph graph) {
+  for (const ir::Input& i : graph.inputs)
+    if (const Type& t = graph.type(i.value); t.is_tensor() && !t.is_contiguous())
+      return Error::make(Code::unsupported, "input %s is %s (expected a row-major tensor for ExecuTorch)", i.name.c_str(), to_string(t).c_str());
   PF_ASSIGN(Graph out, rewrite(graph, [](Builder& b, const Node& n, Args& args) -> std::optional<Args> {
     if (const auto it = forms().find(n.op->name); it != forms().end()) return it->second(b, args);
     if (ops::sym::is_sym_op(n.op->name)) return std::nullopt;
