@@ -102,6 +102,19 @@ struct AttentionBackward {
   static Error infer(const Args& a, std::span<TensorSpec> outs);
   static Error reference(const Args& a, std::span<TensorView> outs);
   static size_t scratch(const Args& a);
+  template <class G>
+  static void decompose(G& g) {
+    Pieces<G> pieces{g};
+    auto q = g.tensor("query"), k = g.tensor("key"), v = g.tensor("value");
+    if (g.boolean("enable_gqa")) g.refuse("the parts of grouped attention's gradient");
+    const double scale = g.none("scale") ? 1 / std::sqrt(static_cast<double>(g.size(q, -1).fixed)) : g.real("scale");
+    auto p = pieces.weights(pieces.scores(q, k, g.tensor("attn_mask"), g.boolean("is_causal"), false));
+    const auto turned = [&](auto x) { return g("aten::transpose.int", x, -2, -1); };
+    auto d = g.cast(g.tensor("grad_output"), p.dtype()), e = g("aten::matmul", d, turned(g.cast(v, p.dtype())));
+    auto s = p * (e - g("aten::sum.dim_IntList", p * e, std::vector<int64_t>{-1}, true)) * scale;
+    g.results({g.cast(g("aten::matmul", s, g.cast(k, p.dtype())), q.dtype()), g.cast(g("aten::matmul", turned(s), g.cast(q, p.dtype())), k.dtype()),
+               g.cast(g("aten::matmul", turned(p), d), v.dtype())});
+  }
 };
 
 // The same of f32, where products may be computed in bf16: with both sides rounded to it, sums in f32.
