@@ -10,7 +10,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 import torch
 import transformers
 
-BATCH, LENGTH, RATE, CLIP = 8, 64, 3e-3, 1.0
+BATCH, LENGTH, RATE, CLIP = 8, 64, 1e-3, 1.0
 TEXT = ["/usr/share/common-licenses", "/usr/share/doc"]
 
 
