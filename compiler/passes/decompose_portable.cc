@@ -101,10 +101,32 @@ Tensor remainder(const Call& c) {
   return x - c.b("portfire::div_floor.Scalar", x, c.args[1]) * c.args[1];
 }
 
+// x r w with r = 1 / sqrt(mean x^2 + eps), computed in f32.
+Tensor rms_norm(const Call& c) {
+  Builder& b = c.b;
+  const Tensor given = c.tensor(0), x = is_floating(given.dtype()) && given.dtype() != DType::f64 ? b.cast(given, DType::f32) : given;
+  std::vector<int64_t> dims;
+  for (size_t k = c.args[1].list()->size(); k > 0; --k) dims.push_back(-static_cast<int64_t>(k));
+  const double eps = c.args[3].none() ? (given.dtype() == DType::f64 ? 2.220446049250313e-16 : 1.1920928955078125e-07) : c.real(3);
+  Tensor y = x * b("aten::rsqrt", b("aten::mean.dim", x * x, dims, true) + eps);
+  if (c.args[2].ref()) y = y * c.tensor(2);
+  return b.cast(y, given.dtype());
+}
+
+// What `tril` would keep one diagonal lower is 0.
+Tensor triu(const Call& c) {
+  const Tensor x = c.tensor(0);
+  const std::vector<Int> matrix{c.b.size(x, -2), c.b.size(x, -1)};
+  return c.b.where(c.b("aten::tril", c.b.full(matrix, true, DType::boolean), *c.args[1].integer() - 1), x.dtype() == DType::boolean ? Arg(false) : Arg(0), x);
+}
+
 const std::map<std::string_view, Rule>& rules() {
   static const std::map<std::string_view, Rule> all = {
       {"aten::remainder.Scalar", remainder},
       {"aten::remainder.Tensor", remainder},
+      {"aten::rms_norm", rms_norm},
+      {"aten::triu", triu},
+      {"aten::all.dims", [](const Call& c) { return c.b("aten::logical_not", c.b("aten::any.dims", c.b("aten::logical_not", c.tensor(0)), c.args[1], c.args[2])); }},
       {"aten::silu", [](const Call& c) { return c.tensor(0) * c.b("aten::sigmoid", c.tensor(0)); }},
       {"aten::frac", [](const Call& c) { return c.tensor(0) - c.b("aten::trunc", c.tensor(0)); }},
       {"aten::exp2", [](const Call& c) { return c.b("aten::pow.Scalar", 2.0, c.tensor(0)); }},

@@ -30,8 +30,13 @@ Args keep(Builder& b, std::string_view op, Args args) {
     types = {*b.hint};
     types[0].strides.clear();
   }
-  for (const Type& t : types)
+  for (const Type& t : types) {
     if (is_complex(t.dtype)) b.refuse(std::string(op) + " of " + name_of(t.dtype) + " has no form in ExecuTorch's portable operators");
+    if (t.unbounded) b.refuse(std::string(op) + " gives a tensor without a bound (expected sizes that are bounded, for ExecuTorch)");
+  }
+  // There statistics are of the type that the values have.
+  if (op.starts_with("aten::native_") && types.size() > 1 && types[1].dtype != types[0].dtype)
+    b.refuse(std::string(op) + " of " + name_of(types[0].dtype) + " has no form in ExecuTorch's portable operators (expected f32)");
   Args results;
   for (ir::ValueId v : b.append(info, std::move(args), std::move(types))) results.push_back(Ref{v});
   return results;
@@ -73,6 +78,10 @@ Arg wrapped(Builder& b, const Arg& number) {
   return b.scalar_tensor(a, b.hint->dtype);
 }
 
+// Upsampling is told its sizes, or its factors: arguments `k` and the next.
+bool by_factors(const Args& a, size_t k) { return a[k].real() && a[k + 1].real(); }
+Arg factors(const Args& a, size_t k) { return by_factors(a, k) ? Arg(Arg::List{a[k], a[k + 1]}) : Arg(); }
+
 using Form = Args (*)(Builder&, const Args&);
 
 const std::map<std::string_view, Form>& forms() {
@@ -108,6 +117,10 @@ const std::map<std::string_view, Form>& forms() {
       {"portfire::div_trunc", [](Builder& b, const Args& a) { return keep(b, "aten::div.Tensor_mode", {a[0], a[1], "trunc"}); }},
       {"portfire::gelu", [](Builder& b, const Args& a) { return keep(b, "aten::gelu", {a[0], "none"}); }},
       {"portfire::gelu_tanh", [](Builder& b, const Args& a) { return keep(b, "aten::gelu", {a[0], "tanh"}); }},
+      {"aten::upsample_bilinear2d",
+       [](Builder& b, const Args& a) { return keep(b, "aten::upsample_bilinear2d.vec", {a[0], by_factors(a, 3) ? Arg() : a[1], a[2], factors(a, 3)}); }},
+      {"aten::upsample_nearest2d",
+       [](Builder& b, const Args& a) { return keep(b, "aten::upsample_nearest2d.vec", {a[0], by_factors(a, 2) ? Arg() : a[1], factors(a, 2)}); }},
       {"portfire::bitwise_not", [](Builder& b, const Args& a) { return keep(b, "aten::bitwise_not", a); }},
       {"portfire::square", [](Builder& b, const Args& a) { return keep(b, "aten::mul.Tensor", {a[0], a[0]}); }},
       {"portfire::leaky_relu.Scalar", [](Builder& b, const Args& a) { return keep(b, "aten::leaky_relu", a); }},
@@ -121,8 +134,9 @@ bool has_portable_form(std::string_view op) { return forms().count(op) > 0; }
 
 Result<Graph> to_portable(Graph graph) {
   for (const ir::Input& i : graph.inputs)
-    if (const Type& t = graph.type(i.value); t.is_tensor() && !t.is_contiguous())
-      return Error::make(Code::unsupported, "input %s is %s (expected a row-major tensor for ExecuTorch)", i.name.c_str(), to_string(t).c_str());
+    if (const Type& t = graph.type(i.value); t.is_tensor() && (!t.is_contiguous() || t.unbounded))
+      return Error::make(Code::unsupported, "input %s is %s%s (expected a row-major tensor of bounded sizes for ExecuTorch)", i.name.c_str(),
+                         to_string(t).c_str(), t.unbounded ? " without a bound" : "");
   PF_ASSIGN(Graph out, rewrite(graph, [](Builder& b, const Node& n, Args& args) -> std::optional<Args> {
     if (const auto it = forms().find(n.op->name); it != forms().end()) return it->second(b, args);
     if (ops::sym::is_sym_op(n.op->name)) return std::nullopt;

@@ -156,8 +156,8 @@ INFERENCE = {
     "activations": (lambda: Body(lambda x: F.hardswish(x) + F.silu(x) + F.gelu(x, approximate="tanh") + F.leaky_relu(x) + F.elu(x) + F.softplus(x) + F.relu6(x)), [normal(4, 5)]),
     "numbers": (lambda: Body(lambda x: (1 - x) / 2 + 2 / (x.abs() + 1) + x.clamp(-1, 0.5) ** 2), [normal(4, 5)]),
     "indices": (lambda: Body(lambda x, i: (x[i], x.gather(0, i[:, None].expand(3, 5)), x.index_select(1, i), x.argmax(1), x.topk(2).values)), [normal(4, 5), lambda: torch.tensor([0, 2, 1])]),
-    "shapes": (lambda: Body(lambda x: (x.transpose(0, 1).reshape(-1), x[:, 1:3].flip(0), torch.cat([x, x[:1]]), x.split(2)[1], x.tril(), F.pad(x, (1, 2)))), [normal(4, 5)]),
-    "reductions": (lambda: Body(lambda x: (x.mean(1), x.var(0), x.std(1), x.amax(0), x.norm(), x.sum(), x.softmax(1), x.logsumexp(0), x.cumsum(1), (x > 0).any(1), (x > 0).sum())), [normal(4, 5)]),
+    "shapes": (lambda: Body(lambda x: (x.transpose(0, 1).reshape(-1), x[:, 1:3].flip(0), torch.cat([x, x[:1]]), x.split(2)[1], x.tril(), x.triu(1), F.interpolate(x[None, None], scale_factor=2.0, mode="bilinear"), F.pad(x, (1, 2)))), [normal(4, 5)]),
+    "reductions": (lambda: Body(lambda x: (x.mean(1), x.var(0), x.std(1), x.amax(0), x.norm(), x.sum(), x.softmax(1), x.logsumexp(0), x.cumsum(1), (x > 0).any(1), (x > 0).all(), F.rms_norm(x, (5,)), (x > 0).sum())), [normal(4, 5)]),
     "integers": (lambda: Body(lambda x: (x // 3, x % 3, x * 2, x & 3, ~x, (x > 1).float(), x.float() / 2)), [lambda: torch.tensor([-4, 1, 5])]),
 }
 
