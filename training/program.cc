@@ -6,8 +6,8 @@
 #include <set>
 
 #include "autodiff/differentiate.h"
-#include "training/choice.h"
 #include "training/autocast.h"
+#include "training/choice.h"
 #include "training/eval_mode.h"
 #include "training/executorch.h"
 #include "training/lora.h"
