@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "compiler/driver/compile.h"
+#include "format/file_case.h"
 #include "training/program.h"
 
 namespace portfire {
@@ -40,21 +41,12 @@ graph forward
 end
 )";
 
-class Folder {
- public:
-  Folder() : path_(std::filesystem::temp_directory_path() / ("trainer_test." + std::to_string(getpid()))) { std::filesystem::create_directories(path_); }
-  ~Folder() { std::filesystem::remove_all(path_); }
-  std::string operator/(const std::string& name) const { return (path_ / name).string(); }
-
- private:
-  std::filesystem::path path_;
-};
-
 Error compile_text(const std::string& text, const std::string& output, const training::Options& options) {
   std::ofstream(output + ".txt") << text;
   CompileOptions o;
   o.methods = {{"", output + ".txt"}};
   o.output = output;
+  o.passes.verify = true;
   o.expand = [&](ir::Dump dump, const passes::PipelineOptions& passes) { return training::methods(std::move(dump.graph), options, passes); };
   return compile(o);
 }
@@ -68,9 +60,9 @@ training::Options adamw() {
 class TrainerTest : public testing::Test {
  protected:
   Trainer open(const training::Options& options = adamw(), const Trainer::Options& how = {.threads = 1}, const std::string& text = kModel) {
-    const Error e = compile_text(text, folder_ / "m.pte", options);
+    const Error e = compile_text(text, folder_.file("m.pte"), options);
     EXPECT_TRUE(e.ok()) << e.text();
-    return *Trainer::open((folder_ / "m.pte").c_str(), how);
+    return *Trainer::open(folder_.file("m.pte").c_str(), how);
   }
   static TensorView x(int k = 0) {
     static float data[3][16];
@@ -93,7 +85,7 @@ class TrainerTest : public testing::Test {
     }
   }
 
-  Folder folder_;
+  TestFolder folder_;
   int64_t classes_[4] = {0, 1, 2, 1};
 };
 
@@ -116,10 +108,10 @@ TEST_F(TrainerTest, GoesOnBitForBit) {
   Trainer a = open();
   steps(a, 5);
   a.cursor = {1, 2, 3};
-  ASSERT_TRUE(a.save((folder_ / "c.ptd").c_str()).ok());
+  ASSERT_TRUE(a.save(folder_.file("c.ptd").c_str()).ok());
   steps(a, 5, 5);
-  Trainer b = *Trainer::open((folder_ / "m.pte").c_str(), {.threads = 1, .seed = 9});
-  const Error e = b.resume((folder_ / "c.ptd").c_str());
+  Trainer b = *Trainer::open(folder_.file("m.pte").c_str(), {.threads = 1, .seed = 9});
+  const Error e = b.resume(folder_.file("c.ptd").c_str());
   ASSERT_TRUE(e.ok()) << e.text();
   EXPECT_EQ(b.cursor.position, 2u);
   EXPECT_EQ(b.cursor.seed, 3u);
@@ -172,23 +164,23 @@ TEST_F(TrainerTest, ErrorsChangeNothing) {
 TEST_F(TrainerTest, RefusesOtherCheckpoints) {
   Trainer t = open();
   steps(t, 1);
-  ASSERT_TRUE(t.save((folder_ / "c.ptd").c_str()).ok());
+  ASSERT_TRUE(t.save(folder_.file("c.ptd").c_str()).ok());
   training::Options sgd;
   Trainer other = open(sgd);
   const std::vector<std::byte> before = bytes_of(other);
-  Error e = other.resume((folder_ / "c.ptd").c_str());
+  Error e = other.resume(folder_.file("c.ptd").c_str());
   EXPECT_EQ(e.code(), Code::bad_argument) << e.text();
   EXPECT_NE(std::string(e.text()).find("another program"), std::string::npos) << e.text();
-  ASSERT_TRUE(other.save((folder_ / "d.ptd").c_str()).ok());
-  e = open().resume((folder_ / "d.ptd").c_str());
+  ASSERT_TRUE(other.save(folder_.file("d.ptd").c_str()).ok());
+  e = open().resume(folder_.file("d.ptd").c_str());
   EXPECT_NE(std::string(e.text()).find("another program"), std::string::npos) << e.text();
   {
-    std::fstream damaged(folder_ / "d.ptd", std::ios::in | std::ios::out | std::ios::binary | std::ios::ate);
+    std::fstream damaged(folder_.file("d.ptd"), std::ios::in | std::ios::out | std::ios::binary | std::ios::ate);
     const auto at = static_cast<std::streamoff>(damaged.tellg()) / 2;
     damaged.seekp(at);
     damaged.put('\x5a');
   }
-  EXPECT_FALSE(other.resume((folder_ / "d.ptd").c_str()).ok());
+  EXPECT_FALSE(other.resume(folder_.file("d.ptd").c_str()).ok());
   EXPECT_EQ(bytes_of(other), before);
 }
 
@@ -256,7 +248,7 @@ TEST_F(TrainerTest, AccumulatesTheMeanOfGradients) {
 
 TEST_F(TrainerTest, NamesWhatDoesNotFit) {
   const auto refused = [&](training::Options o) {
-    const Error e = compile_text(kModel, folder_ / "r.pte", o);
+    const Error e = compile_text(kModel, folder_.file("r.pte"), o);
     EXPECT_FALSE(e.ok());
     return std::string(e.text());
   };

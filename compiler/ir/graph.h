@@ -105,7 +105,8 @@ constexpr const char* name_of(Role r) {
   }
   return "?";
 }
-// State: memory that a call may change and the next call sees. Its initial content is its value's constant, or zeros.
+// State: memory that a call may change and the next call sees. Its initial content is its value's constant; shared state
+// without one begins as zeros.
 struct Buffer {
   ValueId value = kNoValue;  // read at the start of a call
   std::string name;          // fully qualified

@@ -40,7 +40,7 @@ class Verifier {
     for (const Input& i : g_.inputs) define(i.value, "an input");
     for (const Buffer& b : g_.buffers) {
       define(b.value, "state");
-      if (!g_.values[b.value].constant) fail(name(b.value) + ": state without an initial value");
+      if (!g_.values[b.value].constant && !b.shared) fail(name(b.value) + ": state without an initial value");
     }
     for (ValueId v = 0; v < g_.values.size(); ++v)
       if (g_.values[v].constant) constant(v);
