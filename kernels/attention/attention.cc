@@ -6,9 +6,11 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/attention/heads.h"
 #include "kernels/gemm/gemm.h"
 #include "kernels/gemm/pairs.h"
 #include "kernels/norm/rows.h"
+#include "kernels/scratch.h"
 #include "kernels/thread_pool.h"
 
 namespace portfire::attention {
@@ -26,17 +28,6 @@ struct Plan {
   int mask;                         // 0 none, 1 float, 2 bool
 };
 static_assert(sizeof(Plan) <= kStateBytes);
-
-// Strides of dimension `d` of 4 (batch, head, row, column), for ranks 2 to 4; missing ones are 0.
-int64_t stride(const TensorView& t, int d) {
-  const int k = d - (4 - t.rank());
-  return k < 0 || t.size(k) == 1 ? 0 : t.strides[k];
-}
-int64_t size(const TensorView& t, int d) {
-  const int k = d - (4 - t.rank());
-  return k < 0 ? 1 : t.size(k);
-}
-bool unit_columns(const TensorView& t) { return t.size(t.rank() - 1) == 1 || t.strides[t.rank() - 1] == 1; }
 
 }  // namespace
 
@@ -66,10 +57,9 @@ bool prepare(const Operands& o, void* state, size_t* scratch, const gemm::PairUn
     p.mask = m->dtype == DType::f32 ? 1 : m->dtype == DType::boolean ? 2 : 0;
     if (p.mask == 0 || m->rank() < 1 || m->rank() > 4 || size(*m, 3) != p.keys || !unit_columns(*m)) return false;
   }
-  auto round = [](size_t n) { return (n + 15) / 16 * 16; };
-  p.packed_k = round(gemm::packed_size(static_cast<size_t>(p.depth), static_cast<size_t>(p.keys)));
-  p.packed_v = round(gemm::packed_size(static_cast<size_t>(p.keys), static_cast<size_t>(p.value_depth)));
-  p.scores = round(static_cast<size_t>(std::min(kBlock, p.queries) * p.keys));
+  p.packed_k = padded(gemm::packed_size(static_cast<size_t>(p.depth), static_cast<size_t>(p.keys)));
+  p.packed_v = padded(gemm::packed_size(static_cast<size_t>(p.keys), static_cast<size_t>(p.value_depth)));
+  p.scores = padded(std::min(kBlock, p.queries) * p.keys);
   p.unit = unit;
   p.pairs = unit ? gemm::pair_scratch_bytes(static_cast<size_t>(std::min(kBlock, p.queries))) / sizeof(float) : 0;
   *scratch = (p.packed_k + p.packed_v + p.scores + p.pairs) * sizeof(float) * o.threads;

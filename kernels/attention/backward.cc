@@ -7,11 +7,13 @@
 #include <cmath>
 #include <new>
 
+#include "kernels/attention/heads.h"
 #include "kernels/copy/strided.h"
 #include "kernels/gemm/gemm.h"
 #include "kernels/gemm/wide.h"
 #include "kernels/kernel.h"
 #include "kernels/norm/rows.h"
+#include "kernels/scratch.h"
 #include "kernels/thread_pool.h"
 
 namespace portfire::attention {
@@ -30,18 +32,7 @@ struct BackwardPlan {
   size_t floats() const { return keys_turned + values_turned + keys_packed + block + 2 * scores + turned; }
 };
 
-// Strides and sizes of dimension `d` of 4 (batch, head, row, column), for ranks 2 to 4.
-int64_t stride(const TensorView& t, int d) {
-  const int k = d - (4 - t.rank());
-  return k < 0 || t.size(k) == 1 ? 0 : t.strides[k];
-}
-int64_t size(const TensorView& t, int d) {
-  const int k = d - (4 - t.rank());
-  return k < 0 ? 1 : t.size(k);
-}
-bool unit_columns(const TensorView& t) { return t.size(t.rank() - 1) == 1 || t.strides[t.rank() - 1] == 1; }
-size_t whole(size_t n) { return (n + 15) / 16 * 16; }
-size_t packed(int64_t k, int64_t n) { return whole(gemm::packed_size(static_cast<size_t>(k), static_cast<size_t>(n))); }
+size_t packed(int64_t k, int64_t n) { return padded(gemm::packed_size(static_cast<size_t>(k), static_cast<size_t>(n))); }
 
 bool prepare_backward(const Operands& o, void* state, size_t* scratch) {
   const TensorView &grad = o.in(0), &q = o.in(1), &k = o.in(2), &v = o.in(3);
@@ -76,8 +67,8 @@ bool prepare_backward(const Operands& o, void* state, size_t* scratch) {
   p.keys_turned = packed(p.depth, p.keys);
   p.values_turned = packed(p.value_depth, p.keys);
   p.keys_packed = packed(p.keys, p.depth);
-  p.block = std::max(packed(p.rows, p.depth), packed(p.rows, p.value_depth)) + whole(static_cast<size_t>(p.rows * p.value_depth));
-  p.scores = whole(static_cast<size_t>(p.rows * p.keys));
+  p.block = std::max(packed(p.rows, p.depth), packed(p.rows, p.value_depth)) + padded(p.rows * p.value_depth);
+  p.scores = padded(p.rows * p.keys);
   p.turned = p.scores;
   *scratch = p.floats() * sizeof(float) * o.threads;
   return true;
@@ -144,7 +135,7 @@ class Head {
     const float* d = at(grad, h, first);
     int64_t step = stride(grad, 2);
     if (!unit_columns(grad)) {  // as rows that are runs, behind what is packed
-      float* const rows = block_ + p_.block - whole(static_cast<size_t>(p_.rows * width));
+      float* const rows = block_ + p_.block - padded(p_.rows * width);
       for (int64_t i = 0; i < count; ++i)
         for (int64_t j = 0; j < width; ++j) rows[i * width + j] = d[i * step + j * stride(grad, 3)];
       d = rows;

@@ -4,6 +4,7 @@
 #include <cstddef>
 
 #include "core/tensor_view.h"
+#include "kernels/scratch.h"
 
 namespace portfire {
 class ThreadPool;
@@ -20,8 +21,7 @@ struct Frame {
 void interleave(const TensorView& x, const Frame& frame, float* to, ThreadPool* pool);
 inline void interleave(const TensorView& x, float* to, ThreadPool* pool) { interleave(x, {0, 0, x.size(1), x.size(2)}, to, pool); }
 
-// Bytes in whole cache lines, of so many bytes or floats.
-inline size_t whole_lines(size_t bytes) { return (bytes + 63) / 64 * 64; }
+// Bytes of so many floats, in whole cache lines.
 inline size_t lines_of(int64_t floats) { return whole_lines(static_cast<size_t>(floats) * sizeof(float)); }
 
 // Memory for x, f32 of rank 4, with its channels adjacent: none where they are.

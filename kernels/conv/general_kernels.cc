@@ -8,6 +8,7 @@
 #include "kernels/gemm/wide.h"
 #include "kernels/kernel.h"
 #include "kernels/pointwise/steps.h"
+#include "kernels/scratch.h"
 #include "kernels/thread_pool.h"
 #include "ops/convolution.h"
 #include "ops/element.h"
@@ -32,7 +33,6 @@ struct Plan {
   size_t x_copy = 0, w_copy = 0, y_copy = 0;  // of half types
 };
 
-size_t round_up(int64_t n) { return static_cast<size_t>((n + 15) / 16 * 16); }
 template <class T>
 int64_t packed_size(int64_t k, int64_t n) { return (n + kWidth<T> - 1) / kWidth<T> * kWidth<T> * k; }
 bool is_half(DType t) { return t == DType::f16 || t == DType::bf16; }
@@ -55,17 +55,17 @@ bool prepare(const Operands& o, void* state, size_t* scratch) {
   if (p.ins == 0 || p.taps == 0 || p.outs == 0 || p.in_pixels == 0) return false;
   if (!p.g.transposed) {
     p.shared = 0;
-    p.thread = round_up(p.ins * p.taps * kChunk);
+    p.thread = padded(p.ins * p.taps * kChunk);
   } else {
     if (!x.is_contiguous()) return false;
     p.channels_at_once = std::clamp<int64_t>(kColumns / (p.taps * p.in_pixels), 1, p.outs);
-    p.thread = round_up(p.channels_at_once * p.taps * p.in_pixels);
-    p.shared = round_up(wide ? packed_size<double>(p.ins, p.in_pixels) : packed_size<float>(p.ins, p.in_pixels)) + round_up(p.outs * p.taps * p.ins);
+    p.thread = padded(p.channels_at_once * p.taps * p.in_pixels);
+    p.shared = padded(wide ? packed_size<double>(p.ins, p.in_pixels) : packed_size<float>(p.ins, p.in_pixels)) + padded(p.outs * p.taps * p.ins);
   }
   if (is_half(x.dtype)) {
-    p.x_copy = round_up(x.numel());
-    p.w_copy = round_up(w.numel() + p.outs * p.g.groups);  // the bias behind the weights
-    p.y_copy = round_up(y.numel());
+    p.x_copy = padded(x.numel());
+    p.w_copy = padded(w.numel() + p.outs * p.g.groups);  // the bias behind the weights
+    p.y_copy = padded(y.numel());
   }
   *scratch = (p.x_copy + p.w_copy + p.y_copy + p.shared + p.thread * o.threads) * (wide ? sizeof(double) : sizeof(float));
   return true;
@@ -156,7 +156,7 @@ void add_windows(const Plan& p, const TensorView& x, const TensorView& w, const 
 template <class T>
 void run_transposed(const Plan& p, const Tensors<T>& t, ThreadPool* pool) {
   T* const packed = t.scratch;
-  T* const turned = packed + round_up(packed_size<T>(p.ins, p.in_pixels));
+  T* const turned = packed + padded(packed_size<T>(p.ins, p.in_pixels));
   T* const columns = packed + p.shared;
   const int64_t rows = p.outs * p.taps, chunks = (p.outs + p.channels_at_once - 1) / p.channels_at_once;
   for (int64_t group = 0; group < p.g.groups; ++group) {

@@ -2,13 +2,13 @@
 
 #include <algorithm>
 
-#include "kernels/conv/channels_last.h"
 #include "kernels/pointwise/steps.h"
+#include "kernels/scratch.h"
+#include "kernels/thread_pool.h"
 
 namespace portfire::conv {
 namespace {
 
-int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
 }  // namespace
 
@@ -49,8 +49,10 @@ int64_t tap_offset(const Lines& l, const int64_t (&e)[3], int64_t line) {
   return phase * line + offset;
 }
 
+namespace {
+
 template <class T>
-void fill_lines(const Lines& l, const TensorView& x, int64_t c, int64_t first, int64_t images, T* to, int64_t line) {
+void fill_channel(const Lines& l, const TensorView& x, int64_t c, int64_t first, int64_t images, T* to, int64_t line) {
   const bool plain = x.dtype == (sizeof(T) == 8 ? DType::f64 : DType::f32);
   const auto load = pointwise::load_fn(x.dtype);
   const auto element = static_cast<int64_t>(byte_size(x.dtype));
@@ -75,7 +77,17 @@ void fill_lines(const Lines& l, const TensorView& x, int64_t c, int64_t first, i
         }
       }
 }
-template void fill_lines(const Lines&, const TensorView&, int64_t, int64_t, int64_t, float*, int64_t);
-template void fill_lines(const Lines&, const TensorView&, int64_t, int64_t, int64_t, double*, int64_t);
+
+}  // namespace
+
+template <class T>
+void fill_lines(const Lines& l, const TensorView& x, int64_t first, int64_t images, T* to, int64_t line, ThreadPool* pool) {
+  const int64_t channels = x.size(1), each = line * l.phases, tasks = std::clamp<int64_t>(channels * each >> 13, 1, channels);
+  parallel(pool, static_cast<size_t>(tasks), [&](size_t t, size_t) {
+    for (int64_t c = channels * static_cast<int64_t>(t) / tasks; c < channels * static_cast<int64_t>(t + 1) / tasks; ++c) fill_channel(l, x, c, first, images, to + c * each, line);
+  });
+}
+template void fill_lines(const Lines&, const TensorView&, int64_t, int64_t, float*, int64_t, ThreadPool*);
+template void fill_lines(const Lines&, const TensorView&, int64_t, int64_t, double*, int64_t, ThreadPool*);
 
 }  // namespace portfire::conv

@@ -14,6 +14,10 @@
 #include "core/dtype.h"
 #include "core/tensor_view.h"
 
+namespace portfire {
+class ThreadPool;
+}
+
 namespace portfire::conv {
 
 // How results meet inputs along one dimension: result q in [0, count), taken by the tap of offset e in [low, high], reads input
@@ -38,14 +42,25 @@ int64_t line_length(const Lines& l, int64_t images, int64_t overrun, int64_t ele
 // Where the tap reads that takes input q * step + e[d] for result q: from the channel's first line on.
 int64_t tap_offset(const Lines& l, const int64_t (&e)[3], int64_t line);
 
+// Place of tap k of a kernel along its dimensions.
+struct Tap {
+  int64_t at[3];
+};
+inline Tap tap_of(const int64_t (&kernel)[3], int64_t k) { return {{k / kernel[2] / kernel[1], k / kernel[2] % kernel[1], k % kernel[2]}}; }
+
+// What lines are laid out for, along one dimension; anything else is left to others.
+inline bool is_usual(int64_t taps, int64_t dilation, int64_t padding, int64_t stride) {
+  return static_cast<double>(taps) * static_cast<double>(dilation) <= 1e6 && static_cast<double>(padding) <= 1e6 && stride <= 1 << 16;
+}
+
 // Positions to the last of `counts` results of the last of `images`.
 inline int64_t positions(const Lines& l, int64_t images, const int64_t (&counts)[3]) {
   return (images - 1) * l.image + ((counts[0] - 1) * l.size[1] + counts[1] - 1) * l.size[2] + counts[2];
 }
 
-// Channel c of images [first, first + images) of x, a volume of `type`, which T holds.
+// All channels of images [first, first + images) of x, a volume of a type that T holds: channel c from to[c * phases * line] on.
 template <class T>
-void fill_lines(const Lines& l, const TensorView& x, int64_t c, int64_t first, int64_t images, T* to, int64_t line);
+void fill_lines(const Lines& l, const TensorView& x, int64_t first, int64_t images, T* to, int64_t line, ThreadPool* pool);
 
 // Calls f(from, n, to, length) for the runs of results among positions [first, first + count): `from` counts from `first`, `n` is
 // the image, `to` are the first result's numbers along the dimensions.

@@ -13,11 +13,11 @@
 // result: output o = a + q s takes tap k from input q + (a + padding - k dilation) / s, where that divides.
 #include <algorithm>
 
-#include "kernels/conv/channels_last.h"
 #include "kernels/conv/lines.h"
 #include "kernels/gemm/wide.h"
 #include "kernels/kernel.h"
 #include "kernels/pointwise/steps.h"
+#include "kernels/scratch.h"
 #include "kernels/thread_pool.h"
 #include "ops/convolution.h"
 #include "ops/element.h"
@@ -58,7 +58,6 @@ struct Plan {
 
 bool is_half(DType t) { return t == DType::f16 || t == DType::bf16; }
 int64_t size_of(DType t) { return t == DType::f64 ? sizeof(double) : sizeof(float); }
-size_t whole(int64_t numbers) { return static_cast<size_t>((numbers + 15) / 16 * 16); }
 int64_t modulo(int64_t a, int64_t b) { return (a % b + b) % b; }
 
 // Of tap k: which results take it, and from where.
@@ -95,7 +94,7 @@ bool prepare(const Operands& o, void* state, size_t* scratch) {
       a.low = k == 0 ? e : std::min(a.low, e);
       a.high = k == 0 ? e : std::max(a.high, e);
     }
-    if (static_cast<double>(taps) * static_cast<double>(p.g.dilation[d]) > 1e6 || static_cast<double>(p.g.padding[d]) > 1e6 || p.g.stride[d] > 1 << 16) return false;
+    if (!is_usual(taps, p.g.dilation[d], p.g.padding[d], p.g.stride[d])) return false;
     results *= static_cast<double>(out);
   }
   if (p.parts > kMostParts) return false;
@@ -107,10 +106,10 @@ bool prepare(const Operands& o, void* state, size_t* scratch) {
   const int64_t bytes = size_of(x.dtype), one = p.lines.image * p.lines.phases * x.size(1);
   p.images = std::clamp<int64_t>(kTogether / one, 1, x.size(0));
   p.line = line_length(p.lines, p.images, kWidth<float>, bytes);
-  p.widened = is_half(x.dtype) ? whole(w.numel() + y.size(1)) : 0;
-  p.turned = p.g.transposed ? whole(w.numel()) : 0;
+  p.widened = is_half(x.dtype) ? padded(w.numel() + y.size(1)) : 0;
+  p.turned = p.g.transposed ? padded(w.numel()) : 0;
   p.tables = whole_lines(static_cast<size_t>(p.parts) * sizeof(Part) + static_cast<size_t>(p.taps * (1 + p.ins)) * sizeof(int64_t));
-  p.sums = whole(std::min(p.outs, kRowsAtOnce) * kPositions);
+  p.sums = padded(std::min(p.outs, kRowsAtOnce) * kPositions);
   // To pack a number takes as long as some twenty products of it.
   p.columns = most > results * (1 + 20 / static_cast<double>(p.outs)) ? std::clamp<int64_t>(kPacked / (p.ins * p.taps) / 32 * 32, 32, kColumns) : 0;
   if (p.columns == 0 && most > kWaste * results) return false;
@@ -140,13 +139,15 @@ Tables fill_tables(const Plan& p, const TensorView& y, std::byte* memory) {
     part = {{i / parts[2] / parts[1], i / parts[2] % parts[1], i % parts[2]}, {}, 0, done};
     for (int d = 0; d < 3; ++d) part.counts[d] = (y.size(d + 2) - part.start[d] + step[d] - 1) / step[d];
     for (int64_t k = 0; k < p.taps; ++k) {
-      const int64_t at[] = {k / p.kernel[2] / p.kernel[1], k / p.kernel[2] % p.kernel[1], k % p.kernel[2]};
-      if (start_of(p.g, 0, at[0]) == part.start[0] && start_of(p.g, 1, at[1]) == part.start[1] && start_of(p.g, 2, at[2]) == part.start[2]) t.taps[part.first + part.taps++] = k;
+      const Tap tap = tap_of(p.kernel, k);
+      bool ours = true;
+      for (int d = 0; d < 3; ++d) ours &= start_of(p.g, d, tap.at[d]) == part.start[d];
+      if (ours) t.taps[part.first + part.taps++] = k;
     }
     int64_t* offsets = t.offsets + part.first * p.ins;
     for (int64_t j = 0; j < part.taps; ++j) {
-      const int64_t k = t.taps[part.first + j];
-      const int64_t e[] = {input_of(p.g, 0, k / p.kernel[2] / p.kernel[1]), input_of(p.g, 1, k / p.kernel[2] % p.kernel[1]), input_of(p.g, 2, k % p.kernel[2])};
+      const Tap tap = tap_of(p.kernel, t.taps[part.first + j]);
+      const int64_t e[] = {input_of(p.g, 0, tap.at[0]), input_of(p.g, 1, tap.at[1]), input_of(p.g, 2, tap.at[2])};
       const int64_t offset = tap_offset(p.lines, e, p.line);
       for (int64_t c = 0; c < p.ins; ++c) offsets[c * part.taps + j] = c * p.lines.phases * p.line + offset;
     }
@@ -320,13 +321,10 @@ void run_as(const Plan& p, const Operands& o, const KernelContext& context) {
     memory += p.turned;
   }
   T* const lines = memory;
-  const int64_t channel = p.line * p.lines.phases;
-  T *const buffers = lines + channel * x.size(1), *const packed = buffers + p.sums * (context.pool ? context.pool->threads() : 1);
+  T *const buffers = lines + p.line * p.lines.phases * x.size(1), *const packed = buffers + p.sums * (context.pool ? context.pool->threads() : 1);
   for (int64_t n = 0; n < x.size(0); n += p.images) {
-    const int64_t images = std::min(p.images, x.size(0) - n), tasks = std::clamp<int64_t>(x.size(1) * channel >> 13, 1, x.size(1));
-    parallel(context.pool, static_cast<size_t>(tasks), [&](size_t t, size_t) {
-      for (int64_t c = x.size(1) * static_cast<int64_t>(t) / tasks; c < x.size(1) * static_cast<int64_t>(t + 1) / tasks; ++c) fill_lines(p.lines, x, c, n, images, lines + c * channel, p.line);
-    });
+    const int64_t images = std::min(p.images, x.size(0) - n);
+    fill_lines(p.lines, x, n, images, lines, p.line, context.pool);
     for (int64_t i = 0; i < p.parts; ++i) {
       const Part& part = tables.parts[i];
       const Sources<T> sources{weights + part.first * p.g.groups * p.outs * p.ins, bias, lines, tables.offsets + part.first * p.ins};

@@ -12,13 +12,13 @@
 // its channel.
 #include <algorithm>
 
-#include "kernels/conv/channels_last.h"
 #include "kernels/conv/lines.h"
 #include "kernels/copy/strided.h"
 #include "kernels/gemm/blocks.h"
 #include "kernels/gemm/gemm.h"
 #include "kernels/gemm/wide.h"
 #include "kernels/kernel.h"
+#include "kernels/scratch.h"
 #include "kernels/thread_pool.h"
 #include "ops/convolution_backward.h"
 
@@ -44,7 +44,6 @@ struct Plan {
   size_t offsets, rows, x, grad, packed, windows, sums;  // of scratch: bytes of the first two, then numbers
 };
 
-size_t whole(int64_t numbers) { return static_cast<size_t>((numbers + 15) / 16 * 16); }
 size_t panels_of(int64_t outs) { return (static_cast<size_t>(outs) + kPanel - 1) / kPanel; }
 
 bool prepare(const Operands& o, void* state, size_t* scratch) {
@@ -60,7 +59,7 @@ bool prepare(const Operands& o, void* state, size_t* scratch) {
   p.taps = 1;
   for (int d = 0; d < 3; ++d) {
     p.counts[d] = to.size(d + 2);
-    if (static_cast<double>(p.g.kernel[d]) * static_cast<double>(p.g.dilation[d]) > 1e6 || static_cast<double>(p.g.padding[d]) > 1e6 || p.g.stride[d] > 1 << 16) return false;
+    if (!is_usual(p.g.kernel[d], p.g.dilation[d], p.g.padding[d], p.g.stride[d])) return false;
     axes[d] = {from.size(d + 2), p.g.stride[d], p.counts[d], -p.g.padding[d], (p.g.kernel[d] - 1) * p.g.dilation[d] - p.g.padding[d]};
     p.taps *= p.g.kernel[d];
     results *= static_cast<double>(p.counts[d]);
@@ -93,7 +92,7 @@ bool prepare(const Operands& o, void* state, size_t* scratch) {
   p.grad = static_cast<size_t>(p.grad_line * grad.size(1));
   p.packed = p.outs < kFewOuts ? 0 : panels_of(p.outs) * kPanel * static_cast<size_t>(most * p.g.groups);
   p.windows = p.dense ? static_cast<size_t>(rows * most) : 0;
-  p.sums = whole(w.numel());
+  p.sums = padded(w.numel());
   *scratch = p.offsets + p.rows + (p.x + p.grad + p.packed + p.windows + p.sums) * sizeof(float);
   return true;
 }
@@ -103,13 +102,6 @@ struct Memory {
   const float** rows;
   float *x, *grad, *packed, *windows, *sums;
 };
-
-void fill(const Lines& lines, const TensorView& t, int64_t first, int64_t images, float* to, int64_t line, ThreadPool* pool) {
-  const int64_t channel = line * lines.phases, tasks = std::clamp<int64_t>(t.size(1) * channel >> 13, 1, t.size(1));
-  parallel(pool, static_cast<size_t>(tasks), [&](size_t k, size_t) {
-    for (int64_t c = t.size(1) * static_cast<int64_t>(k) / tasks; c < t.size(1) * static_cast<int64_t>(k + 1) / tasks; ++c) fill_lines(lines, t, c, first, images, to + c * channel, line);
-  });
-}
 
 // Dot products, into sums of the result's own order.
 void add_dots(const Plan& p, const Memory& m, int64_t length, bool first, ThreadPool* pool) {
@@ -182,15 +174,15 @@ Error run(const void* state, const Operands& o, const KernelContext& context) {
   m.windows = m.packed + p.packed;
   m.sums = m.windows + p.windows;
   for (int64_t k = 0; k < p.taps; ++k) {
-    const int64_t at[] = {k / p.g.kernel[2] / p.g.kernel[1], k / p.g.kernel[2] % p.g.kernel[1], k % p.g.kernel[2]};
+    const Tap tap = tap_of(p.g.kernel, k);
     int64_t e[3];
-    for (int d = 0; d < 3; ++d) e[d] = at[d] * p.g.dilation[d] - p.g.padding[d];
+    for (int d = 0; d < 3; ++d) e[d] = tap.at[d] * p.g.dilation[d] - p.g.padding[d];
     m.offsets[k] = tap_offset(p.lines, e, p.line);
   }
   for (int64_t n = 0; n < x.size(0); n += p.images) {
     const int64_t images = std::min(p.images, x.size(0) - n), length = positions(p.flat, images, p.counts);
-    fill(p.lines, x, n, images, m.x, p.line, pool);
-    fill(p.flat, grad, n, images, m.grad, p.grad_line, pool);
+    fill_lines(p.lines, x, n, images, m.x, p.line, pool);
+    fill_lines(p.flat, grad, n, images, m.grad, p.grad_line, pool);
     if (p.packed == 0)
       add_dots(p, m, length, n == 0, pool);
     else

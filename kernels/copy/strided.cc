@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "core/insertion_sort.h"
+#include "kernels/scratch.h"
 #include "ops/rows.h"
 
 namespace portfire::copy {
@@ -106,6 +107,23 @@ void copy_plane(T* to, const T* from, const Dim& row, const Dim& column) {
 constexpr int64_t kGrain = 256 << 10;  // bytes for each thread at least
 
 }  // namespace
+
+TensorView contiguous_copy(const TensorView& from, void* memory, ThreadPool* pool) {
+  TensorView to = from;
+  to.data = memory;
+  to.set_contiguous();
+  copy(to, from, pool);
+  return to;
+}
+
+size_t contiguous_bytes(const TensorView& t) { return t.is_contiguous() ? 0 : whole_lines(t.bytes()); }
+
+TensorView contiguous(const TensorView& t, std::byte** memory, ThreadPool* pool) {
+  if (t.is_contiguous()) return t;
+  void* const to = *memory;
+  *memory += contiguous_bytes(t);
+  return contiguous_copy(t, to, pool);
+}
 
 void copy(const TensorView& to, const TensorView& source, ThreadPool* pool) {
   if (to.numel() == 0) return;

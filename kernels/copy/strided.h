@@ -10,6 +10,12 @@ namespace portfire::copy {
 // negative ones of `from` too. They must not overlap, unless they are the same.
 void copy(const TensorView& to, const TensorView& from, ThreadPool* pool);
 
+// A row-major copy of `from` at `memory`.
+TensorView contiguous_copy(const TensorView& from, void* memory, ThreadPool* pool);
+// `t` where it is row-major, else a copy of it at `*memory`, which moves behind the contiguous_bytes(t).
+size_t contiguous_bytes(const TensorView& t);
+TensorView contiguous(const TensorView& t, std::byte** memory, ThreadPool* pool);
+
 // Sets every element to the one at `value`, of the dtype of `to`.
 void fill(const TensorView& to, const void* value, ThreadPool* pool);
 

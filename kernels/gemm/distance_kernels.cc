@@ -8,6 +8,7 @@
 #include "kernels/gemm/distance.h"
 #include "kernels/kernel.h"
 #include "kernels/pointwise/steps.h"
+#include "kernels/scratch.h"
 #include "kernels/thread_pool.h"
 #include "ops/element.h"
 
@@ -23,10 +24,9 @@ struct Plan {
 
 constexpr int64_t kGrain = 1 << 16;  // differences for each thread at least
 
-int64_t round_up(int64_t n) { return (n + 15) / 16 * 16; }
 // Rows of x, panels of y.
 template <class T>
-int64_t scratch_elements(const Plan& p) { return round_up(p.n * p.m) + (p.k + kDistances<T> - 1) / kDistances<T> * kDistances<T> * p.m; }
+int64_t scratch_elements(const Plan& p) { return round_up(p.n * p.m, 16) + (p.k + kDistances<T> - 1) / kDistances<T> * kDistances<T> * p.m; }
 
 bool read_norm(double p, Plan* plan) {
   const bool whole = p >= 0 && p <= 16 && p == std::floor(p);
@@ -82,7 +82,7 @@ void run_as(const Plan& p, const Operands& o, const KernelContext& context) {
   const TensorView &x = o.in(0), &y = p.pairs ? o.in(0) : o.in(1), &out = o.out(0);
   constexpr int64_t kWide = kDistances<T>;
   T* const rows = reinterpret_cast<T*>(context.scratch.data());
-  T* const panels = rows + round_up(p.n * p.m);
+  T* const panels = rows + round_up(p.n * p.m, 16);
   [[maybe_unused]] const auto load = pointwise::load_fn(x.dtype);
   const DistanceFn<T> tile = distance_fn<T>(p.norm);
   const int64_t blocks = (p.n + 3) / 4, threads = context.pool ? static_cast<int64_t>(context.pool->threads()) : 1;

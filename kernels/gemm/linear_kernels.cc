@@ -8,6 +8,7 @@
 #include "kernels/gemm/blocks.h"
 #include "kernels/gemm/gemm.h"
 #include "kernels/kernel.h"
+#include "kernels/scratch.h"
 
 namespace portfire::gemm {
 namespace {
@@ -49,7 +50,7 @@ bool prepare_linear(const Operands& o, void* state, size_t* scratch) {
     p->lda = x.size(x.rank() - 1);
     p->m = rows;
   }
-  p->copy_bytes = p->copies ? (x.bytes() + 63) / 64 * 64 : 0;
+  p->copy_bytes = p->copies ? whole_lines(x.bytes()) : 0;
   p->bf16 = o.in(1).dtype == DType::bf16;
   *scratch = p->copy_bytes + (p->bf16 ? bf16_scratch_bytes(static_cast<size_t>(p->m)) * o.threads : 0);
   if (rows > 1 && stride != o.out(0).size(o.out(0).rank() - 1)) return false;
@@ -62,13 +63,7 @@ Error run_linear(const void* state, const Operands& o, const KernelContext& cont
   const TensorView &x = o.in(0), &out = o.out(0);
   Gemm g{static_cast<size_t>(out.size(out.rank() - 1)), static_cast<size_t>(x.size(x.rank() - 1)), x.as<float>(), p.lda,
          p.bf16 ? nullptr : o.in(1).as<float>(), out.as<float>(), out.size(out.rank() - 1), {}};
-  if (p.copies) {
-    TensorView copy = x;
-    copy.data = context.scratch.data();
-    copy.set_contiguous();
-    copy::copy(copy, x, context.pool);
-    g.a = copy.as<float>();
-  }
+  if (p.copies) g.a = copy::contiguous_copy(x, context.scratch.data(), context.pool).as<float>();
   if (const TensorView* b = o.optional(2)) g.epilogue.bias = b->as<float>();
   if (const TensorView* r = o.optional(3)) g.epilogue.residual = r->as<float>();
   g.epilogue.activation = p.activation;
@@ -97,7 +92,6 @@ bool all_f32(const Operands& o, size_t first, size_t count) {
 }
 
 bool unit_rows(const TensorView& a) { return a.size(a.rank() - 1) == 1 || a.strides[a.rank() - 1] == 1; }
-size_t whole_lines(int64_t floats) { return static_cast<size_t>((floats + 15) / 16 * 16); }
 
 bool plan_product(const TensorView& a, const TensorView& b, size_t threads, void* state, size_t* scratch) {
   auto* p = new (state) ProductPlan;
@@ -109,7 +103,7 @@ bool plan_product(const TensorView& a, const TensorView& b, size_t threads, void
   p->b_row = b.strides[r - 2];
   p->b_column = b.strides[r - 1];
   p->packed = packed_size(static_cast<size_t>(p->k), static_cast<size_t>(p->n));
-  p->left = unit_rows(a) ? 0 : whole_lines(p->m * p->k);
+  p->left = unit_rows(a) ? 0 : padded(p->m * p->k);
   p->by_item = p->batch >= static_cast<int64_t>(threads);
   *scratch = (p->packed + p->left) * sizeof(float) * (p->by_item ? threads : 1);
   return p->k > 0;
@@ -210,7 +204,7 @@ bool prepare_linear_unpacked(const Operands& o, void* state, size_t* scratch) {
   if (!as_rows(x, &p->m, &p->lda)) {
     p->m = x.numel() / p->k;
     p->lda = p->k;
-    p->left = whole_lines(x.numel());
+    p->left = padded(x.numel());
   }
   *scratch = (p->packed + p->left) * sizeof(float);
   return true;
@@ -221,13 +215,7 @@ Error run_linear_unpacked(const void* state, const Operands& o, const KernelCont
   auto* packed = reinterpret_cast<float*>(context.scratch.data());
   pack_on(context.pool, w.as<float>(), p.b_row, p.b_column, static_cast<size_t>(p.k), static_cast<size_t>(p.n), packed);
   Gemm g{static_cast<size_t>(p.n), static_cast<size_t>(p.k), x.as<float>(), p.lda, packed, o.out(0).as<float>(), p.n, {}};
-  if (p.left > 0) {
-    TensorView copy = x;
-    copy.data = packed + p.packed;
-    copy.set_contiguous();
-    copy::copy(copy, x, context.pool);
-    g.a = copy.as<float>();
-  }
+  if (p.left > 0) g.a = copy::contiguous_copy(x, packed + p.packed, context.pool).as<float>();
   if (const TensorView* b = o.optional(2)) g.epilogue.bias = b->as<float>();
   run_parallel(g, static_cast<size_t>(p.m), context.pool);
   return {};

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "kernels/kernel.h"
+#include "kernels/scratch.h"
 
 namespace portfire::gemm {
 
@@ -37,7 +38,5 @@ Error run_planned(const void*, const Operands& o, const KernelContext& context) 
   product(p, o, context);
   return {};
 }
-
-inline int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
 }  // namespace portfire::gemm

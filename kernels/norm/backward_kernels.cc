@@ -8,6 +8,7 @@
 #include "kernels/copy/strided.h"
 #include "kernels/kernel.h"
 #include "kernels/norm/rows.h"
+#include "kernels/scratch.h"
 #include "kernels/thread_pool.h"
 #include "ops/element.h"
 
@@ -19,10 +20,8 @@ constexpr int64_t kParts = 16;        // sums over rows, at most
 
 struct Plan {
   int64_t rows, n, parts;
-  size_t copies[2], sums;  // floats of scratch
+  size_t sums;  // floats of scratch, for those of a part
 };
-
-size_t whole(int64_t n) { return static_cast<size_t>((n + 15) / 16 * 16); }
 
 // Of the first two operands, rows of n elements.
 bool plan_rows(const Operands& o, Plan* p, size_t* scratch) {
@@ -31,30 +30,18 @@ bool plan_rows(const Operands& o, Plan* p, size_t* scratch) {
   p->rows = p->n ? o.in(0).numel() / p->n : 0;
   p->parts = 0;
   p->sums = 0;
-  for (size_t i = 0; i < 2; ++i) {
-    p->copies[i] = o.in(i).is_contiguous() ? 0 : whole(o.in(i).numel());
-    *scratch += p->copies[i] * sizeof(float);
-  }
+  for (size_t i = 0; i < 2; ++i) *scratch += copy::contiguous_bytes(o.in(i));
   return true;
 }
 struct Rows {
   const float* of[2];
   float* sums;  // behind the copies
 };
-Rows arrange(const Plan& p, const Operands& o, const KernelContext& context) {
-  auto* memory = reinterpret_cast<float*>(context.scratch.data());
+Rows arrange(const Operands& o, const KernelContext& context) {
+  std::byte* memory = context.scratch.data();
   Rows r{};
-  for (size_t i = 0; i < 2; ++i) {
-    r.of[i] = o.in(i).as<float>();
-    if (p.copies[i] == 0) continue;
-    TensorView copy = o.in(i);
-    copy.data = memory;
-    copy.set_contiguous();
-    copy::copy(copy, o.in(i), context.pool);
-    r.of[i] = memory;
-    memory += p.copies[i];
-  }
-  r.sums = memory;
+  for (size_t i = 0; i < 2; ++i) r.of[i] = copy::contiguous(o.in(i), &memory, context.pool).as<float>();
+  r.sums = reinterpret_cast<float*>(memory);
   return r;
 }
 
@@ -73,7 +60,7 @@ template <bool logarithm>
 Error run_softmax(const void* state, const Operands& o, const KernelContext& context) {
   const auto& p = *static_cast<const Plan*>(state);
   const Functions& f = functions();
-  const Rows r = arrange(p, o, context);
+  const Rows r = arrange(o, context);
   const auto n = static_cast<size_t>(p.n);
   float* const out = o.out(0).as<float>();
   const int64_t threads = context.pool ? static_cast<int64_t>(context.pool->threads()) : 1, tasks = std::clamp<int64_t>(p.rows * p.n / kGrain, 1, threads * 2);
@@ -100,7 +87,7 @@ bool prepare_layer_norm(const Operands& o, void* state, size_t* scratch) {
   for (size_t i = 0; i < 3; ++i)
     if (o.out(i).dtype != DType::f32 || !o.out(i).is_contiguous()) return false;
   p->parts = std::clamp<int64_t>(p->rows * p->n / kGrain, 1, std::clamp<int64_t>(p->rows, 1, kParts));
-  p->sums = whole(p->n);
+  p->sums = padded(p->n);
   *scratch += static_cast<size_t>(p->parts) * 2 * p->sums * sizeof(float);
   return true;
 }
@@ -108,7 +95,7 @@ bool prepare_layer_norm(const Operands& o, void* state, size_t* scratch) {
 Error run_layer_norm(const void* state, const Operands& o, const KernelContext& context) {
   const auto& p = *static_cast<const Plan*>(state);
   const auto backward = functions().norm_backward;
-  const Rows r = arrange(p, o, context);
+  const Rows r = arrange(o, context);
   const auto mask = Args(o.args).booleans(7);
   const auto n = static_cast<size_t>(p.n);
   const float *mean = o.in(3).as<float>(), *rstd = o.in(4).as<float>(), *weight = o.optional(5) ? o.optional(5)->as<float>() : nullptr;

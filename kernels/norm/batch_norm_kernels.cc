@@ -17,7 +17,6 @@ constexpr int64_t kGrain = 16 << 10;  // elements for each thread at least
 struct Plan {
   int64_t images, channels, area;
   double eps;
-  size_t copies[2];  // floats of scratch, for operands that are not contiguous
 };
 
 // Operands [first, first + count) of x's type; results contiguous.
@@ -81,29 +80,16 @@ bool prepare_backward(const Operands& o, void* state, size_t* scratch) {
   auto* p = new (state) Plan;
   p->eps = Args(o.args).real(5);
   if (!plan(o, o.in(1), 5, p)) return false;
-  for (size_t i = 0; i < 2; ++i) {
-    p->copies[i] = o.in(i).is_contiguous() ? 0 : static_cast<size_t>((o.in(i).numel() + 15) / 16 * 16);
-    *scratch += p->copies[i] * sizeof(float);
-  }
+  *scratch = copy::contiguous_bytes(o.in(0)) + copy::contiguous_bytes(o.in(1));
   return true;
 }
 
 Error run_backward(const void* state, const Operands& o, const KernelContext& context) {
   const auto& p = *static_cast<const Plan*>(state);
   const Functions& f = functions();
-  auto* memory = reinterpret_cast<float*>(context.scratch.data());
-  const float* from[2];
-  for (size_t i = 0; i < 2; ++i) {
-    from[i] = o.in(i).as<float>();
-    if (p.copies[i] == 0) continue;
-    TensorView copy = o.in(i);
-    copy.data = memory;
-    copy.set_contiguous();
-    copy::copy(copy, o.in(i), context.pool);
-    from[i] = memory;
-    memory += p.copies[i];
-  }
-  const float *const grad = from[0], *const x = from[1];
+  std::byte* memory = context.scratch.data();
+  const float* const grad = copy::contiguous(o.in(0), &memory, context.pool).as<float>();
+  const float* const x = copy::contiguous(o.in(1), &memory, context.pool).as<float>();
   float* const dx = o.out(0).as<float>();
   const auto n = static_cast<size_t>(p.area);
   const double count = static_cast<double>(p.images) * static_cast<double>(p.area);

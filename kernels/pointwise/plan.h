@@ -9,10 +9,10 @@
 namespace portfire::pointwise {
 
 using ops::pointwise_program::kMaxInputs;
+using ops::pointwise_program::kMaxLiterals;
 using ops::pointwise_program::kMaxSteps;
 static_assert(Tiling::kMaxOperands == kMaxInputs + 1);
 
-inline constexpr int kMaxLiterals = 24;
 inline constexpr size_t kSlotBytes = kStrip * 8;  // kStrip elements of the widest class
 
 struct Plan {
