@@ -8,6 +8,7 @@
 #include "cli/commands.h"
 #include "compiler/import/row_major.h"
 #include "compiler/import/tensor_file.h"
+#include "core/state_names.h"
 #include "format/ptd_writer.h"
 #include "format/safetensors.h"
 

@@ -4,15 +4,11 @@
 #include "cli/inspect.h"
 #include "core/file_map.h"
 #include "format/program_view.h"
+#include "format/reading.h"
 #include "ops/panels.h"
 
 namespace portfire::cli {
 namespace {
-
-template <class V>
-uint32_t count(const V* vector) {
-  return vector ? vector->size() : 0;
-}
 
 std::string tensor_text(const pte::Tensor& t, const pte::Port* port) {
   std::string sizes;

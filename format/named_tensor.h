@@ -19,9 +19,6 @@ struct NamedTensor {
 
 inline constexpr size_t kMaxNameBytes = 4096;
 
-// Names of ours, beside the names of parameters: what they hold is no weight of a model.
-inline constexpr std::string_view kOwnNames = "portfire.";
-
 // `name` as an error shows it: long ones are cut.
 #define PF_NAME(name) static_cast<int>((name).size() < 160 ? (name).size() : 160), (name).data()
 

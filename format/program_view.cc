@@ -3,32 +3,13 @@
 #include <algorithm>
 #include <cstring>
 
+#include "format/reading.h"
+
 namespace portfire {
 namespace {
 
 constexpr uint64_t kMaxBuffer = uint64_t{1} << 46;
 constexpr size_t kMaxValues = size_t{1} << 24;
-
-[[gnu::format(printf, 1, 2)]] Error bad(const char* format, ...) {
-  char text[256];
-  va_list args;
-  va_start(args, format);
-  vsnprintf(text, sizeof text, format, args);
-  va_end(args);
-  return Error::make(Code::bad_file, "%s", text);
-}
-
-template <class T>
-T load(std::span<const std::byte> bytes, size_t at) {
-  T v;
-  std::memcpy(&v, bytes.data() + at, sizeof v);
-  return v;
-}
-
-template <class V>
-size_t count(const V* vector) {
-  return vector ? vector->size() : 0;
-}
 
 // flatbuffers' verifier sees to the alignment of a vector's length, not of wider elements.
 template <class V>

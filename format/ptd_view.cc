@@ -4,30 +4,10 @@
 #include <cstring>
 
 #include "format/ptd_writer.h"
+#include "format/reading.h"
 
 namespace portfire {
 namespace {
-
-[[gnu::format(printf, 1, 2)]] Error bad(const char* format, ...) {
-  char text[320];
-  va_list args;
-  va_start(args, format);
-  vsnprintf(text, sizeof text, format, args);
-  va_end(args);
-  return Error::make(Code::bad_file, "%s", text);
-}
-
-template <class T>
-T load(std::span<const std::byte> bytes, size_t at) {
-  T v;
-  std::memcpy(&v, bytes.data() + at, sizeof v);
-  return v;
-}
-
-template <class V>
-uint32_t count(const V* vector) {
-  return vector ? vector->size() : 0;
-}
 
 unsigned long long wide(uint64_t n) { return n; }
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "format/reading.h"
 #include "ops/schema_kinds.h"
 #include "ops/sym.h"
 #include "runtime/instruction.h"
@@ -10,11 +11,6 @@ namespace portfire {
 namespace {
 
 const Error kOutOfMemory = Error::make(Code::out_of_memory, "no memory to load the method");
-
-template <class V>
-uint32_t count(const V* vector) {
-  return vector ? vector->size() : 0;
-}
 
 bool is_number(Value::Kind kind) {
   return kind == Value::Kind::integer || kind == Value::Kind::boolean || kind == Value::Kind::real;
@@ -35,7 +31,7 @@ Result<std::unique_ptr<Method>> Method::load(std::shared_ptr<const Program> prog
   if (!m) return kOutOfMemory;
   m->plan_ = plan;
   PF_TRY(m->load_values(*plan));
-  PF_TRY(m->reset());
+  m->fill_values();
   PF_TRY(m->load_instructions(*plan));
   return m;
 }
@@ -343,7 +339,8 @@ Error Method::bind_view(Instruction* in) {
   return {};
 }
 
-Error Method::reset() {
+// Tensors of the method's own that the file gives a beginning.
+void Method::fill_values() {
   for (size_t i = 0; i < values_.size(); ++i) {
     const pte::Tensor* t = tensors_[i].file;
     if (!t || tensors_[i].buffer == 0 || t->data_buffer_idx() == 0) continue;
@@ -353,6 +350,10 @@ Error Method::reset() {
     std::memcpy(v.data, program_->view().initial_state(t->data_buffer_idx()), v.bytes());
     ++versions_[i];
   }
+}
+
+Error Method::reset() {
+  fill_values();
   if (owns_state_) options_.state->reset();
   if (!options_.state) *random_counter_ = 0;
   return {};

@@ -101,6 +101,7 @@ class Method {
   Error load_tensor(const pte::ExecutionPlan& plan, size_t i, const pte::Tensor& t);
   Error load_list(const pte::ExecutionPlan& plan, size_t i);
   Error load_state();
+  void fill_values();
   Error load_inputs(const pte::ExecutionPlan& plan);
   void note_computed(const pte::ExecutionPlan& plan);
   Error load_instructions(const pte::ExecutionPlan& plan);

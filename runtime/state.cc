@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "format/reading.h"
+
 namespace portfire {
 
 Result<std::shared_ptr<State>> State::create(std::shared_ptr<const Program> program) {
@@ -10,17 +12,16 @@ Result<std::shared_ptr<State>> State::create(std::shared_ptr<const Program> prog
   const Error no_memory = Error::make(Code::out_of_memory, "no memory for the program's state");
   if (!state) return no_memory;
   const auto* list = state->file_->tensors();
-  const uint32_t count = list ? list->size() : 0;
-  state->tensors_ = state->load_memory_.make<Tensor>(count);
-  if (count && !state->tensors_.data()) return no_memory;
+  state->tensors_ = state->load_memory_.make<Tensor>(count(list));
+  if (count(list) && !state->tensors_.data()) return no_memory;
   PF_TRY(state->memory_.reserve(state->file_->bytes()));
-  for (uint32_t i = 0; i < count; ++i) {
+  for (uint32_t i = 0; i < count(list); ++i) {
     const pte::StateTensor& from = *list->Get(i);
     Tensor& to = state->tensors_[i];
     to.name = from.name()->string_view();
     to.role = from.role()->string_view();
     to.view.dtype = static_cast<DType>(from.scalar_type());
-    for (uint32_t d = 0; d < (from.sizes() ? from.sizes()->size() : 0); ++d) to.view.shape.push(from.sizes()->Get(d));
+    for (uint32_t d = 0; d < count(from.sizes()); ++d) to.view.shape.push(from.sizes()->Get(d));
     to.view.set_contiguous();
     to.view.data = state->memory_.data() + from.offset();
   }

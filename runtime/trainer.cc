@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "core/crc32c.h"
+#include "core/state_names.h"
 #include "format/checkpoint.h"
 #include "ops/element.h"
 #include "runtime/module_impl.h"
@@ -13,8 +14,7 @@ namespace portfire {
 namespace {
 
 constexpr std::string_view kStep = "train_step", kEvaluate = "evaluate";
-constexpr std::string_view kSteps = "portfire.step", kRate = "lr";
-constexpr int kSeedShift = 40;  // a seed's numbers begin 2^40 after those of the one before
+constexpr std::string_view kRate = "lr";
 
 int length(std::string_view s) { return static_cast<int>(s.size()); }
 
@@ -34,8 +34,8 @@ Trainer::~Trainer() = default;
 Result<Trainer> Trainer::make(Module module, const Options& options) {
   Trainer t(std::move(module), options);
   if (!t.module_.impl_->state) return Error::make(Code::unsupported, "not a training program (compile it with --train)");
-  PF_TRY(t.module_.impl_->find(kStep).ok() ? Error() : t.module_.impl_->find(kStep).error());
-  PF_TRY(t.reset());
+  if (const auto step = t.module_.impl_->find(kStep); !step.ok()) return step.error();
+  t.module_.impl_->state->random_counter = t.first_random_number();
   return t;
 }
 
@@ -54,7 +54,7 @@ Result<Trainer> Trainer::from_bytes(std::span<const std::byte> bytes, const Opti
 
 Error Trainer::reset() {
   PF_TRY(module_.reset());
-  module_.impl_->state->random_counter = seed_ << kSeedShift;
+  module_.impl_->state->random_counter = first_random_number();
   cursor = {};
   return {};
 }
@@ -159,7 +159,7 @@ Error Trainer::set_hyperparameter(std::string_view name, double value) {
 }
 
 uint64_t Trainer::steps() const {
-  const State::Tensor* t = module_.impl_->state->find(kSteps);
+  const State::Tensor* t = module_.impl_->state->find(kStepName);
   return t ? static_cast<uint64_t>(ops::load_int(t->view, 0)) : 0;
 }
 

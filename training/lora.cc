@@ -91,9 +91,10 @@ class Adapter {
   }
   // A number of the program: it may be changed, and checkpoints say what their matrices are worth.
   Tensor scale(Builder& b) const {
-    const size_t known = find_state(b.graph(), lora_scale_name());
+    const std::string name(kLoraScaleName);
+    const size_t known = find_state(b.graph(), name);
     const double value = lora_.alpha / static_cast<double>(lora_.rank);
-    const ir::ValueId state = known == SIZE_MAX ? add_number(b.graph(), lora_scale_name(), DType::f64, value) : b.graph().buffers[known].value;
+    const ir::ValueId state = known == SIZE_MAX ? add_number(b.graph(), name, DType::f64, value) : b.graph().buffers[known].value;
     return b.cast({&b, state}, DType::f32);
   }
 

@@ -121,7 +121,7 @@ Tensor Updates::hyperparameter(Builder& b, const std::string& name, double value
 
 // The number of this step, from 1 on, in f64.
 Tensor Updates::step_count(Builder& b) {
-  const Tensor before{&b, add_number(b.graph(), step_name(), DType::i64, 0, ir::Role::optimizer)};
+  const Tensor before{&b, add_number(b.graph(), std::string(kStepName), DType::i64, 0, ir::Role::optimizer)};
   const Tensor now = before + 1;
   set_update(b.graph(), before.id, now.id);
   return b.cast(now, DType::f64);

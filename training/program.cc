@@ -184,7 +184,7 @@ class Step {
     std::swap(gradients_, means);
     if (o_.clip) clip(inner);
     for (const auto& [buffer, gradient] : gradients_) updates(inner).step(inner, buffer, {&inner, gradient});
-    const Tensor count{&b, add_number(graph_, micro_step_name(), DType::i64, 0, ir::Role::optimizer)};
+    const Tensor count{&b, add_number(graph_, std::string(kMicroStepName), DType::i64, 0, ir::Role::optimizer)};
     const Tensor now = count + 1;
     c.condition = b("aten::ge.Scalar", now, o_.accumulate);
     set_update(graph_, count.id, b.where(c.condition, 0, now).id);

@@ -4,11 +4,10 @@
 #include <cstring>
 
 #include "compiler/import/row_major.h"
+#include "core/state_names.h"
 
 namespace portfire::import {
 namespace {
-
-constexpr std::string_view kLoraScale = "portfire.lora_scale";
 
 bool same_bytes(const ir::Constant& a, const ir::Constant& b) {
   return a.bytes == b.bytes && (a.bytes == 0 || std::memcmp(a.data, b.data, a.bytes) == 0);
@@ -86,14 +85,14 @@ Error NewWeights::add_low_rank(ir::Graph& graph) {
     const TensorView &a = file_->tensors()[a_index].tensor, &b = file_->tensors()[b_index->second].tensor;
     const TensorView* scale = nullptr;
     for (const auto& t : file_->tensors())
-      if (t.name == kLoraScale) scale = &t.tensor;
+      if (t.name == kLoraScaleName) scale = &t.tensor;
     ir::ValueInfo& w = *target->second;
     const int64_t numel = w.type.numel().at[0];
     const bool fits = a.rank() == 2 && b.rank() == 2 && w.type.rank() >= 2 && a.dtype == DType::f32 && b.dtype == DType::f32 && w.type.dtype == DType::f32 &&
                       a.is_contiguous() && b.is_contiguous() && a.size(0) == b.size(1) && b.size(0) == w.type.sizes[0].at[0] && b.size(0) * a.size(1) == numel;
     if (!fits || !scale || scale->dtype != DType::f64)
       return Error::make(Code::bad_argument, "%s: \"%s\" cannot be added to \"%s\" (expected f32 factors of its sizes, and \"%s\")", file_->path().c_str(), module.c_str(),
-                         w.name.c_str(), std::string(kLoraScale).c_str());
+                         w.name.c_str(), std::string(kLoraScaleName).c_str());
     auto sum = std::make_shared<std::vector<float>>(static_cast<size_t>(numel));
     const auto* frozen = static_cast<const float*>(w.constant->data);
     const int64_t columns = a.size(1), rank = a.size(0);

@@ -20,7 +20,7 @@ class NewWeights {
   // Gives a graph, as it was imported, the file's tensors under its fully qualified names; what the file lacks keeps its
   // value. Names that are one tensor in the archive (tied weights) stay one: where the file has only some, the others follow.
   // Code::bad_argument where dtype or shape differ. What LoRA learned beside a weight ("M.lora_A.weight", "M.lora_B.weight" of "M.weight",
-  // with "portfire.lora_scale") is added to it. Other names that begin with kOwnNames are not looked at.
+  // with kLoraScaleName) is added to it. Other names that begin with kOwnNames are not looked at.
   Error replace(ir::Graph& graph);
 
   // Code::bad_argument where some tensor of the file was in none of the graphs: it is of another model.

@@ -96,6 +96,7 @@ class Trainer {
  private:
   Trainer(Module module, const Options& options) : module_(std::move(module)), seed_(options.seed) {}
   static Result<Trainer> make(Module module, const Options& options);
+  uint64_t first_random_number() const { return seed_ << 40; }  // a seed's begin 2^40 after those of the one before
   Result<Answer> answer(std::string_view method, std::span<const TensorView> inputs);
   Error explain(const Error& e, std::span<const TensorView> inputs);
   uint64_t fingerprint() const;
