@@ -6,6 +6,7 @@
 // programs and fold away or into a convolution before it.
 #pragma once
 
+#include "ops/batch_norm_train.h"
 #include "ops/layer_norm.h"
 #include "ops/op.h"
 
@@ -44,35 +45,15 @@ struct Trained {
 template <class G, class T>
 Trained<T> train(G& g, T x, T w, T b, T running_mean, T running_var, double momentum, double eps) {
   const DType t = layer_norm::wide(x.dtype()), saved = w ? w.dtype() : x.dtype();
-  // Planes of f32 have a kernel.
-  const bool planes = x.rank() > 2 && x.dtype() == DType::f32 && (!w || w.dtype() == x.dtype()) && (!b || b.dtype() == x.dtype());
-  std::vector<int64_t> dims{0};
-  auto count = g.size(x, 0);
-  for (int d = 2; d < x.rank(); ++d) {
-    dims.push_back(d);
-    count = count * g.size(x, d);
-  }
-  T mean, var, invstd, normal;
-  if (planes) {
-    auto all = g.all("portfire::batch_norm_train", x, w, b, eps);
-    normal = all[0];
-    mean = all[1];
-    var = all[2];
-    invstd = g("aten::rsqrt", var + eps);
-  } else {
-    mean = g("aten::mean.dim", x, dims, false, t);
-    auto off = g.cast(x, t) - per_channel(g, mean, x.rank(), t);
-    var = g("portfire::sum_squares", off, dims, false) / g.scalar_tensor(count, t);
-    invstd = g("aten::rsqrt", var + eps);
-    normal = off * per_channel(g, w ? invstd * g.cast(w, t) : invstd, x.rank(), t);
-    if (b) normal = normal + per_channel(g, b, x.rank(), t);
-  }
-  Trained<T> out{g.cast(normal, x.dtype()), g.cast(mean, saved), g.cast(invstd, saved), {}, {}};
+  const auto all = g.all("portfire::batch_norm_train", g.cast(x, t), w ? g.cast(w, t) : w, b ? g.cast(b, t) : b, eps);
+  const T mean = all[1], var = all[2], invstd = g("aten::rsqrt", var + eps);
+  Trained<T> out{g.cast(all[0], x.dtype()), g.cast(mean, saved), g.cast(invstd, saved), {}, {}};
   if (running_mean)
     out.running_mean =
         g.cast(running_mean * (1 - momentum) + mean * momentum, running_mean.dtype());
   if (running_var) {
     // var * n / (n - 1); one value alone has no unbiased variance (0 / 0).
+    const auto count = batch_norm_train::Channels<G, T>{g, x}.count();
     auto unbiased = var * g.scalar_tensor(count, t) / g.scalar_tensor(count - 1, t);
     out.running_var =
         g.cast(running_var * (1 - momentum) + unbiased * momentum, running_var.dtype());

@@ -37,23 +37,24 @@ struct BatchNormTrain {
   static constexpr std::string_view schema = "portfire::batch_norm_train(Tensor input, Tensor? weight, Tensor? bias, float eps) -> (Tensor, Tensor, Tensor)";
   static Error infer(const Args& a, std::span<TensorSpec> outs);
   static Error reference(const Args& a, std::span<TensorView> outs);
+  // Planes of f32 have a kernel.
+  template <class G>
+  static bool whole(G& g) {
+    return g.tensor("input").rank() > 2 && g.tensor("input").dtype() == DType::f32;
+  }
   template <class G>
   static void decompose(G& g) {
     auto x = g.tensor("input"), w = g.tensor("weight"), b = g.tensor("bias");
     const Channels<G, decltype(x)> c{g, x};
-    auto n = g.scalar_tensor(c.count(), x.dtype()), mean = c.sum(x) / n, off = x - c.spread(mean), var = c.sum(off * off) / n;
+    auto mean = g("aten::mean.dim", x, c.dims()), off = x - c.spread(mean);
+    auto var = g("portfire::sum_squares", off, c.dims(), false) / g.scalar_tensor(c.count(), x.dtype());
     auto invstd = g("aten::rsqrt", var + g.arg("eps")), y = off * c.spread(w ? invstd * w : invstd);
     g.results({b ? y + c.spread(b) : y, mean, var});
   }
   template <class G>
   static void gradient(G& g) {
     auto x = g.tensor("input"), mean = g.value(1), var = g.value(2);
-    auto count = g.size(x, 0);
-    std::vector<typename G::Int> channel{g.size(x, 1)};
-    for (int d = 2; d < x.rank(); ++d) {
-      count = count * g.size(x, d);
-      channel.push_back(1);
-    }
+    const Channels<G, decltype(x)> c{g, x};
     if (g.grad(0)) {
       auto all = g.all("portfire::batch_norm_backward", g.grad(), x, g.arg("weight"), mean, var, g.arg("eps"));
       g.give("input", all[0]);
@@ -61,9 +62,9 @@ struct BatchNormTrain {
       g.give("bias", all[2]);
     }
     // mean = sum x / count, var = sum (x - mean)^2 / count
-    auto n = g.scalar_tensor(count, x.dtype());
-    if (g.grad(1)) g.give("input", g("aten::expand", g.reshape(g.grad(1) / n, channel), g.sizes(x)));
-    if (g.grad(2)) g.give("input", (x - g.reshape(mean, channel)) * g.reshape(g.grad(2) * 2.0 / n, channel));
+    auto n = g.scalar_tensor(c.count(), x.dtype());
+    if (g.grad(1)) g.give("input", g("aten::expand", c.spread(g.grad(1) / n), g.sizes(x)));
+    if (g.grad(2)) g.give("input", (x - c.spread(mean)) * c.spread(g.grad(2) * 2.0 / n));
   }
 };
 

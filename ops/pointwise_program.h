@@ -14,6 +14,7 @@
 namespace portfire::ops::pointwise_program {
 
 inline constexpr int kMaxSteps = 48, kMaxInputs = 16;
+inline constexpr int kMaxLiterals = 24;  // that the kernel takes; the reference takes any
 
 struct Operand {
   int reg = -1;      // -1: a literal
