@@ -5,6 +5,7 @@
 
 #include "autodiff/differentiate.h"
 #include "cli/commands.h"
+#include "cli/text.h"
 #include "compiler/ir/text.h"
 #include "training/program.h"
 
@@ -22,13 +23,11 @@ Result<ir::Graph> vector_jacobian_product(ir::Graph graph) {
   return autodiff::vector_jacobian_product(std::move(graph), p);
 }
 
-std::string mib(uint64_t bytes) { return fmt::format("{:.2f} MiB", static_cast<double>(bytes) / (1 << 20)); }
-
 void print_memory(const CompileReport& r) {
-  fmt::print("trained weights {}, optimizer {}, buffers {}\n", mib(r.parameters), mib(r.optimizer), mib(r.buffers));
+  fmt::print("trained weights {}, optimizer {}, buffers {}\n", bytes_text(r.parameters), bytes_text(r.optimizer), bytes_text(r.buffers));
   for (const CompileReport::Method& m : r.methods) {
-    fmt::print("{}: arena {}, of which {} must be there at a time", m.name, mib(m.arena), mib(m.live));
-    if (m.live_gradients) fmt::print(" (gradients of weights at most {})", mib(m.live_gradients));
+    fmt::print("{}: arena {}, of which {} must be there at a time", m.name, bytes_text(m.arena), bytes_text(m.live));
+    if (m.live_gradients) fmt::print(" (gradients of weights at most {})", bytes_text(m.live_gradients));
     fmt::print("\n");
   }
 }

@@ -13,12 +13,6 @@
 
 namespace portfire::cli {
 
-std::string bytes_text(uint64_t bytes) {
-  if (bytes < 4096) return fmt::format("{} bytes", bytes);
-  const double kib = static_cast<double>(bytes) / 1024;
-  return kib < 1024 ? fmt::format("{:.1f} KiB", kib) : fmt::format("{:.1f} MiB", kib / 1024);
-}
-
 std::string structure_text(std::string_view json) {
   const Result<ir::PyTree> tree = ir::parse_pytree(json);
   return tree.ok() ? to_string(*tree) : std::string(json);

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "cli/text.h"
 #include "core/error.h"
 
 namespace portfire::cli {
@@ -15,8 +16,6 @@ Error inspect_pte(const std::string& path);
 // `.ptd` and `.safetensors`.
 Error inspect_tensors(const std::string& path);
 
-// "12 bytes", "4.0 KiB", "22.7 MiB".
-std::string bytes_text(uint64_t bytes);
 // "(*, {'ids': *})" from a pytree's JSON; the JSON itself where it is none.
 std::string structure_text(std::string_view json);
 // "s77 in 2..64", "s77 at least 2".

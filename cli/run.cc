@@ -5,22 +5,13 @@
 #include "cli/npy.h"
 #include "cli/precision.h"
 #include "cli/recorder.h"
+#include "cli/text.h"
 #include "kernels/thread_pool.h"
 #include "ops/element.h"
 #include "runtime/method.h"
 
 namespace portfire::cli {
 namespace {
-
-std::vector<std::string> split(const std::string& text) {
-  std::vector<std::string> parts;
-  for (size_t at = 0; at <= text.size();) {
-    const size_t comma = std::min(text.find(',', at), text.size());
-    if (comma > at) parts.push_back(text.substr(at, comma - at));
-    at = comma + 1;
-  }
-  return parts;
-}
 
 struct Call {
   std::vector<std::string> inputs, expects, outputs;

@@ -1,17 +1,15 @@
 #include "cli/schedule.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <numbers>
+
+#include "cli/text.h"
 
 namespace portfire::cli {
 namespace {
 
-bool number(std::string_view text, double* out) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), *out);
-  return error == std::errc() && end == text.data() + text.size() && std::isfinite(*out);
-}
+bool is_amount(double x) { return std::isfinite(x) && x >= 0; }
 
 }  // namespace
 
@@ -33,14 +31,13 @@ Result<Schedule> Schedule::parse(const std::string& text, int64_t steps, int64_t
     const size_t comma = std::min(rest.find(','), rest.size());
     std::string_view item = rest.substr(0, comma);
     rest.remove_prefix(std::min(comma + 1, rest.size()));
-    double value;
     if (first) {
-      if (!number(item, &s.rate_) || s.rate_ < 0) return wrong;
+      if (!number(item, &s.rate_) || !is_amount(s.rate_)) return wrong;
       continue;
     }
-    const size_t eq = std::min(item.find('='), item.size());
-    const std::string_view name = item.substr(0, eq);
-    if (eq == item.size() || !number(item.substr(eq + 1), &value) || value < 0) return wrong;
+    std::string_view name;
+    double value;
+    if (!assignment(item, &name, &value) || !is_amount(value)) return wrong;
     if (name == "warmup") s.warmup_ = static_cast<int64_t>(value);
     else if (name == "every" && value >= 1) s.every_ = static_cast<int64_t>(value);
     else if (name == "end") s.end_ = value;

@@ -11,6 +11,7 @@
 #include "cli/commands.h"
 #include "cli/progress.h"
 #include "cli/schedule.h"
+#include "cli/text.h"
 #include "ops/element.h"
 #include "portfire/trainer.h"
 
@@ -18,16 +19,6 @@ namespace portfire::cli {
 namespace {
 
 volatile std::sig_atomic_t stop_asked = 0;
-
-std::vector<std::string> split(const std::string& text) {
-  std::vector<std::string> parts;
-  for (size_t at = 0; at <= text.size();) {
-    const size_t comma = std::min(text.find(',', at), text.size());
-    if (comma > at) parts.push_back(text.substr(at, comma - at));
-    at = comma + 1;
-  }
-  return parts;
-}
 
 // How many of the first `rows` rows of scores [n, classes] are largest at the target's class; -1 where these are no such tensors.
 int64_t hits(const TensorView& scores, const TensorView& target, int64_t rows) {
@@ -56,14 +47,12 @@ class Run {
     if (stop_asked) progress.say("stopped; what was learned is kept");
     // What led to an error is not part of the state: it is as after the step before.
     if (!c_.save.empty()) PF_TRY(trainer_.save(c_.save.c_str()));
-    if (!curve_path().empty()) PF_TRY(write_curve(curve_path(), curve_));
+    if (!c_.curve.empty()) PF_TRY(write_curve(c_.curve, curve_));
     if (log_.is_open() && !log_.flush()) return Error::make(Code::io, "%s: cannot write", c_.log.c_str());
     return failed;
   }
 
  private:
-  std::string curve_path() const { return c_.curve; }
-
   Error prepare() {
     std::vector<std::string> paths = c_.data;
     if (!c_.target.empty()) paths.push_back(c_.target);
@@ -78,11 +67,10 @@ class Run {
     steps_ = c_.epochs * batches_->count();
     PF_ASSIGN(schedule_, Schedule::parse(c_.rate, steps_, batches_->count()));
     for (const std::string& h : c_.hyperparameters) {
-      const size_t eq = h.rfind('=');
-      char* end = nullptr;
-      const double value = eq == h.npos ? 0 : std::strtod(h.c_str() + eq + 1, &end);
-      if (!end || *end || eq + 1 == h.size()) return Error::make(Code::bad_argument, "train: --hyper %s (expected NAME=NUMBER)", h.c_str());
-      PF_TRY(trainer_.set_hyperparameter(h.substr(0, eq), value));
+      std::string_view name;
+      double value;
+      if (!assignment(h, &name, &value)) return Error::make(Code::bad_argument, "train: --hyper %s (expected NAME=NUMBER)", h.c_str());
+      PF_TRY(trainer_.set_hyperparameter(name, value));
     }
     trainer_.cursor.seed = c_.seed;
     if (!c_.resume.empty()) PF_TRY(trainer_.resume(c_.resume.c_str()));

@@ -1,6 +1,6 @@
 #include "cli/train_options.h"
 
-#include <charconv>
+#include "cli/text.h"
 
 namespace portfire::cli {
 namespace {
@@ -9,18 +9,14 @@ Error expected(const char* option, const std::string& got, const std::string& wh
   return Error::make(Code::bad_argument, "compile: %s %s (expected %s)", option, got.empty() ? "is missing" : got.c_str(), what.c_str());
 }
 
-bool number(std::string_view text, double* out) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), *out);
-  return error == std::errc() && end == text.data() + text.size();
-}
-
 // "name=value,name=value"
 bool assignments(std::string_view text, std::map<std::string, double>* out) {
   while (!text.empty()) {
-    const size_t comma = text.find(','), eq = text.find('=');
-    if (eq == text.npos || eq == 0 || eq > comma) return false;
-    const std::string name(text.substr(0, eq));
-    if (!number(text.substr(eq + 1, comma == text.npos ? comma : comma - eq - 1), &(*out)[name])) return false;
+    const size_t comma = text.find(',');
+    std::string_view name;
+    double value;
+    if (!assignment(text.substr(0, comma), &name, &value)) return false;
+    (*out)[std::string(name)] = value;
     text = comma == text.npos ? std::string_view() : text.substr(comma + 1);
   }
   return true;
