@@ -8,6 +8,7 @@ import argparse
 import json
 import os
 import pathlib
+import re
 import statistics
 import subprocess
 import sys
@@ -27,28 +28,6 @@ def models():
 
     sys.path.insert(0, str(ROOT / "tests/torch"))
     import training_models
-
-    class Cnn(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.c1, self.c2, self.f = nn.Conv2d(1, 16, 3, padding=1), nn.Conv2d(16, 32, 3, padding=1), nn.Linear(32 * 2 * 2, 10)
-
-        def forward(self, x):
-            x = F.max_pool2d(F.relu(self.c1(x)), 2)
-            return self.f(F.max_pool2d(F.relu(self.c2(x)), 2).flatten(1))
-
-    class Encoder(nn.Module):
-        def __init__(self, d=128):
-            super().__init__()
-            self.e = nn.Embedding(1000, d)
-            self.l = nn.ModuleList(nn.TransformerEncoderLayer(d, 4, 4 * d, 0.0, batch_first=True, norm_first=True) for _ in range(2))
-            self.o = nn.Linear(d, 10)
-
-        def forward(self, x):
-            x = self.e(x)
-            for layer in self.l:
-                x = layer(x)
-            return self.o(x.mean(1))
 
     class Images(nn.Module):
         def __init__(self, model):
@@ -79,8 +58,8 @@ def models():
 
     return {
         "mlp": lambda: (training_models.Mlp(), (torch.randn(32, 64),), "sgd"),
-        "cnn": lambda: (Cnn(), (torch.randn(32, 1, 8, 8),), "sgd"),
-        "encoder": lambda: (Encoder(), (torch.randint(0, 1000, (8, 64)),), "sgd"),
+        "cnn": lambda: (training_models.Cnn(), (torch.randn(32, 1, 8, 8),), "sgd"),
+        "encoder": lambda: (training_models.Encoder(), (torch.randint(0, 1000, (8, 64)),), "sgd"),
         "minilm": minilm,
         "mobilenetv2": lambda: images("mobilenetv2"),
         "resnet18": lambda: images("resnet18"),
@@ -155,7 +134,7 @@ def main():
     import numpy as np
     import torch
 
-    print("| step | threads | portfire ms | torch eager ms | eager / ours | peak MiB | eager MiB | compile s | arena MiB (needed) |")
+    print("| step | threads | portfire ms | torch eager ms | eager / ours | peak MiB | eager MiB | compile s | arena (needed) |")
     print("|---|---|---|---|---|---|---|---|---|")
     for name in o.only.split(","):
         with tempfile.TemporaryDirectory() as folder:
@@ -171,7 +150,7 @@ def main():
             said = subprocess.run([o.portfire, "compile", folder / "m.pt2", "-o", folder / "m.pte", "--train", "--loss", "cross_entropy", "--optimizer", optimizer],
                                   check=True, capture_output=True, text=True).stdout
             compile_s = time.perf_counter() - begin
-            arena = next(l for l in said.splitlines() if l.startswith("train_step")).split()
+            arena, needed = re.search(r"^train_step: arena (.*), of which (.*) must", said, re.M).groups()
             for threads in (int(t) for t in o.threads.split(",")):
                 def ours(seconds):
                     done = subprocess.run([o.portfire, "bench", folder / "m.pte", "--method", "train_step", *words, "--threads", str(threads), "--seconds", str(seconds), "--json"],
@@ -183,7 +162,7 @@ def main():
                 peak = ours(0.01)["peak_rss_mib"]
                 ratio = statistics.median(b / a["median_ms"] for a, b in pairs)
                 print(f"| {name} | {threads} | {statistics.median(a['median_ms'] for a, _ in pairs):.3f} | {statistics.median(b for _, b in pairs):.3f} | {ratio:.2f} | "
-                      f"{peak:.0f} | {peer.ask('memory'):.0f} | {compile_s:.2f} | {arena[2]} ({arena[6]}) |", flush=True)
+                      f"{peak:.0f} | {peer.ask('memory'):.0f} | {compile_s:.2f} | {arena} ({needed}) |", flush=True)
                 peer.close()
 
 

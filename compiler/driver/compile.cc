@@ -87,7 +87,6 @@ void note_memory(const emit::EmitProgram& program, CompileReport* report) {
 
 Result<emit::EmitProgram> plan(std::vector<emit::Lowered> lowered, const std::vector<std::string>& dump_dirs) {
   emit::EmitProgram program;
-  program.executorch = !lowered.empty() && lowered[0].executorch;
   PF_ASSIGN(program.state, emit::lay_out_state(lowered));
   for (size_t i = 0; i < lowered.size(); ++i) {
     emit::MemoryPlan memory = emit::plan_memory(lowered[i], program.state);

@@ -277,7 +277,7 @@ Error write_pte(const EmitProgram& emitted, const Sink& sink) {
   std::vector<uint32_t> initial;  // of shared state
   for (const SharedState::Tensor& t : emitted.state.tensors) initial.push_back(t.initial ? state.add(t.initial->data, t.initial->bytes) : 0);
   std::vector<uint8_t> interface_bytes;
-  if (!emitted.executorch) {
+  if (!emitted.executorch()) {
     interface_bytes = write_interface(emitted, initial);
     interface.add(interface_bytes.data(), interface_bytes.size());
   }

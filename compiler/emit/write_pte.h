@@ -17,7 +17,8 @@ struct EmitMethod {
 struct EmitProgram {
   std::vector<EmitMethod> methods;
   SharedState state;
-  bool executorch = false;  // as ExecuTorch's own: nothing of ours in it
+  // As ExecuTorch's own: nothing of ours in it.
+  bool executorch() const { return !methods.empty() && methods[0].program.executorch; }
 };
 
 // Receives the bytes of a file from its first to its last.

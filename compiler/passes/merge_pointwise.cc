@@ -8,11 +8,11 @@
 namespace portfire::passes {
 namespace {
 
-using ir::kNoValue;
 using ir::Ref;
 using ir::ValueId;
 using ops::pointwise_program::kMaxFurther;
 using ops::pointwise_program::kMaxInputs;
+using ops::pointwise_program::kMaxLiterals;
 using ops::pointwise_program::kMaxSteps;
 
 // A program taken apart: its inputs, and the words of each step. Operands are registers, inputs first, or literals.
@@ -63,7 +63,7 @@ class Merged {
     }
   }
 
-  bool fits() const { return steps_.size() <= kMaxSteps && inputs_.size() <= kMaxInputs && literals() <= kMostLiterals; }
+  bool fits() const { return steps_.size() <= kMaxSteps && inputs_.size() <= kMaxInputs && literals() <= kMaxLiterals; }
   const std::vector<ValueId>& inputs() const { return inputs_; }
   // The register of part k's result.
   int64_t result(size_t k) const { return static_cast<int64_t>(inputs_.size() + last_[k]); }
@@ -82,7 +82,6 @@ class Merged {
   }
 
  private:
-  static constexpr size_t kMostLiterals = 24;  // that the kernel keeps
   size_t input(ValueId v) {
     const auto it = std::find(inputs_.begin(), inputs_.end(), v);
     if (it != inputs_.end()) return static_cast<size_t>(it - inputs_.begin());

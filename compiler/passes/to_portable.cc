@@ -4,6 +4,7 @@
 
 #include "compiler/ir/infer.h"
 #include "compiler/ir/portable.h"
+#include "compiler/passes/match.h"
 #include "compiler/passes/passes.h"
 #include "compiler/passes/portable_forms.h"
 #include "compiler/passes/rewrite.h"
@@ -45,10 +46,7 @@ Args keep(Builder& b, std::string_view op, Args args) {
 // `permute` of a weight, done here: a view of it would have cost nothing.
 Args permuted(Builder& b, const Args& args) {
   const ir::Graph& g = b.graph();
-  const ir::ValueId from = args[0].ref()->id;
-  bool constant = g.values[from].constant != nullptr;
-  for (const ir::Buffer& state : g.buffers) constant = constant && state.value != from;
-  if (!constant) return keep(b, "aten::permute_copy", args);
+  if (!constant_of(g, args[0].ref()->id)) return keep(b, "aten::permute_copy", args);
   const ir::OpInfo& op = *ir::find_op_info("aten::permute_copy");
   const ir::CallArgs call(g, op, args, 0, /*with_data=*/true);
   Result<std::vector<Type>> types = ir::infer(g, op, args);

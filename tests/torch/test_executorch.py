@@ -9,6 +9,7 @@ import pytest
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
+from training_models import Cnn, Encoder, Mlp, Tagger
 
 pytest.importorskip("executorch")
 warnings.filterwarnings("ignore")
@@ -35,25 +36,6 @@ def loaded(program):
     return _load_for_executorch_from_buffer(program)
 
 
-class Mlp(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.a, self.b = nn.Linear(64, 128), nn.Linear(128, 10)
-
-    def forward(self, x):
-        return self.b(F.relu(self.a(x)))
-
-
-class Cnn(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.a, self.b, self.c = nn.Conv2d(1, 16, 3, padding=1), nn.Conv2d(16, 32, 3, padding=1), nn.Linear(128, 10)
-
-    def forward(self, x):
-        x = F.max_pool2d(F.relu(self.a(x)), 2)
-        return self.c(F.max_pool2d(F.relu(self.b(x)), 2).flatten(1))
-
-
 class Normalised(nn.Module):
     """Batch norms move their running statistics: state beside the parameters."""
 
@@ -65,35 +47,12 @@ class Normalised(nn.Module):
         return self.b(F.gelu(self.n(self.a(x))).flatten(1))
 
 
-class Encoder(nn.Module):
-    def __init__(self, width=128, layers=2):
-        super().__init__()
-        self.e = nn.Embedding(1000, width)
-        self.l = nn.ModuleList(nn.TransformerEncoderLayer(width, 4, 4 * width, 0.0, batch_first=True, norm_first=True) for _ in range(layers))
-        self.o = nn.Linear(width, 10)
-
-    def forward(self, x):
-        x = self.e(x)
-        for layer in self.l:
-            x = layer(x)
-        return self.o(x.mean(1))
-
-
-class Recurrent(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.r, self.o = nn.LSTM(8, 16, 2, batch_first=True), nn.Linear(16, 10)
-
-    def forward(self, x):
-        return self.o(self.r(x)[0][:, -1])
-
-
 TRAINED = {
     "mlp": (Mlp, lambda: torch.randn(32, 64)),
     "cnn": (Cnn, lambda: torch.randn(32, 1, 8, 8)),
     "normalised": (Normalised, lambda: torch.randn(8, 1, 8, 8)),
     "encoder": (Encoder, lambda: torch.randint(0, 1000, (8, 64))),
-    "recurrent": (Recurrent, lambda: torch.randn(4, 6, 8)),
+    "recurrent": (lambda: Tagger(8, 16, 10), lambda: torch.randn(4, 6, 8)),
 }
 
 
@@ -148,7 +107,7 @@ INFERENCE = {
     "cnn": (Cnn, [normal(2, 1, 8, 8)]),
     "normalised": (Normalised, [normal(2, 1, 8, 8)]),
     "encoder": (Encoder, [lambda: torch.randint(0, 1000, (2, 16))]),
-    "lstm": (Recurrent, [normal(2, 5, 8)]),
+    "lstm": (lambda: Tagger(8, 16, 10), [normal(2, 5, 8)]),
     "gru": (lambda: nn.GRU(4, 6), [normal(5, 2, 4)]),
     "transposed_convolution": (lambda: nn.ConvTranspose2d(4, 6, 3, stride=2, padding=1), [normal(1, 4, 5, 5)]),
     "group_norm": (lambda: nn.GroupNorm(2, 4), [normal(2, 4, 5)]),

@@ -1,4 +1,4 @@
-"""Models, data and optimizers on which training is compared with PyTorch: tests/torch/test_training.py, bench/train.py.
+"""Models, data and optimizers on which training is compared with PyTorch: tests/torch/test_training.py, tests/torch/test_executorch.py, bench/train.py.
 
 CASES: name -> function that gives a Case. Weights are seeded random ones, but for MiniLM's, which are real."""
 import dataclasses
@@ -37,6 +37,16 @@ class Mlp(nn.Module):
         return self.b(F.relu(self.a(x)))
 
 
+class Cnn(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.c1, self.c2, self.f = nn.Conv2d(1, 16, 3, padding=1), nn.Conv2d(16, 32, 3, padding=1), nn.Linear(32 * 2 * 2, 10)
+
+    def forward(self, x):
+        x = F.max_pool2d(F.relu(self.c1(x)), 2)
+        return self.f(F.max_pool2d(F.relu(self.c2(x)), 2).flatten(1))
+
+
 class NormedCnn(nn.Module):
     """Batch norm (trained: running statistics move) and max pooling."""
 
@@ -66,19 +76,19 @@ class DepthwiseCnn(nn.Module):
 
 
 class Tagger(nn.Module):
-    def __init__(self):
+    def __init__(self, inputs=16, hidden=32, tags=6):
         super().__init__()
-        self.lstm, self.out = nn.LSTM(16, 32, num_layers=2, batch_first=True), nn.Linear(32, 6)
+        self.lstm, self.out = nn.LSTM(inputs, hidden, num_layers=2, batch_first=True), nn.Linear(hidden, tags)
 
     def forward(self, x):
         return self.out(self.lstm(x)[0][:, -1])
 
 
 class Encoder(nn.Module):
-    def __init__(self, d=64, heads=4, layers=2):
+    def __init__(self, words=1000, d=128, inner=512, activation="relu"):
         super().__init__()
-        self.e = nn.Embedding(200, d)
-        self.l = nn.ModuleList(nn.TransformerEncoderLayer(d, heads, 2 * d, 0.0, batch_first=True, norm_first=True, activation="gelu") for _ in range(layers))
+        self.e = nn.Embedding(words, d)
+        self.l = nn.ModuleList(nn.TransformerEncoderLayer(d, 4, inner, 0.0, batch_first=True, norm_first=True, activation=activation) for _ in range(2))
         self.o = nn.Linear(d, 10)
 
     def forward(self, x):
@@ -149,7 +159,7 @@ def lstm(n):
 
 
 def encoder(n):
-    return Case(Encoder(), [torch.randint(0, 200, (n * 8, 24))], classes(n * 8, 10), 8, optimizer="adamw", lr=1e-3)
+    return Case(Encoder(200, 64, 128, "gelu"), [torch.randint(0, 200, (n * 8, 24))], classes(n * 8, 10), 8, optimizer="adamw", lr=1e-3)
 
 
 def llama2(n):
