@@ -24,7 +24,6 @@ ROOT = pathlib.Path(__file__).parents[1]
 def models():
     import torch
     from torch import nn
-    from torch.nn import functional as F
 
     sys.path.insert(0, str(ROOT / "tests/torch"))
     import training_models
