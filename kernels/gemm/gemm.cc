@@ -24,22 +24,25 @@ bool parse_activation(std::string_view name, Activation* out) {
 }
 
 void pack(const float* b, int64_t row_stride, int64_t column_stride, size_t k, size_t n, float* packed) {
-  for (size_t p = 0; p * kPanel < n; ++p) {
+  const size_t whole = column_stride == 1 ? n / kPanel : 0;
+  // Some panels at a time, row by row: memory is read in longer runs, and what is written stays in L1.
+  constexpr size_t kTogether = 4;
+  for (size_t p = 0; p < whole; p += kTogether) {
+    const size_t panels = std::min(kTogether, whole - p);
+    const float* from = b + p * kPanel;
+    float* to = packed + p * kPanel * k;
+    for (size_t r = 0; r < k; ++r, from += row_stride, to += kPanel)
+      for (size_t i = 0; i < panels; ++i) std::memcpy(to + i * kPanel * k, from + i * kPanel, kPanel * sizeof(float));
+  }
+  for (size_t p = whole; p * kPanel < n; ++p) {
     const size_t columns = std::min(kPanel, n - p * kPanel);
     const float* from = b + static_cast<int64_t>(p * kPanel) * column_stride;
     float* to = packed + p * k * kPanel;
+    if (columns < kPanel) std::fill_n(to, k * kPanel, 0.0f);
     if (column_stride == 1) {
-      if (columns == kPanel) {
-        for (size_t r = 0; r < k; ++r, to += kPanel) std::memcpy(to, from + static_cast<int64_t>(r) * row_stride, kPanel * sizeof(float));
-        continue;
-      }
-      for (size_t r = 0; r < k; ++r, to += kPanel) {
-        std::copy_n(from + static_cast<int64_t>(r) * row_stride, columns, to);
-        std::fill(to + columns, to + kPanel, 0.0f);
-      }
+      for (size_t r = 0; r < k; ++r, to += kPanel) std::copy_n(from + static_cast<int64_t>(r) * row_stride, columns, to);
       continue;
     }
-    if (columns < kPanel) std::fill_n(to, k * kPanel, 0.0f);
     if (row_stride == 1) {
       copy::transpose(to, kPanel, from, column_stride, static_cast<int64_t>(k), static_cast<int64_t>(columns), sizeof(float));
       continue;
@@ -52,6 +55,29 @@ void pack(const float* b, int64_t row_stride, int64_t column_stride, size_t k, s
         for (size_t r = r0; r < std::min(k, r0 + kBlock); ++r) to[r * kPanel + c] = column[static_cast<int64_t>(r) * row_stride];
       }
   }
+}
+
+namespace {
+
+template <size_t kHigh>
+void pack_tiles(const float* a, int64_t step, size_t m, size_t depth, float* packed) {
+  const Heights h(m, kHigh);
+  const size_t panel = left_panel(depth);
+  // Those that have kHigh elements from their first on, which need not all be theirs.
+  size_t whole = h.tiles;
+  while (whole > 0 && h.first(whole - 1) + kHigh > m) --whole;
+  for (size_t k = 0; k < depth; ++k, a += step, packed += kHigh) {
+    float* to = packed;
+    for (size_t t = 0; t < whole; ++t, to += panel) std::memcpy(to, a + h.first(t), kHigh * sizeof(float));
+    for (size_t t = whole; t < h.tiles; ++t, to += panel) std::copy_n(a + h.first(t), h.first(t + 1) - h.first(t), to);
+  }
+}
+
+}  // namespace
+
+void pack_left(const float* a, int64_t step, size_t m, size_t depth, float* packed) {
+  static const size_t rows = tile_shape().rows;
+  rows == 6 ? pack_tiles<6>(a, step, m, depth, packed) : pack_tiles<kRows>(a, step, m, depth, packed);
 }
 
 namespace {

@@ -50,13 +50,21 @@ struct Tile {
   Epilogue epilogue;
   const std::byte* ahead;
   size_t ahead_step;
-  // Where `rows` is null: row i is at a + i * a_step, of one tap and as many columns as shape().columns.
+  // Where `rows` is null: row i is at a + i * a_step, of one tap and as many columns as shape().columns; or, `packed`,
+  // as pack_left has them, from tile to tile a_step apart.
   const float* a;
   size_t a_step;
+  bool packed = false;
+};
+// How a strip's rows are cut: tiles of about the same height, since a low one is a slow one. `higher` of height + 1, then the others.
+struct Heights {
+  size_t tiles, height, higher;
+  Heights(size_t m, size_t most) : tiles((m + most - 1) / most), height(tiles ? m / tiles : 0), higher(tiles ? m % tiles : 0) {}
+  size_t first(size_t tile) const { return tile * height + (tile < higher ? tile : higher); }
 };
 using TileFn = void (*)(const Tile&);
 struct TileShape {
-  size_t rows, columns;  // kPanel is a multiple of columns
+  size_t rows, columns;  // 6 or kRows; kPanel is a multiple of columns
 };
 // One row of C, n columns of any number of panels.
 struct Row {
@@ -83,6 +91,12 @@ FinishFn finish_fn();
 inline size_t packed_size(size_t k, size_t n) { return (n + kPanel - 1) / kPanel * kPanel * k; }
 // B with element (k, n) at b[k * row_stride + n * column_stride].
 void pack(const float* b, int64_t row_stride, int64_t column_stride, size_t k, size_t n, float* packed);
+
+// A whose columns are runs, packed for tiles of a strip of m rows, R = shape().rows at most each: element (i, k), at a[k * step + i],
+// of the tile that begins with row r stands at packed[tile * left_panel(depth) + k * R + i - r]. Panels begin in other sets of L1.
+inline size_t left_panel(size_t depth) { return (depth * tile_shape().rows + 15) / 16 * 16 + 16; }
+inline size_t packed_left_size(size_t m, size_t depth) { return Heights(m, tile_shape().rows).tiles * left_panel(depth); }
+void pack_left(const float* a, int64_t step, size_t m, size_t depth, float* packed);
 
 // C (m x n) = the sum over taps of A_t B_t, + epilogue. Row i of A_t begins at
 // rows[t * m + i], k long; B_0, B_1, ... stand below each other in `packed`.

@@ -5,6 +5,7 @@
 #include <benchmark/benchmark.h>
 
 #include "kernels/gemm/bf16.h"
+#include "kernels/gemm/blocked.h"
 #include "kernels/gemm/gemm.h"
 #include "kernels/roof.h"
 
@@ -58,12 +59,35 @@ void bf16(benchmark::State& state) {
   count(state, m * n * k, n * k * sizeof(uint16_t));
 }
 
+// A product whose sides are only known at run time, of a left side that is m x k (turned = 0) or k x m.
+void blocked(benchmark::State& state) {
+  const auto m = static_cast<size_t>(state.range(0)), n = static_cast<size_t>(state.range(1)), k = static_cast<size_t>(state.range(2));
+  const bool turned = state.range(3) != 0;
+  roof();
+  const std::vector<float> a(m * k, 0.5f), b(n * k, 0.25f);
+  std::vector<float> c(m * n);
+  const auto rows = static_cast<int64_t>(m), columns = static_cast<int64_t>(n), depth = static_cast<int64_t>(k);
+  const Left left{a.data(), turned ? 1 : depth, turned ? rows : 1};
+  const Blocked g{m, n, k, left, {b.data(), columns, 1}, c.data(), columns, {}};
+  std::vector<float> scratch(blocked_scratch(m, n, k, left));
+  for (auto _ : state) {
+    run_parallel(g, scratch.data(), nullptr);
+    benchmark::ClobberMemory();
+  }
+  count(state, m * n * k, n * k * sizeof(float));
+}
+
 void sizes(benchmark::internal::Benchmark* b) {
   for (const int64_t m : {1, 2, 4, 8, 12, 16, 24, 32, 128, 1024})
     for (const int64_t n : {384, 1024, 1536, 4096})
       for (const int64_t k : {384, 1024, 1536, 4096}) b->Args({m, n, k});
 }
 BENCHMARK(product)->Apply(sizes)->ArgNames({"m", "n", "k"})->Unit(benchmark::kMicrosecond)->MinTime(0.1);
+BENCHMARK(blocked)
+    ->ArgsProduct({{128, 512}, {128, 512}, {512}, {0, 1}})
+    ->ArgNames({"m", "n", "k", "turned"})
+    ->Unit(benchmark::kMicrosecond)
+    ->MinTime(0.1);
 BENCHMARK(bf16)->Apply(sizes)->ArgNames({"m", "n", "k"})->Unit(benchmark::kMicrosecond)->MinTime(0.1);
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include "kernels/gemm/blocked.h"
 #include "kernels/gemm/blocks.h"
 #include "kernels/kernel_case.h"
 
@@ -41,6 +42,30 @@ TEST(Gemm, MatchesTheSumOfProducts) {
           }
         ASSERT_EQ(c[m * n], 77.0f) << "wrote past the end";
       }
+}
+
+// Both sides in either order, and in rows that lie in two runs; depths and columns of several blocks.
+TEST(Gemm, BlockedProducts) {
+  for (const size_t m : {1u, 5u, 47u, 230u})
+    for (const size_t n : {1u, 15u, 33u, 150u})
+      for (const size_t k : {1u, 9u, 300u})
+        for (const int order : {0, 1, 2, 3}) {
+          const auto a = random_floats(m * k, 1), b = random_floats(n * k, 2), bias = random_floats(n, 3);
+          const auto rows = static_cast<int64_t>(m), columns = static_cast<int64_t>(n), depth = static_cast<int64_t>(k);
+          const bool turned = order == 1, b_turned = order == 2;
+          Left left{a.data(), turned ? 1 : depth, turned ? rows : 1};
+          if (order == 3) left = {a.data(), 2 * depth, 1, (rows + 1) / 2, depth};  // the even ones, then the odd ones
+          std::vector<float> c(m * n + 1, 77.0f), scratch(blocked_scratch(m, n, k, left));
+          run_parallel(Blocked{m, n, k, left, {b.data(), b_turned ? 1 : columns, b_turned ? depth : 1}, c.data(), columns, {bias.data()}}, scratch.data(), nullptr);
+          for (size_t i = 0; i < m; ++i)
+            for (size_t j = 0; j < n; ++j) {
+              const size_t half = (m + 1) / 2, row = order == 3 ? (i < half ? 2 * i : 2 * (i - half) + 1) : i;
+              double sum = bias[j];
+              for (size_t x = 0; x < k; ++x) sum += static_cast<double>(turned ? a[x * m + i] : a[row * k + x]) * (b_turned ? b[j * k + x] : b[x * n + j]);
+              ASSERT_NEAR(c[i * n + j], sum, 1e-6 * (10 + static_cast<double>(k))) << m << " " << n << " " << k << " " << order;
+            }
+          ASSERT_EQ(c[m * n], 77.0f) << "wrote past the end";
+        }
 }
 
 TEST(Gemm, PartsForThreads) {
@@ -108,7 +133,13 @@ TEST(Gemm, ProductsOfRunTimeWeights) {
       KernelCase("aten::addmm").tensor({m, n}).tensor({m, 9}).tensor({9, n}).number(1).number(1).expect_kernel_matches();
     }
   EXPECT_FALSE(KernelCase("aten::linear").tensor({4, 9}).tensor({3, 9}).tensor({1}).taken()) << "a bias that repeats";
-  KernelCase("aten::mm").tensor({40, 9}, {1, 40}).tensor({9, 33}).expect_kernel_matches();
+  KernelCase("aten::linear").tensor({3, 4, 5, 9}, {36, 9, 108, 1}).tensor({33, 9}).tensor({33}).expect_kernel_matches();
+  KernelCase("aten::linear").tensor({3, 4, 5, 9}, {45, 9, 135, 1}).tensor({33, 9}).tensor({33}).expect_kernel_matches();
+  for (const int64_t k : {9, 300}) {
+    KernelCase("aten::mm").tensor({40, k}, {1, 40}).tensor({k, 33}).expect_kernel_matches();
+    KernelCase("aten::bmm").tensor({2, 40, k}, {40 * k, 1, 40}).tensor({2, k, 33}).expect_kernel_matches();
+    KernelCase("aten::mm").tensor({40, k}, {2, 80}).tensor({k, 33}).expect_kernel_matches();
+  }
 }
 
 }  // namespace

@@ -15,17 +15,27 @@ using gemm::kPanel;
 using gemm::kRows;
 using gemm::Tile;
 
+// How many rows of 2 vectors fit into the registers: 16 on these, 32 on others.
+#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_SSE4 || HWY_TARGET == HWY_SSSE3
+constexpr size_t kFit = 6;
+#else
+constexpr size_t kFit = kRows;
+#endif
+
 #define PF_TILE_ROWS(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11)
 
+// Where A's rows are: in lists; equally far from each other, of one tap; or side by side, as pack_left has them.
+enum class Rows { listed, spaced, packed };
+
 // `tiles` tiles of kM rows below each other, from row `first` on, the `index`-th and on of the strip. kVectors: 1 or 2.
-// kWhole: both are full. kSpaced: rows lie equally far from each other, of one tap.
-template <size_t kM, size_t kVectors, bool kWhole, bool kSpaced>
+// kWhole: both are full.
+template <size_t kM, size_t kVectors, bool kWhole, Rows kA>
 HWY_NOINLINE void tile_vectors(const Tile& t, size_t first, size_t index, size_t tiles) {
   const TileTag d;
   const size_t lanes = hn::Lanes(d), ldc = t.ldc, taps = t.taps, depth = t.k, skip = t.skip, ahead_step = t.ahead_step;
   const Epilogue& e = t.epilogue;
   const size_t count = kWhole ? 2 * lanes : t.n;
-  [[maybe_unused]] const size_t rest = count - lanes;  // of the second vector
+  [[maybe_unused]] const size_t rest = count > lanes ? count - lanes : 0;  // of the second vector
   // Sums start from the bias. The residual, or what the blocks of k before left in C, is added to them at the end: sums of sums are more
   // exact than one long sum (of 32,000 products: errors of 3e-6 became 6e-7).
   const float* start = t.first ? e.residual : t.c;
@@ -33,8 +43,8 @@ HWY_NOINLINE void tile_vectors(const Tile& t, size_t first, size_t index, size_t
   float* c = t.c + first * ldc;
   const float* const bias = t.first ? e.bias : nullptr;
   const bool bounds_it = t.last && (e.activation == Activation::relu || e.activation == Activation::clamp), finishes = t.last && needs_finish(e);
-  const float* const* list = kSpaced ? nullptr : t.rows + first;
-  [[maybe_unused]] const float* spaced = kSpaced ? t.a + first * t.a_step + skip : nullptr;
+  const float* const* list = kA == Rows::listed ? t.rows + first : nullptr;
+  const float* rows_at = kA == Rows::spaced ? t.a + first * t.a_step + skip : kA == Rows::packed ? t.a + index * t.a_step : nullptr;
   const std::byte* ahead = t.ahead + index * depth * taps * ahead_step;
   for (; tiles > 0; --tiles, c += kM * ldc) {
     const TileVec bias0 = bias ? load_some(bias, count) : hn::Zero(d);
@@ -50,19 +60,38 @@ HWY_NOINLINE void tile_vectors(const Tile& t, size_t first, size_t index, size_t
     [[maybe_unused]] const TileVec b1 = kVectors > 1 ? hn::LoadU(d, b + at * kPanel + lanes) : b0;           \
     PF_TILE_ROWS(PF_STEP)                                                                                   \
   }
-#define PF_ADD(i)                                                      \
+#define PF_ADD(i, a)                                                   \
   c##i##0 = hn::MulAdd(a, b0, c##i##0);                                \
   if constexpr (kVectors > 1) c##i##1 = hn::MulAdd(a, b1, c##i##1);
-    if constexpr (kSpaced) {
+    if constexpr (kA == Rows::packed) {
+      const float* HWY_RESTRICT a = rows_at;
+      rows_at += t.a_step;
+#define PF_STEP(i)                                    \
+  if constexpr (kM > i) {                             \
+    const TileVec ai = hn::Set(d, a[kAt * kFit + i]); \
+    PF_ADD(i, ai)                                     \
+  }
+      size_t k = depth;
+      for (; k >= 2; k -= 2, b += 2 * kPanel, ahead += 2 * ahead_step, a += 2 * kFit) {
+        __builtin_prefetch(ahead, 0, 2);
+        PF_DEPTH(0)
+        PF_DEPTH(1)
+      }
+      if (k > 0) {
+        PF_DEPTH(0)
+        ahead += ahead_step;
+      }
+#undef PF_STEP
+    } else if constexpr (kA == Rows::spaced) {
       // Row i from a<i / 4> on: few enough registers for all of them to stay there.
       const size_t step = t.a_step, step3 = 3 * step;
-      const float *a0 = spaced, *a1 = spaced + 4 * step, *a2 = spaced + 8 * step;
-      spaced += kM * step;
+      const float *a0 = rows_at, *a1 = rows_at + 4 * step, *a2 = rows_at + 8 * step;
+      rows_at += kM * step;
 #define PF_STEP(i)                                                                                  \
   if constexpr (kM > i) {                                                                           \
     const float* const from = (i < 4 ? a0 : i < 8 ? a1 : a2) + kAt;                                 \
     const TileVec a = hn::Set(d, *(i % 4 == 3 ? from + step3 : from + i % 4 * step));                \
-    PF_ADD(i)                                                                                       \
+    PF_ADD(i, a)                                                                                    \
   }
       size_t k = depth;
       for (; k >= 2; k -= 2, b += 2 * kPanel, ahead += 2 * ahead_step, a0 += 2, a1 += 2, a2 += 2) {
@@ -84,7 +113,7 @@ HWY_NOINLINE void tile_vectors(const Tile& t, size_t first, size_t index, size_t
 #define PF_STEP(i)                              \
   if constexpr (kM > i) {                       \
     const TileVec a = hn::Set(d, a##i[k + kAt]); \
-    PF_ADD(i)                                   \
+    PF_ADD(i, a)                                \
   }
         // Two at a time, for fewer instructions; of four, g++ spills.
         size_t k = 0;
@@ -134,17 +163,11 @@ HWY_NOINLINE void tile_vectors(const Tile& t, size_t first, size_t index, size_t
 template <size_t kM>
 HWY_INLINE void tile_rows(const Tile& t, size_t first, size_t index, size_t tiles) {
   const size_t lanes = hn::Lanes(TileTag());
-  t.n == 2 * lanes ? t.rows ? tile_vectors<kM, 2, true, false>(t, first, index, tiles) : tile_vectors<kM, 2, true, true>(t, first, index, tiles)
-  : t.n > lanes    ? tile_vectors<kM, 2, false, false>(t, first, index, tiles)
-                   : tile_vectors<kM, 1, false, false>(t, first, index, tiles);
+  if (t.packed) return tile_vectors<kM, 2, false, Rows::packed>(t, first, index, tiles);
+  t.n == 2 * lanes ? t.rows ? tile_vectors<kM, 2, true, Rows::listed>(t, first, index, tiles) : tile_vectors<kM, 2, true, Rows::spaced>(t, first, index, tiles)
+  : t.n > lanes    ? tile_vectors<kM, 2, false, Rows::listed>(t, first, index, tiles)
+                   : tile_vectors<kM, 1, false, Rows::listed>(t, first, index, tiles);
 }
-
-// How many rows of 2 vectors fit into the registers: 16 on these, 32 on others.
-#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_SSE4 || HWY_TARGET == HWY_SSSE3
-constexpr size_t kFit = 6;
-#else
-constexpr size_t kFit = kRows;
-#endif
 
 gemm::TileShape get_shape() { return {kFit, 2 * hn::Lanes(TileTag())}; }
 
@@ -168,13 +191,11 @@ void run_tiles(const Tile& t, size_t height, size_t first, size_t index, size_t 
   }
 }
 
-// Tiles of about the same height: a low one is a slow one.
 void run_tile(const Tile& t) {
-  const size_t tiles = (t.m + kFit - 1) / kFit;
-  if (tiles == 0) return;
-  const size_t height = t.m / tiles, higher = t.m % tiles;
-  if (higher > 0) run_tiles(t, height + 1, 0, 0, higher);
-  run_tiles(t, height, higher * (height + 1), higher, tiles - higher);
+  const gemm::Heights h(t.m, kFit);
+  if (h.tiles == 0) return;
+  if (h.higher > 0) run_tiles(t, h.height + 1, 0, 0, h.higher);
+  run_tiles(t, h.height, h.higher * (h.height + 1), h.higher, h.tiles - h.higher);
 }
 
 gemm::TileFn get_tile() { return &run_tile; }
