@@ -1,16 +1,14 @@
 // portfire::attention_backward in f32. For each head, blocks of queries: scores Q K^T and their softmax P again, E = D V^T,
 // S = P (E - sum P E) row by row, then the products that give the gradients:
 //   dQ = scale S K, dK += scale S^T Q, dV += P^T D.
-// P and S of a block stay in L2. A head of keys, with all heads of queries that share it, is one thread's: sums over queries
+// P and E, which S replaces, of a block stay in L2. A head of keys, with all heads of queries that share it, is one thread's: sums over queries
 // are made in their order, whatever the number of threads.
 #include <algorithm>
 #include <cmath>
 #include <new>
 
 #include "kernels/attention/heads.h"
-#include "kernels/copy/strided.h"
-#include "kernels/gemm/gemm.h"
-#include "kernels/gemm/wide.h"
+#include "kernels/gemm/blocked.h"
 #include "kernels/kernel.h"
 #include "kernels/norm/rows.h"
 #include "kernels/scratch.h"
@@ -19,20 +17,23 @@
 namespace portfire::attention {
 namespace {
 
-constexpr int64_t kMostRows = 4 * static_cast<int64_t>(gemm::kRows);  // queries at a time
-constexpr int64_t kScores = 1 << 16;                                  // numbers in P of a block, about
+// Queries at a time, and numbers in P of them, about.
+constexpr int64_t kMostRows = 96, kScores = 1 << 15;
 
 struct BackwardPlan {
   int64_t batch, key_heads, group;  // group: query heads for each key head
   int64_t queries, keys, depth, value_depth, rows;
-  size_t keys_turned, values_turned, keys_packed, block, scores, turned;  // floats
+  size_t scores, packing;  // floats
   float scale;
   bool causal;
   int mask;  // 0 none, 1 float, 2 bool
-  size_t floats() const { return keys_turned + values_turned + keys_packed + block + 2 * scores + turned; }
+  size_t floats() const { return 2 * scores + packing; }
 };
 
-size_t packed(int64_t k, int64_t n) { return padded(gemm::packed_size(static_cast<size_t>(k), static_cast<size_t>(n))); }
+// What gemm::run needs at the most, of sides that lie as they like.
+size_t packing(int64_t m, int64_t n, int64_t k) {
+  return gemm::blocked_scratch(static_cast<size_t>(m), static_cast<size_t>(n), static_cast<size_t>(k), {nullptr, 1, 2});
+}
 
 bool prepare_backward(const Operands& o, void* state, size_t* scratch) {
   const TensorView &grad = o.in(0), &q = o.in(1), &k = o.in(2), &v = o.in(3);
@@ -62,44 +63,25 @@ bool prepare_backward(const Operands& o, void* state, size_t* scratch) {
     p.mask = m->dtype == DType::f32 ? 1 : m->dtype == DType::boolean ? 2 : 0;
     if (p.mask == 0 || m->rank() < 1 || m->rank() > 4 || size(*m, 3) != p.keys || !unit_columns(*m)) return false;
   }
-  const auto fit = kScores / p.keys / static_cast<int64_t>(gemm::kRows) * static_cast<int64_t>(gemm::kRows);
-  p.rows = std::min(p.queries, std::clamp(fit, static_cast<int64_t>(gemm::kRows), kMostRows));
-  p.keys_turned = packed(p.depth, p.keys);
-  p.values_turned = packed(p.value_depth, p.keys);
-  p.keys_packed = packed(p.keys, p.depth);
-  p.block = std::max(packed(p.rows, p.depth), packed(p.rows, p.value_depth)) + padded(p.rows * p.value_depth);
+  // Blocks of about the same height.
+  const int64_t most = std::clamp(kScores / p.keys, static_cast<int64_t>(gemm::kRows), kMostRows), blocks = (p.queries + most - 1) / most;
+  p.rows = (p.queries + blocks - 1) / blocks;
   p.scores = padded(p.rows * p.keys);
-  p.turned = p.scores;
+  const int64_t deepest = std::max(p.depth, p.value_depth);
+  p.packing = std::max({packing(p.rows, p.keys, deepest), packing(p.keys, deepest, p.rows), packing(p.rows, deepest, p.keys)});
   *scratch = p.floats() * sizeof(float) * o.threads;
   return true;
 }
 
-// C = A B (+ C), of m rows, all panels.
-void multiply(const float* a, int64_t lda, int64_t m, int64_t n, int64_t k, const float* b, float* c, bool more) {
-  gemm::Gemm g{static_cast<size_t>(n), static_cast<size_t>(k), a, lda, b, c, n, {}};
-  if (more) g.epilogue.residual = c;
-  gemm::run(g, 0, static_cast<size_t>(m), 0, (static_cast<size_t>(n) + gemm::kPanel - 1) / gemm::kPanel);
-}
-void pack(const float* b, int64_t row, int64_t column, int64_t k, int64_t n, float* to) { gemm::pack(b, row, column, static_cast<size_t>(k), static_cast<size_t>(n), to); }
-
 class Head {
  public:
   Head(const BackwardPlan& p, const Operands& o, int64_t b, int64_t kh, float* memory) : p_(p), o_(o), b_(b), kh_(kh) {
-    keys_turned_ = memory;
-    values_turned_ = keys_turned_ + p.keys_turned;
-    keys_packed_ = values_turned_ + p.values_turned;
-    block_ = keys_packed_ + p.keys_packed;
-    weights_ = block_ + p.block;
+    weights_ = memory;
     errors_ = weights_ + p.scores;
-    turned_ = errors_ + p.scores;
+    packing_ = errors_ + p.scores;
   }
 
   void run() {
-    const TensorView &k = o_.in(2), &v = o_.in(3);
-    const float* const keys = at(k, kh_, 0);
-    pack(keys, 1, stride(k, 2), p_.depth, p_.keys, keys_turned_);
-    pack(keys, stride(k, 2), 1, p_.keys, p_.depth, keys_packed_);
-    pack(at(v, kh_, 0), 1, stride(v, 2), p_.value_depth, p_.keys, values_turned_);
     dk_ = o_.out(1).as<float>() + (b_ * p_.key_heads + kh_) * p_.keys * p_.depth;
     dv_ = o_.out(2).as<float>() + (b_ * p_.key_heads + kh_) * p_.keys * p_.value_depth;
     bool more = false;
@@ -125,41 +107,32 @@ class Head {
     }
   }
 
+  // C = A B (+ C), A m x k and B k x n.
+  void multiply(const gemm::Left& a, const gemm::Right& b, int64_t m, int64_t n, int64_t k, float* c, bool more = false) const {
+    gemm::Blocked g{static_cast<size_t>(m), static_cast<size_t>(n), static_cast<size_t>(k), a, b, c, n, {}};
+    if (more) g.epilogue.residual = c;
+    gemm::run(g, 0, g.m, 0, (g.n + gemm::kPanel - 1) / gemm::kPanel, packing_);
+  }
+
   void run_block(int64_t h, int64_t first, int64_t count, bool more) {
     static const auto product_error = rows::functions().softmax_backward;
-    const TensorView &grad = o_.in(0), &q = o_.in(1);
+    const TensorView &grad = o_.in(0), &q = o_.in(1), &k = o_.in(2), &v = o_.in(3);
     const int64_t width = p_.value_depth;
-    const float* const queries = at(q, h, first);
-    multiply(queries, stride(q, 2), count, p_.keys, p_.depth, keys_turned_, weights_, false);
+    const float *const queries = at(q, h, first), *const keys = at(k, kh_, 0), *const d = at(grad, h, first);
+    multiply({queries, stride(q, 2), 1}, {keys, 1, stride(k, 2)}, count, p_.keys, p_.depth, weights_);
     softmax(h, first, count);
-    const float* d = at(grad, h, first);
-    int64_t step = stride(grad, 2);
-    if (!unit_columns(grad)) {  // as rows that are runs, behind what is packed
-      float* const rows = block_ + p_.block - padded(p_.rows * width);
-      for (int64_t i = 0; i < count; ++i)
-        for (int64_t j = 0; j < width; ++j) rows[i * width + j] = d[i * step + j * stride(grad, 3)];
-      d = rows;
-      step = width;
-    }
-    multiply(d, step, count, p_.keys, width, values_turned_, errors_, false);
-    // dV += P^T D
-    copy::transpose(turned_, count, weights_, p_.keys, p_.keys, count, sizeof(float));
-    pack(d, step, 1, count, width, block_);
-    multiply(turned_, count, p_.keys, width, count, block_, dv_, more);
+    multiply({d, stride(grad, 2), stride(grad, 3)}, {at(v, kh_, 0), 1, stride(v, 2)}, count, p_.keys, width, errors_);
+    multiply({weights_, 1, p_.keys}, {d, stride(grad, 2), stride(grad, 3)}, p_.keys, width, count, dv_, more);
     for (int64_t i = 0; i < count; ++i) product_error(weights_ + i * p_.keys, errors_ + i * p_.keys, errors_ + i * p_.keys, static_cast<size_t>(p_.keys), p_.scale);
-    // dQ = S K
     float* const dq = o_.out(0).as<float>() + ((b_ * p_.key_heads * p_.group + h) * p_.queries + first) * p_.depth;
-    multiply(errors_, p_.keys, count, p_.depth, p_.keys, keys_packed_, dq, false);
-    // dK += S^T Q
-    copy::transpose(turned_, count, errors_, p_.keys, p_.keys, count, sizeof(float));
-    pack(queries, stride(q, 2), 1, count, p_.depth, block_);
-    multiply(turned_, count, p_.keys, p_.depth, count, block_, dk_, more);
+    multiply({errors_, p_.keys, 1}, {keys, stride(k, 2), 1}, count, p_.depth, p_.keys, dq);
+    multiply({errors_, 1, p_.keys}, {queries, stride(q, 2), 1}, p_.keys, p_.depth, count, dk_, more);
   }
 
   const BackwardPlan& p_;
   const Operands& o_;
   int64_t b_, kh_;
-  float *keys_turned_, *values_turned_, *keys_packed_, *block_, *weights_, *errors_, *turned_, *dk_ = nullptr, *dv_ = nullptr;
+  float *weights_, *errors_, *packing_, *dk_ = nullptr, *dv_ = nullptr;
 };
 
 Error run_backward(const void* state, const Operands& o, const KernelContext& context) {
