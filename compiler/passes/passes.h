@@ -34,6 +34,9 @@ Result<Graph> simplify(Graph graph);
 // Operators whose further results nobody reads become those with one.
 Result<Graph> recompose(Graph graph);
 
+// Sums of scatters into zeros, as gradients of slices are, become concatenations.
+Result<Graph> join_scatters(Graph graph);
+
 // softmax(q k^T) v in parts becomes one operator.
 Result<Graph> recompose_attention(Graph graph);
 

@@ -20,6 +20,7 @@ std::span<const Pass> pipeline() {
       {"fold_constants", fold_constants, Stage::functional},
       {"simplify", simplify, Stage::functional},
       {"recompose", recompose, Stage::functional, std::nullopt, Target::native},
+      {"join_scatters", join_scatters, Stage::functional},
       {"recompose_attention", recompose_attention, Stage::functional, std::nullopt, Target::native},
       {"simplify_masks", simplify_masks, Stage::functional, std::nullopt, Target::native},
       {"attention_to_bf16", attention_to_bf16, Stage::functional, Precision::bf16, Target::native},
