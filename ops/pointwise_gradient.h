@@ -53,7 +53,7 @@ T unary_gradient(G& g, std::string_view e, T x, T r, T d) {
   if (e == "abs") return d * g("aten::sign", x);
   if (e == "frac") return d;
   if (e == "square") return d * x * 2.0;
-  if (e == "relu") return where_or_0(g, g("aten::gt.Scalar", x, 0), d);
+  if (e == "relu") return where_or_0(g, g("aten::gt.Scalar", r, 0), d);  // as for x, which need not be kept
   if (e == "reciprocal") return -(d * r * r);
   if (e == "sqrt") return d / (r * 2.0);
   if (e == "rsqrt") return d * r * r * r * -0.5;
@@ -159,6 +159,9 @@ bool give_several(G& g, std::string_view e) {
     if (g.wants_at(2)) g.give_at(2, g.where(g.tensor("condition"), 0.0, d));
   } else if (e == "threshold") {
     g.give_at(0, g.where(g("aten::le.Scalar", x(), g.arg("threshold")), 0.0, d));
+  } else if (e == "clamp") {  // within the bounds as x is; NaN stays
+    auto outside = g("aten::logical_or", g("aten::le.Scalar", value(), g.arg("min_val")), g("aten::ge.Scalar", value(), g.arg("max_val")));
+    g.give_at(0, g.where(outside, 0.0, d));
   } else if (e == "leaky_relu") {
     auto above = g("aten::gt.Scalar", x(), 0);
     if (g.wants_at(0)) g.give_at(0, g.where(above, d, d * y()));

@@ -130,6 +130,9 @@ class Packer {
       if (name == "relu" || (!name.empty() && !depthwise)) {
         c.activation = name;
         take(n);
+      } else if (n->op->name == "portfire::hardtanh" && plain_number(n->args[1], &c.low) && plain_number(n->args[2], &c.high)) {
+        c.activation = "clamp";
+        take(n);
       } else if (n->op->name == "portfire::maximum.Scalar" && plain_number(n->args[1], &c.low)) {
         const Node* m = uses_.only_user(n->outs[0]);
         if (m && m->op->name == "portfire::minimum.Scalar" && plain_number(m->args[1], &c.high)) {
