@@ -61,14 +61,18 @@ namespace {
 
 template <size_t kHigh>
 void pack_tiles(const float* a, int64_t step, size_t m, size_t depth, float* packed) {
+  // Copied in whole vectors, where so many elements are there: what follows a tile's own is overwritten by its next row.
+  constexpr size_t kCopied = kHigh <= 8 ? 8 : 16;
   const Heights h(m, kHigh);
   const size_t panel = left_panel(depth);
-  // Those that have kHigh elements from their first on, which need not all be theirs.
   size_t whole = h.tiles;
-  while (whole > 0 && h.first(whole - 1) + kHigh > m) --whole;
+  while (whole > 0 && h.first(whole - 1) + kCopied > m) --whole;
+  const size_t higher = std::min(whole, h.higher);
   for (size_t k = 0; k < depth; ++k, a += step, packed += kHigh) {
     float* to = packed;
-    for (size_t t = 0; t < whole; ++t, to += panel) std::memcpy(to, a + h.first(t), kHigh * sizeof(float));
+    const float* from = a;
+    for (size_t t = 0; t < higher; ++t, to += panel, from += h.height + 1) std::memcpy(to, from, kCopied * sizeof(float));
+    for (size_t t = higher; t < whole; ++t, to += panel, from += h.height) std::memcpy(to, from, kCopied * sizeof(float));
     for (size_t t = whole; t < h.tiles; ++t, to += panel) std::copy_n(a + h.first(t), h.first(t + 1) - h.first(t), to);
   }
 }
