@@ -8,7 +8,7 @@ namespace portfire::ops::activations {
 // min(max(x, low), high) in x's own dtype.
 template <class G, class T>
 T clamp_to(G& g, T x, double low, double high) {
-  if (low <= high && (x.dtype() == DType::f32 || x.dtype() == DType::f64)) return g("portfire::hardtanh", x, low, high);
+  if (low <= high && (x.dtype() == DType::f32 || x.dtype() == DType::f64)) return g("portfire::clamp", x, low, high);
   return g.cast(g("portfire::minimum.Scalar", g("portfire::maximum.Scalar", x, low), high), x.dtype());
 }
 

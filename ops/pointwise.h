@@ -93,8 +93,8 @@ PF_OP(gelu_tanh_, "gelu_tanh", "portfire::gelu_tanh(Tensor self) -> Tensor", fal
 PF_OP(bitwise_not_, "bitwise_not", "portfire::bitwise_not(Tensor self) -> Tensor", false)
 PF_OP(square_, "square", "portfire::square(Tensor self) -> Tensor", false)
 PF_OP(threshold_, "threshold", "portfire::threshold(Tensor self, Scalar threshold, Scalar value) -> Tensor", false)
-// Of min <= max; ATen's clamp, but where its gradient is 0: at the bounds too.
-PF_OP(hardtanh_, "clamp", "portfire::hardtanh(Tensor self, Scalar min_val, Scalar max_val) -> Tensor", false)
+// Of min <= max. Its gradient is that of aten::hardtanh, 0 at the bounds too.
+PF_OP(clamp_, "clamp", "portfire::clamp(Tensor self, Scalar min, Scalar max) -> Tensor", false)
 PF_OP(leaky_relu_, "leaky_relu", "portfire::leaky_relu(Tensor self, Tensor slope) -> Tensor", false)
 PF_OP(leaky_relu_scalar, "leaky_relu", "portfire::leaky_relu.Scalar(Tensor self, Scalar slope) -> Tensor", false)
 PF_OP(hardshrink_, "hardshrink", "portfire::hardshrink(Tensor self, Scalar lambd) -> Tensor", false)
@@ -121,7 +121,7 @@ using Ops = OpList<PF_UNARIES(PF_ONE) PF_BINARIES(PF_ONE) PF_BINARIES_BOTH(PF_TW
                    PF_BITWISE(PF_BITWISE_NAME) PF_WITH_SCALARS(PF_WITH_SCALAR_NAME) PF_OF_SCALARS(PF_OF_SCALAR_NAME)
                    add_tensor, add_scalar, sub_tensor, sub_scalar, pow_tensor_tensor, pow_tensor_scalar, pow_scalar,
                    remainder_scalar_tensor, where_self, where_scalar_other, where_scalar_self, where_scalar,
-                   threshold_, hardtanh_, leaky_relu_, leaky_relu_scalar, hardshrink_, softshrink_, hardsigmoid_, hardswish_,
+                   threshold_, clamp_, leaky_relu_, leaky_relu_scalar, hardshrink_, softshrink_, hardsigmoid_, hardswish_,
                    replace_nan_, replace_inf_, lerp_, lerp_scalar, smooth_l1_, addcmul_, huber_, div_trunc_, div_floor_, bitwise_not_, square_, gelu_none, gelu_tanh_, special_i0e, special_i1,
                    special_i1e>;
 

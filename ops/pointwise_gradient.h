@@ -160,7 +160,7 @@ bool give_several(G& g, std::string_view e) {
   } else if (e == "threshold") {
     g.give_at(0, g.where(g("aten::le.Scalar", x(), g.arg("threshold")), 0.0, d));
   } else if (e == "clamp") {  // within the bounds as x is; NaN stays
-    auto outside = g("aten::logical_or", g("aten::le.Scalar", value(), g.arg("min_val")), g("aten::ge.Scalar", value(), g.arg("max_val")));
+    auto outside = g("aten::logical_or", g("aten::le.Scalar", value(), g.arg("min")), g("aten::ge.Scalar", value(), g.arg("max")));
     g.give_at(0, g.where(outside, 0.0, d));
   } else if (e == "leaky_relu") {
     auto above = g("aten::gt.Scalar", x(), 0);

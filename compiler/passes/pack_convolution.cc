@@ -130,7 +130,7 @@ class Packer {
       if (name == "relu" || (!name.empty() && !depthwise)) {
         c.activation = name;
         take(n);
-      } else if (n->op->name == "portfire::hardtanh" && plain_number(n->args[1], &c.low) && plain_number(n->args[2], &c.high)) {
+      } else if (n->op->name == "portfire::clamp" && plain_number(n->args[1], &c.low) && plain_number(n->args[2], &c.high)) {
         c.activation = "clamp";
         take(n);
       } else if (n->op->name == "portfire::maximum.Scalar" && plain_number(n->args[1], &c.low)) {

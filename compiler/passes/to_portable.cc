@@ -103,7 +103,7 @@ const std::map<std::string_view, Form>& forms() {
       // With numbers.
       {"portfire::maximum.Scalar", [](Builder& b, const Args& a) { return keep(b, "aten::clamp", {a[0], a[1], nullptr}); }},
       {"portfire::minimum.Scalar", [](Builder& b, const Args& a) { return keep(b, "aten::clamp", {a[0], nullptr, a[1]}); }},
-      {"portfire::hardtanh", [](Builder& b, const Args& a) { return keep(b, "aten::hardtanh", a); }},
+      {"portfire::clamp", [](Builder& b, const Args& a) { return keep(b, "aten::hardtanh", a); }},
       {"portfire::sub.Scalar_Tensor", [](Builder& b, const Args& a) { return keep(b, "aten::rsub.Scalar", {a[1], a[0], 1}); }},
       {"portfire::div.Scalar_Tensor", [](Builder& b, const Args& a) { return keep(b, "aten::div.Tensor", {wrapped(b, a[0]), a[1]}); }},
       {"portfire::div_floor.Scalar", [](Builder& b, const Args& a) { return keep(b, "aten::div.Scalar_mode", {a[0], a[1], "floor"}); }},
