@@ -10,6 +10,7 @@
 #include "kernels/pointwise/plain_loop.h"
 #include "kernels/spatial/pool_rows.h"
 #include "kernels/spatial/rows_of_planes.h"
+#include "kernels/spatial/small_window.h"
 #include "ops/avg_pool.h"
 #include "ops/element.h"
 #include "ops/max_pool.h"
@@ -125,38 +126,24 @@ class Run {
         lines[count] = x + i * p_.x.strides[2] + j * p_.x.strides[3];
         firsts[count++] = (i * p_.x.size(3) + j) * in_;
       }
+    // Windows of the usual sizes, inside the plane.
+    int64_t low = 0, past = 0;
+    const int64_t wide = p_.pool.window.kernel[2];
+    if (count == wide && (wide == 2 || wide == 3)) inside(&low, &past, wide);
+    const auto usual = [&](auto side) {
+      for (int64_t o = low; o < past; ++o) small_window(lines, firsts, side, begin_[o], side, step, out + o, places ? places + o * across : nullptr);
+    };
+    wide == 2 ? usual(std::integral_constant<int64_t, 2>()) : usual(std::integral_constant<int64_t, 3>());
     for (int64_t o = 0; o < out_; ++o) {
+      if (o == low && low < past) o = past;
+      if (o == out_) break;
       const int64_t begin = begin_[o], end = end_[o];
       if (count == 0 || begin >= end) {
         out[o] = x[0];
         if (places) places[o * across] = -1;
         continue;
       }
-      // The value first, then where it is: nothing waits for a comparison, and no branch depends on data.
-      T most = lines[0][begin], sum = 0;
-      for (int64_t j = 0; j < count; ++j)
-        for (int64_t k = begin; k < end; k += step) {
-          const T v = lines[j][k];
-          most = v > most ? v : most;
-          sum += v;
-        }
-      uint64_t place = ~uint64_t{0};
-      if (sum != sum) {  // there may be NaN: the last counts
-        for (int64_t j = 0; j < count; ++j)
-          for (int64_t k = begin; k < end; k += step)
-            if (const T v = lines[j][k]; v != v) {
-              most = v;
-              place = static_cast<uint64_t>(firsts[j] + k);
-            }
-      }
-      if (places && most == most)
-        for (int64_t j = 0; j < count; ++j)
-          for (int64_t k = begin; k < end; k += step) {
-            const uint64_t at = static_cast<uint64_t>(firsts[j] + k) | (uint64_t{0} - static_cast<uint64_t>(lines[j][k] != most));
-            place = at < place ? at : place;
-          }
-      out[o] = most;
-      if (places) places[o * across] = static_cast<int64_t>(place);
+      small_window(lines, firsts, count, begin, (end - begin + step - 1) / step, step, out + o, places ? places + o * across : nullptr);
     }
   }
   int64_t* index_row(int64_t plane, int64_t d, int64_t h) const {
