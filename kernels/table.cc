@@ -95,6 +95,8 @@ namespace portfire {
   X(conv, kWinogradConv2d)  \
   X(conv, kDepthwiseConv2d) \
   X(conv, kMaxPool2d)       \
+  X(conv, kPointwiseConvolution) \
+  X(conv, kPointwiseConvolutionWeight) \
   X(conv, kShiftedConvolution) \
   X(conv, kConvolution)     \
   X(conv, kConvolutionBackwardWeight) \
