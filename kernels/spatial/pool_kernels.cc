@@ -97,12 +97,14 @@ class Run {
   static constexpr int64_t kSmallRow = 64, kSmallWindow = 32;
   bool is_small() const {
     const int64_t* kernel = p_.pool.window.kernel;
-    return in_ <= kSmallRow && kernel[0] * kernel[1] * kernel[2] <= kSmallWindow && source_.direct && sink_.direct;
+    return in_ <= kSmallRow && p_.y.size(3) <= kSmallRow && kernel[0] * kernel[1] * kernel[2] <= kSmallWindow && source_.direct && sink_.direct;
   }
   // Plane by plane.
   void run_small() {
     const int64_t planes = p_.y.size(0) * p_.y.size(1), rows = p_.y.size(2) * p_.y.size(3), threads = pool_ ? static_cast<int64_t>(pool_->threads()) : 1;
     const int64_t tasks = std::clamp<int64_t>(planes * rows * out_ >> 13, 1, std::min(planes, threads * 4));
+    Range high[kSmallRow];
+    for (int64_t h = 0; h < p_.y.size(3); ++h) high[h] = p_.range(1, h);
     parallel(pool_, static_cast<size_t>(planes > 0 ? tasks : 0), [&](size_t t, size_t) {
       for (int64_t plane = planes * static_cast<int64_t>(t) / tasks; plane < planes * static_cast<int64_t>(t + 1) / tasks; ++plane) {
         const T* const x = source_.row(plane, 0, 0, nullptr);
@@ -111,7 +113,7 @@ class Run {
         for (int64_t d = 0; d < p_.y.size(2); ++d) {
           const Range deep = p_.range(0, d);
           for (int64_t h = 0; h < p_.y.size(3); ++h)
-            small_row(x, deep, p_.range(1, h), out + d * p_.y.strides[2] + h * p_.y.strides[3], places ? places + d * p_.index.strides[2] + h * p_.index.strides[3] : nullptr);
+            small_row(x, deep, high[h], out + d * p_.y.strides[2] + h * p_.y.strides[3], places ? places + d * p_.index.strides[2] + h * p_.index.strides[3] : nullptr);
         }
       }
     });
