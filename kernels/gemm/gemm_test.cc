@@ -133,6 +133,8 @@ TEST(Gemm, ProductsOfRunTimeWeights) {
       KernelCase("aten::addmm").tensor({m, n}).tensor({m, 9}).tensor({9, n}).number(1).number(1).expect_kernel_matches();
     }
   EXPECT_FALSE(KernelCase("aten::linear").tensor({4, 9}).tensor({3, 9}).tensor({1}).taken()) << "a bias that repeats";
+  EXPECT_FALSE(KernelCase("aten::mm").tensor({4, 0}).tensor({0, 3}).taken()) << "nothing to sum";
+  EXPECT_FALSE(KernelCase("aten::bmm").tensor({2, 4, 0}).tensor({2, 0, 3}).taken());
   KernelCase("aten::linear").tensor({3, 4, 5, 9}, {36, 9, 108, 1}).tensor({33, 9}).tensor({33}).expect_kernel_matches();
   KernelCase("aten::linear").tensor({3, 4, 5, 9}, {45, 9, 135, 1}).tensor({33, 9}).tensor({33}).expect_kernel_matches();
   for (const int64_t k : {9, 300}) {

@@ -69,8 +69,9 @@ bool plan_product(const TensorView& a, const TensorView& b, size_t threads, void
   p->column = a.strides[r - 1];
   p->b_row = b.strides[r - 2];
   p->b_column = b.strides[r - 1];
+  if (p->k == 0) return false;
   finish(p, threads, scratch);
-  return p->k > 0;
+  return true;
 }
 
 Blocked product_of(const Plan& p, const float* a, const float* b, float* c, const Epilogue& e = {}) {
