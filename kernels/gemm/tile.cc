@@ -60,41 +60,24 @@ HWY_NOINLINE void tile_vectors(const Tile& t, size_t first, size_t index, size_t
     [[maybe_unused]] const TileVec b1 = kVectors > 1 ? hn::LoadU(d, b + at * kPanel + lanes) : b0;           \
     PF_TILE_ROWS(PF_STEP)                                                                                   \
   }
-#define PF_ADD(i, a)                                                   \
+#define PF_ADD(i)                                                      \
   c##i##0 = hn::MulAdd(a, b0, c##i##0);                                \
   if constexpr (kVectors > 1) c##i##1 = hn::MulAdd(a, b1, c##i##1);
-    if constexpr (kA == Rows::packed) {
-      const float* HWY_RESTRICT a = rows_at;
-      rows_at += t.a_step;
-#define PF_STEP(i)                                    \
-  if constexpr (kM > i) {                             \
-    const TileVec ai = hn::Set(d, a[kAt * kFit + i]); \
-    PF_ADD(i, ai)                                     \
-  }
-      size_t k = depth;
-      for (; k >= 2; k -= 2, b += 2 * kPanel, ahead += 2 * ahead_step, a += 2 * kFit) {
-        __builtin_prefetch(ahead, 0, 2);
-        PF_DEPTH(0)
-        PF_DEPTH(1)
-      }
-      if (k > 0) {
-        PF_DEPTH(0)
-        ahead += ahead_step;
-      }
-#undef PF_STEP
-    } else if constexpr (kA == Rows::spaced) {
-      // Row i from a<i / 4> on: few enough registers for all of them to stay there.
-      const size_t step = t.a_step, step3 = 3 * step;
+    if constexpr (kA != Rows::listed) {
+      // Row i from a<i / 4> on: few enough registers for all of them to stay there; packed rows need but one.
+      constexpr bool kPacked = kA == Rows::packed;
+      constexpr size_t kNext = kPacked ? kFit : 1;  // from one of k to the next
+      const size_t step = kPacked ? 1 : t.a_step, step3 = 3 * step;
       const float *a0 = rows_at, *a1 = rows_at + 4 * step, *a2 = rows_at + 8 * step;
-      rows_at += kM * step;
+      rows_at += kPacked ? t.a_step : kM * step;
 #define PF_STEP(i)                                                                                  \
   if constexpr (kM > i) {                                                                           \
-    const float* const from = (i < 4 ? a0 : i < 8 ? a1 : a2) + kAt;                                 \
+    const float* const from = (i < 4 ? a0 : i < 8 ? a1 : a2) + kAt * kNext;                         \
     const TileVec a = hn::Set(d, *(i % 4 == 3 ? from + step3 : from + i % 4 * step));                \
-    PF_ADD(i, a)                                                                                    \
+    PF_ADD(i)                                                                                       \
   }
       size_t k = depth;
-      for (; k >= 2; k -= 2, b += 2 * kPanel, ahead += 2 * ahead_step, a0 += 2, a1 += 2, a2 += 2) {
+      for (; k >= 2; k -= 2, b += 2 * kPanel, ahead += 2 * ahead_step, a0 += 2 * kNext, a1 += 2 * kNext, a2 += 2 * kNext) {
         __builtin_prefetch(ahead, 0, 2);  // into L2
         PF_DEPTH(0)
         PF_DEPTH(1)
@@ -113,7 +96,7 @@ HWY_NOINLINE void tile_vectors(const Tile& t, size_t first, size_t index, size_t
 #define PF_STEP(i)                              \
   if constexpr (kM > i) {                       \
     const TileVec a = hn::Set(d, a##i[k + kAt]); \
-    PF_ADD(i, a)                                \
+    PF_ADD(i)                                   \
   }
         // Two at a time, for fewer instructions; of four, g++ spills.
         size_t k = 0;
