@@ -70,21 +70,15 @@ Error run(const void* state, const Operands& o, const KernelContext& context) {
   const auto& p = *static_cast<const Plan*>(state);
   const TensorView* bias = o.optional(2);
   float *const y = o.out(0).as<float>(), *const memory = reinterpret_cast<float*>(context.scratch.data());
-  const auto image = [&](int64_t i, ThreadPool* pool, float* scratch) {
+  gemm::in_items(p.images, p.images * p.outs * p.ins * p.pixels, context.pool, [&](int64_t i, size_t worker, ThreadPool* pool) {
     const Blocked g = image_of(p, o.in(0), o.in(1).as<float>(), y, i);
-    gemm::run_parallel(g, scratch, pool);
+    gemm::run_parallel(g, memory + worker * p.scratch, pool);
     for (int64_t c = 0; bias && c < p.outs; ++c) {
       const float b = bias->as<float>()[c];
       float* const row = g.c + c * p.pixels;
       for (int64_t k = 0; k < p.pixels; ++k) row[k] += b;
     }
-  };
-  const auto threads = context.pool ? static_cast<int64_t>(context.pool->threads()) : 1;
-  if (p.images < threads || p.images == 1) {
-    for (int64_t i = 0; i < p.images; ++i) image(i, context.pool, memory);
-    return {};
-  }
-  parallel(context.pool, static_cast<size_t>(p.images), [&](size_t i, size_t worker) { image(static_cast<int64_t>(i), nullptr, memory + worker * p.scratch); });
+  });
   return {};
 }
 

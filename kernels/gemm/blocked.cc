@@ -11,10 +11,7 @@ namespace {
 // Elements of k at a time, panels that are packed together, rows of A that are used with them.
 constexpr size_t kBlockDepth = 192, kBlockPanels = 4, kBlockRows = 16 * kRows;
 
-size_t depth_at_once(size_t k) {
-  const size_t parts = (k + kBlockDepth - 1) / kBlockDepth;
-  return (k + parts - 1) / parts;
-}
+size_t depth_at_once(size_t k) { return Depths(k, 1, kBlockDepth).deepest(); }
 size_t right_floats(size_t n, size_t k) { return padded(packed_size(depth_at_once(k), std::min(n, kBlockPanels * kPanel))); }
 
 // Rows [m, m + count) of A, of which [skip, skip + depth) is read: as lists, and from each to the next, 0 where that varies.

@@ -25,6 +25,7 @@ class Depths {
     const size_t together = std::max<size_t>(1, most / std::max<size_t>(1, k)), blocks = (taps + together - 1) / together;
     together_ = parts > 1 ? 1 : (taps + blocks - 1) / std::max<size_t>(1, blocks);
   }
+  size_t deepest() const { return step_; }  // elements of a tap
   template <class F>
   void each(F f) const {
     for (size_t tap = 0; tap < taps_; tap += together_) {
@@ -79,6 +80,21 @@ void in_parts(size_t m, size_t n, size_t k, ThreadPool* pool, F f, double entry 
   parallel(pool, parts.rows * parts.panels, [&](size_t t, size_t worker) {
     const size_t r = t / parts.panels, p = t % parts.panels;
     f(blocks * r / parts.rows * kRows, std::min(m, blocks * (r + 1) / parts.rows * kRows), panels * p / parts.panels, panels * (p + 1) / parts.panels, worker);
+  });
+}
+
+// Calls f(item, worker, pool) for products of `work` multiplications in all: each on the pool where they are few, else on a thread of
+// its own, without one; in even shares, of so much work at least.
+template <class F>
+void in_items(int64_t items, int64_t work, ThreadPool* pool, F f) {
+  const int64_t threads = pool ? static_cast<int64_t>(pool->threads()) : 1;
+  if (items < std::max<int64_t>(2, threads)) {
+    for (int64_t i = 0; i < items; ++i) f(i, size_t{0}, pool);
+    return;
+  }
+  const int64_t tasks = std::clamp<int64_t>(work / static_cast<int64_t>(kLeast), 1, std::min(items, 4 * threads));
+  parallel(pool, static_cast<size_t>(tasks), [&](size_t t, size_t worker) {
+    for (int64_t i = items * static_cast<int64_t>(t) / tasks; i < items * static_cast<int64_t>(t + 1) / tasks; ++i) f(i, worker, static_cast<ThreadPool*>(nullptr));
   });
 }
 

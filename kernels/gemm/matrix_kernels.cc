@@ -1,6 +1,5 @@
 // f32 products of matrices that are only known at run time: aten::mm, bmm, addmm and linear. (wide_kernels.cc has other
 // numbers, and those with a vector.)
-#include <algorithm>
 #include <new>
 
 #include "kernels/copy/strided.h"
@@ -81,18 +80,8 @@ Blocked product_of(const Plan& p, const float* a, const float* b, float* c, cons
 void run_product(const Plan& p, const TensorView& a, const TensorView& b, const TensorView& out, const KernelContext& context, const Epilogue& e = {}) {
   auto* const scratch = reinterpret_cast<float*>(context.scratch.data());
   const int64_t a_item = a.rank() == 3 ? a.strides[0] : 0, b_item = a.rank() == 3 ? b.strides[0] : 0;
-  const auto item = [&](int64_t i, float* memory, ThreadPool* pool) {
-    run_parallel(product_of(p, a.as<float>() + i * a_item, b.as<float>() + i * b_item, out.as<float>() + i * p.m * p.n, e), memory, pool);
-  };
-  const int64_t threads = context.pool ? static_cast<int64_t>(context.pool->threads()) : 1;
-  if (p.batch < std::max<int64_t>(2, threads)) {
-    for (int64_t i = 0; i < p.batch; ++i) item(i, scratch, context.pool);
-    return;
-  }
-  // Even shares, of so much work at least.
-  const int64_t work = p.m * p.n * p.k * p.batch, tasks = std::clamp<int64_t>(work / static_cast<int64_t>(kLeast), 1, std::min(p.batch, 4 * threads));
-  parallel(context.pool, static_cast<size_t>(tasks), [&](size_t t, size_t worker) {
-    for (int64_t i = p.batch * static_cast<int64_t>(t) / tasks; i < p.batch * static_cast<int64_t>(t + 1) / tasks; ++i) item(i, scratch + worker * p.scratch, nullptr);
+  in_items(p.batch, p.m * p.n * p.k * p.batch, context.pool, [&](int64_t i, size_t worker, ThreadPool* pool) {
+    run_parallel(product_of(p, a.as<float>() + i * a_item, b.as<float>() + i * b_item, out.as<float>() + i * p.m * p.n, e), scratch + worker * p.scratch, pool);
   });
 }
 
