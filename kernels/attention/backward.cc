@@ -1,8 +1,8 @@
 // portfire::attention_backward in f32. For each head, blocks of queries: scores Q K^T and their softmax P again, E = D V^T,
 // S = P (E - sum P E) row by row, then the products that give the gradients:
 //   dQ = scale S K, dK += scale S^T Q, dV += P^T D.
-// P and E, which S replaces, of a block stay in L2. A head of keys, with all heads of queries that share it, is one thread's: sums over queries
-// are made in their order, whatever the number of threads.
+// P and E, which S replaces, of a block stay in L2. A head of keys, with all heads of queries that share it, is one thread's: sums
+// over queries are made in their order, whatever the number of threads.
 #include <algorithm>
 #include <cmath>
 #include <new>

@@ -7,10 +7,6 @@
 #include "kernels/thread_pool.h"
 
 namespace portfire::conv {
-namespace {
-
-
-}  // namespace
 
 Lines plan_lines(const Axis (&axes)[3]) {
   Lines l;

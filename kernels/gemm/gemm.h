@@ -14,6 +14,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "kernels/scratch.h"
+
 namespace portfire {
 class ThreadPool;
 }
@@ -94,7 +96,7 @@ void pack(const float* b, int64_t row_stride, int64_t column_stride, size_t k, s
 
 // A whose columns are runs, packed for tiles of a strip of m rows, R = shape().rows at most each: element (i, k), at a[k * step + i],
 // of the tile that begins with row r stands at packed[tile * left_panel(depth) + k * R + i - r]. Panels begin in other sets of L1.
-inline size_t left_panel(size_t depth) { return (depth * tile_shape().rows + 15) / 16 * 16 + 16; }
+inline size_t left_panel(size_t depth) { return padded(depth * tile_shape().rows) + 16; }
 inline size_t packed_left_size(size_t m, size_t depth) { return Heights(m, tile_shape().rows).tiles * left_panel(depth); }
 void pack_left(const float* a, int64_t step, size_t m, size_t depth, float* packed);
 
