@@ -99,9 +99,9 @@ int pass(const PassCommand& c) {
     for (const passes::Pass& p : passes::pipeline()) names += (names.empty() ? "" : ", ") + std::string(p.name);
     return report(Error::make(Code::bad_argument, "pass: no pass \"%s\" (expected one of %s)", c.pass.c_str(), names.c_str()));
   }
-  Result<ir::Dump> in = read_graph(c.input);
+  Result<std::vector<ir::Dump>> in = read_graphs(c.input);
   if (!in.ok()) return report(in.error());
-  Result<ir::Graph> out = pass->run(std::move(in->graph));
+  Result<ir::Graph> out = pass->run(std::move(in->at(0).graph));
   if (!out.ok()) return report(out.error().at(c.input.c_str()));
   if (Error e = ir::verify(*out, pass->stage)) return report(e.at(pass->name));
   return report(write_graph(*out, c.output, pass->name));

@@ -121,7 +121,7 @@ Error Convolution::infer(const Args& a, std::span<TensorSpec> outs) {
     const int64_t size =
         c.transposed ? (x.size(i + 2) - 1) * c.stride[d] - 2 * c.padding[d] + reach + c.extra[d]
                      : floor_divide(x.size(i + 2) + 2 * c.padding[d] - reach, c.stride[d]) + 1;
-    if (size < 0 || (size == 0 && c.transposed && x.size(i + 2) > 0))
+    if (size < 0 || (size == 0 && x.size(i + 2) > 0 && (c.transposed || !a.context().sampled)))
       return Error::make(
           Code::bad_argument, "kernel reaches over %lld (expected at most %lld, the padded input)",
           static_cast<long long>(reach), static_cast<long long>(x.size(i + 2) + 2 * c.padding[d]));

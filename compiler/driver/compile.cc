@@ -10,6 +10,7 @@
 #include "compiler/emit/write_pte.h"
 #include "compiler/import/new_weights.h"
 #include "compiler/import/pt2.h"
+#include "compiler/import/pte.h"
 #include "compiler/ir/builder.h"
 
 namespace portfire {
@@ -43,6 +44,26 @@ bool same_folder(const std::string& a, const std::string& b) {
 Result<ir::Dump> import_archive(std::shared_ptr<const import::Archive> archive) {
   PF_ASSIGN(ir::Graph imported, import::import_pt2(std::move(archive)));
   return ir::Dump{passes::kImport, std::move(imported)};
+}
+
+Result<bool> begins_as_program(const std::string& path) {
+  PF_ASSIGN(const FileMap file, FileMap::open(path.c_str()));
+  return import::is_pte(file.bytes());
+}
+
+// Of a file that holds several methods the one called `name`, or "forward".
+Error choose_method(std::vector<ir::Dump>& graphs, const std::string& name) {
+  if (name.empty()) return {};
+  for (const std::string& wanted : {name, std::string("forward"), graphs.size() == 1 ? graphs[0].graph.name : name})
+    for (ir::Dump& d : graphs)
+      if (d.graph.name == wanted) {
+        ir::Dump chosen = std::move(d);
+        chosen.graph.name = name;
+        graphs.clear();
+        graphs.push_back(std::move(chosen));
+        return {};
+      }
+  return Error::make(Code::bad_argument, "no method \"%s\" (the first is \"%s\")", name.c_str(), graphs.empty() ? "" : graphs[0].graph.name.c_str());
 }
 
 // Passes make other constants of an archive's, so only what no pass has seen is taken.
@@ -101,17 +122,28 @@ Result<emit::EmitProgram> plan(std::vector<emit::Lowered> lowered, const std::ve
 
 }  // namespace
 
-Result<ir::Dump> read_graph(const std::string& path) {
+Result<std::vector<ir::Dump>> read_graphs(const std::string& path, const std::vector<std::string>& data) {
+  std::vector<ir::Dump> read;
   if (path.ends_with(".txt")) {
     PF_ASSIGN(ir::Dump dump, ir::read_dump(path));
     if (dump.after.empty()) dump.after = passes::kImport;
     // People edit dumps: passes rely on what the text may not keep.
     PF_ASSIGN(const ir::Stage stage, passes::stage_after(dump.after));
     if (const Error e = ir::verify(dump.graph, stage)) return Error::make(Code::bad_file, "%s: %s", path.c_str(), e.text());
-    return dump;
+    read.push_back(std::move(dump));
+    return read;
+  }
+  PF_ASSIGN(const bool program, begins_as_program(path));
+  if (program) {
+    PF_ASSIGN(auto file, import::PteFile::open(path, data));
+    PF_ASSIGN(std::vector<ir::Graph> graphs, import::import_pte(std::move(file)));
+    for (ir::Graph& g : graphs) read.push_back({passes::kImport, std::move(g)});
+    return read;
   }
   PF_ASSIGN(std::shared_ptr<const import::Archive> archive, import::Archive::open(path));
-  return import_archive(std::move(archive));
+  PF_ASSIGN(ir::Dump dump, import_archive(std::move(archive)));
+  read.push_back(std::move(dump));
+  return read;
 }
 
 Error compile(const CompileOptions& options, CompileReport* report) {
@@ -125,28 +157,31 @@ Error compile(const CompileOptions& options, CompileReport* report) {
     }));
   for (const auto& [name, path] : options.methods)
     PF_TRY(guarded(path, [&, &name = name, &path = path]() -> Error {
-      PF_ASSIGN(ir::Dump input, read_graph(path));
-      if (weights) PF_TRY(take_weights(*weights, input, path, &path == &options.methods.back().second));
-      if (!name.empty()) input.graph.name = name;
-      passes::PipelineOptions passes = options.passes;
-      if (!passes.dump_dir.empty() && options.methods.size() > 1) passes.dump_dir += "/" + input.graph.name;
-      if (!passes.dump_dir.empty() && same_folder(passes.dump_dir, std::filesystem::path(path).parent_path().string()))
-        return Error::make(Code::bad_argument, "%s: dumps would overwrite it (expected another folder)", path.c_str());
-      std::vector<MethodSource> sources;
-      if (options.expand) {
-        PF_ASSIGN(sources, options.expand(std::move(input), passes));
-        for (MethodSource& s : sources)
-          if (!passes.dump_dir.empty() && sources.size() > 1) s.passes.dump_dir += "/" + s.input.graph.name;
-      } else {
-        sources.push_back({std::move(input), passes});
-      }
-      for (MethodSource& s : sources) {
-        const std::string dump = s.passes.dump_dir;
-        Result<emit::Lowered> method = lower_within(std::move(s));
-        if (!method.ok()) return options.expand ? method.error().at(path.c_str()) : in_file(method.error(), path);
-        if (report) report->bf16_products += emit::count_bf16_products(*method);
-        lowered.push_back(*std::move(method));
-        dumps.push_back(dump);
+      PF_ASSIGN(std::vector<ir::Dump> inputs, read_graphs(path, options.data));
+      PF_TRY(choose_method(inputs, name));
+      const bool last_file = &path == &options.methods.back().second, several = options.methods.size() + inputs.size() > 2;
+      for (ir::Dump& input : inputs) {
+        if (weights) PF_TRY(take_weights(*weights, input, path, last_file && &input == &inputs.back()));
+        passes::PipelineOptions passes = options.passes;
+        if (!passes.dump_dir.empty() && several) passes.dump_dir += "/" + input.graph.name;
+        if (!passes.dump_dir.empty() && same_folder(passes.dump_dir, std::filesystem::path(path).parent_path().string()))
+          return Error::make(Code::bad_argument, "%s: dumps would overwrite it (expected another folder)", path.c_str());
+        std::vector<MethodSource> sources;
+        if (options.expand) {
+          PF_ASSIGN(sources, options.expand(std::move(input), passes));
+          for (MethodSource& s : sources)
+            if (!passes.dump_dir.empty() && sources.size() > 1) s.passes.dump_dir += "/" + s.input.graph.name;
+        } else {
+          sources.push_back({std::move(input), passes});
+        }
+        for (MethodSource& s : sources) {
+          const std::string dump = s.passes.dump_dir;
+          Result<emit::Lowered> method = lower_within(std::move(s));
+          if (!method.ok()) return options.expand ? method.error().at(path.c_str()) : in_file(method.error(), path);
+          if (report) report->bf16_products += emit::count_bf16_products(*method);
+          lowered.push_back(*std::move(method));
+          dumps.push_back(dump);
+        }
       }
       return {};
     }));

@@ -14,8 +14,9 @@
 
 namespace portfire {
 
-// The graph of a `.pt2`, or of a dump (`.txt`), and the pass it stands after.
-Result<ir::Dump> read_graph(const std::string& path);
+// The graphs of a `.pt2` (one), a dump (`.txt`, one) or a `.pte` (its methods), and the pass they stand after. `data`: the files of tensors
+// (`.ptd`) that a `.pte` takes.
+Result<std::vector<ir::Dump>> read_graphs(const std::string& path, const std::vector<std::string>& data = {});
 
 // A method to be: its graph, the pass that stands before, and what the passes are to do.
 struct MethodSource {
@@ -28,9 +29,10 @@ struct MethodSource {
 };
 
 struct CompileOptions {
-  // Method name and the file it comes from, as for read_graph. An empty name leaves the graph's own:
-  // a dump's, or "forward".
+  // Method name and the file it comes from, as for read_graphs. An empty name leaves the graphs' own: those of a `.pte`'s methods, a
+  // dump's, or "forward". Of a `.pte` with several methods a name takes the one that is called so, or else "forward".
   std::vector<std::pair<std::string, std::string>> methods;
+  std::vector<std::string> data;  // files of tensors that a `.pte` takes
   std::string output;
   // A file of tensors (`.ptd`, `.safetensors`) that take the place of the archives' parameters and buffers of the same names
   // (compiler/import/new_weights.h). Empty: the archives' own.

@@ -95,6 +95,11 @@ ir::Symbol& Symbols::symbol(const std::string& name) {
   return symbols_.back();
 }
 
+ir::Symbol& Symbols::define(const std::string& name, int64_t lower, int64_t upper) {
+  ranges_.try_emplace(name, lower, upper);
+  return symbol(name);
+}
+
 const SymExpr& Symbols::parsed(std::string_view text) {
   auto it = expressions_.find(text);
   if (it == expressions_.end()) {

@@ -30,6 +30,8 @@ class Symbols {
   // Null where `sym_int` is a plain number.
   const SymExpr* expression(Json sym_int);
   ir::Symbol& symbol(const std::string& name);
+  // The symbol of that name, which is new with this range where there is none.
+  ir::Symbol& define(const std::string& name, int64_t lower, int64_t upper);
   bool unbounded(const SymExpr& e);
   // In order of appearance.
   const std::vector<ir::Symbol>& all() const { return symbols_; }
