@@ -27,16 +27,6 @@ std::string name_of_ref(Json arg) {
   return {};
 }
 
-// "torch.ops.aten.add.Tensor" -> "aten::add.Tensor", ".default" dropped.
-std::string qualified(std::string_view target) {
-  std::string_view rest = target.substr(std::string_view("torch.ops.").size());
-  const size_t dot = rest.find('.');
-  std::string name = std::string(rest.substr(0, dot)) + "::" + std::string(rest.substr(dot + 1));
-  if (constexpr std::string_view kDefault = ".default"; name.size() > kDefault.size() && name.ends_with(kDefault))
-    name.resize(name.size() - kDefault.size());
-  return name;
-}
-
 // "aten::add_.Tensor" -> "aten::add.Tensor"; empty where the name is not an in-place one.
 std::string functional_name(std::string_view name) {
   // Where ATen calls the overloads differently.
@@ -74,6 +64,15 @@ const OpInfo* functional_of_out(std::string_view name) {
 }
 
 }  // namespace
+
+std::string qualified(std::string_view target) {
+  std::string_view rest = target.substr(std::string_view("torch.ops.").size());
+  const size_t dot = rest.find('.');
+  std::string name = std::string(rest.substr(0, dot)) + "::" + std::string(rest.substr(dot + 1));
+  if (constexpr std::string_view kDefault = ".default"; name.size() > kDefault.size() && name.ends_with(kDefault))
+    name.resize(name.size() - kDefault.size());
+  return name;
+}
 
 void GraphImporter::read_types(Json body) {
   body_ = body;
@@ -242,6 +241,7 @@ void GraphImporter::aten(Json n, std::string_view target) {
   if (!target.starts_with("torch.ops.")) throw Refusal{Code::unsupported, "unsupported operator " + std::string(target)};
   const std::string name = qualified(target);
   const OpInfo* op = ir::find_op_info(name);
+  if (const OpInfo* twin = op ? functional_twin(name) : nullptr) return writing(n, *op, *twin);
   const std::string functional = op ? std::string() : functional_name(name);
   const bool in_place = !functional.empty();
   if (in_place) op = ir::find_op_info(functional);

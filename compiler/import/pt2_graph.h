@@ -10,6 +10,11 @@
 
 namespace portfire::import {
 
+// "torch.ops.aten.add.Tensor" -> "aten::add.Tensor", ".default" dropped.
+std::string qualified(std::string_view target);
+// The operator that gives what `name` writes to its arguments as results (ops/kv_cache.h); null where there is none.
+const ir::OpInfo* functional_twin(std::string_view name);
+
 class GraphImporter {
  public:
   GraphImporter(ir::Graph* graph, Symbols& symbols) : graph_(*graph), build_(graph), symbols_(symbols) {}
@@ -42,6 +47,8 @@ class GraphImporter {
   void autocast(const ir::OpInfo& op, const std::vector<ir::Type>& results, std::vector<ir::Arg>& args);
   void inline_graph(Json graph_argument, const std::vector<ir::Arg>& operands, Json n);
   void detach_outputs(Json n);
+  void writing(Json n, const ir::OpInfo& op, const ir::OpInfo& twin);
+  void auto_functionalized(Json n);
   std::shared_ptr<ir::Graph> sub_graph(Json graph_argument);
   // `out` receives the operand of an out= form, which the operator's schema does not have.
   std::vector<ir::Arg> arguments(Json n, const ir::OpInfo& op, ir::Arg* out);

@@ -134,6 +134,10 @@ bool GraphImporter::higher_order(Json n, std::string_view target) {
       detach_outputs(n);
     return true;
   }
+  if (name == "auto_functionalized" || name == "auto_functionalized_v2") {
+    auto_functionalized(n);
+    return true;
+  }
   std::vector<Type> types;
   for (const std::string& out : output_names(n)) types.push_back(type_of(out));
   auto append = [&](const char* op, std::vector<Arg> args) {
