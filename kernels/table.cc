@@ -132,6 +132,9 @@ namespace portfire {
   X(attention, kAttention) \
   X(attention, kAttentionBf16) \
   X(attention, kAttentionBackward) \
+  X(attention, kCustomSdpa) \
+  X(attention, kSdpaWithKvCache) \
+  X(attention, kCustomQuantizedSdpa) \
   X(rows, kSoftmax) \
   X(rows, kLogSoftmax) \
   X(rows, kGroupNorm) \
@@ -150,6 +153,28 @@ namespace portfire {
   X(wide_rows, kGroupNorm) \
   X(gemm, kCdist) \
   X(gemm, kPdist) \
+  X(quant, kQuantizePerTensor) \
+  X(quant, kQuantizePerTensorOfTensors) \
+  X(quant, kQuantizePerTensorOut) \
+  X(quant, kQuantizePerChannel) \
+  X(quant, kQuantizePerToken) \
+  X(quant, kQuantizePerGroup) \
+  X(quant, kQuantizeAffine) \
+  X(quant, kDequantizePerTensor) \
+  X(quant, kDequantizePerTensorOfTensors) \
+  X(quant, kDequantizePerTensorOut) \
+  X(quant, kDequantizePerChannel) \
+  X(quant, kDequantizePerToken) \
+  X(quant, kDequantizePerGroup) \
+  X(quant, kDequantizeAffine) \
+  X(quant, kChooseQparams) \
+  X(quant, kChooseQparamsAffine) \
+  X(quant, kChooseQparamsSymmetric) \
+  X(quant, kChooseQparamsPerToken) \
+  X(quant, kEmbeddingByte) \
+  X(quant, kEmbeddingByteTo) \
+  X(quant, kEmbedding4bit) \
+  X(quant, kEmbedding4bitTo) \
   X(fft, kC2c) \
   X(fft, kR2c) \
   X(fft, kC2r) \

@@ -21,6 +21,7 @@ constexpr int64_t kBlock = 4 * static_cast<int64_t>(gemm::kRows);  // queries at
 struct Plan {
   int64_t batch, heads, group;      // group: query heads for each key head
   int64_t queries, keys, depth, value_depth;
+  int64_t before;                   // keys in front of the first query
   const gemm::PairUnit* unit;       // null: products are of f32
   size_t packed_k, packed_v, scores, pairs;  // floats; pairs: scratch of products of bf16
   float scale;
@@ -31,7 +32,7 @@ static_assert(sizeof(Plan) <= kStateBytes);
 
 }  // namespace
 
-bool prepare(const Operands& o, void* state, size_t* scratch, const gemm::PairUnit* unit) {
+bool prepare(const Operands& o, void* state, size_t* scratch, const gemm::PairUnit* unit, int64_t before) {
   const TensorView &q = o.in(0), &k = o.in(1), &v = o.in(2), &out = o.out(0);
   for (const TensorView* t : {&q, &k, &v, static_cast<const TensorView*>(&out)})
     if (t->dtype != DType::f32 || t->rank() < 2 || t->rank() > 4 || !unit_columns(*t)) return false;
@@ -51,6 +52,7 @@ bool prepare(const Operands& o, void* state, size_t* scratch, const gemm::PairUn
   p.value_depth = size(v, 3);
   if (p.keys == 0 || p.depth == 0 || p.value_depth == 0) return false;
   p.causal = a.boolean(5);
+  p.before = before;
   p.scale = static_cast<float>(a.real(6, 1 / std::sqrt(static_cast<double>(p.depth))));
   p.mask = 0;
   if (const TensorView* m = o.optional(3)) {
@@ -108,12 +110,12 @@ void run_head(const Plan& p, const Operands& o, int64_t b, int64_t h, int64_t be
   for (int64_t first = begin; first < end; first += kBlock) {
     const int64_t count = std::min(kBlock, end - first);
     // Causal: nobody in this block sees keys past its last row.
-    const int64_t seen = p.causal ? std::min(p.keys, first + count) : p.keys;
+    const int64_t seen = p.causal ? std::min(p.keys, p.before + first + count) : p.keys;
     multiply(p, q.as<float>() + b * stride(q, 0) + h * stride(q, 1) + first * stride(q, 2), stride(q, 2), count, seen, p.depth, packed_k, p.depth, scores, seen, pairs);
     float sums[kBlock];
     for (int64_t i = 0; i < count; ++i) {
       float* s = scores + i * seen;
-      const int64_t length = p.causal ? std::min(seen, first + i + 1) : seen;
+      const int64_t length = p.causal ? std::min(seen, p.before + first + i + 1) : seen;
       const int64_t at = mask ? b * stride(*mask, 0) + h * stride(*mask, 1) + (first + i) * stride(*mask, 2) : 0;
       sums[i] = row.exp_row(s, static_cast<size_t>(length), p.scale, p.mask == 1 ? mask->as<float>() + at : nullptr,
                             p.mask == 2 ? mask->as<uint8_t>() + at : nullptr);
