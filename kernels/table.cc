@@ -153,28 +153,28 @@ namespace portfire {
   X(wide_rows, kGroupNorm) \
   X(gemm, kCdist) \
   X(gemm, kPdist) \
-  X(quant, kQuantizePerTensor) \
-  X(quant, kQuantizePerTensorOfTensors) \
-  X(quant, kQuantizePerTensorOut) \
-  X(quant, kQuantizePerChannel) \
-  X(quant, kQuantizePerToken) \
-  X(quant, kQuantizePerGroup) \
-  X(quant, kQuantizeAffine) \
-  X(quant, kDequantizePerTensor) \
-  X(quant, kDequantizePerTensorOfTensors) \
-  X(quant, kDequantizePerTensorOut) \
-  X(quant, kDequantizePerChannel) \
-  X(quant, kDequantizePerToken) \
-  X(quant, kDequantizePerGroup) \
-  X(quant, kDequantizeAffine) \
-  X(quant, kChooseQparams) \
-  X(quant, kChooseQparamsAffine) \
-  X(quant, kChooseQparamsSymmetric) \
-  X(quant, kChooseQparamsPerToken) \
-  X(quant, kEmbeddingByte) \
-  X(quant, kEmbeddingByteTo) \
-  X(quant, kEmbedding4bit) \
-  X(quant, kEmbedding4bitTo) \
+  X(affine, kQuantizePerTensor) \
+  X(affine, kQuantizePerTensorOfTensors) \
+  X(affine, kQuantizePerTensorOut) \
+  X(affine, kQuantizePerChannel) \
+  X(affine, kQuantizePerToken) \
+  X(affine, kQuantizePerGroup) \
+  X(affine, kQuantizeAffine) \
+  X(affine, kDequantizePerTensor) \
+  X(affine, kDequantizePerTensorOfTensors) \
+  X(affine, kDequantizePerTensorOut) \
+  X(affine, kDequantizePerChannel) \
+  X(affine, kDequantizePerToken) \
+  X(affine, kDequantizePerGroup) \
+  X(affine, kDequantizeAffine) \
+  X(affine, kChooseQparams) \
+  X(affine, kChooseQparamsAffine) \
+  X(affine, kChooseQparamsSymmetric) \
+  X(affine, kChooseQparamsPerToken) \
+  X(affine, kEmbeddingByte) \
+  X(affine, kEmbeddingByteTo) \
+  X(affine, kEmbedding4bit) \
+  X(affine, kEmbedding4bitTo) \
   X(fft, kC2c) \
   X(fft, kR2c) \
   X(fft, kC2r) \

@@ -1,4 +1,4 @@
-// Operators of ExecuTorch that only copy: to another device, in front of what no backend took, or tile by tile.
+// Operators of ExecuTorch that only copy: in front of what a backend did not take, or tile by tile.
 #pragma once
 
 #include "ops/element.h"
@@ -7,7 +7,8 @@
 
 namespace portfire::ops::executorch_copies {
 
-struct Copy {
+struct Fallback {
+  static constexpr std::string_view schema = "llama::fallback(Tensor input) -> Tensor";
   static Error infer(const Args& a, std::span<TensorSpec> outs) {
     outs[0] = {a.tensor(0).dtype, a.tensor(0).shape};
     return {};
@@ -16,15 +17,6 @@ struct Copy {
     copy_view(outs[0], a.tensor(0));
     return {};
   }
-};
-struct Fallback : Copy {
-  static constexpr std::string_view schema = "llama::fallback(Tensor input) -> Tensor";
-};
-struct HostToDevice : Copy {
-  static constexpr std::string_view schema = "et_copy::_h2d_copy(Tensor self) -> Tensor";
-};
-struct DeviceToHost : Copy {
-  static constexpr std::string_view schema = "et_copy::_d2h_copy(Tensor self) -> Tensor";
 };
 struct Alias {
   static constexpr std::string_view schema = "executorch::alias(Tensor x, Tensor y) -> (Tensor, Tensor)";
@@ -56,6 +48,6 @@ struct TileCrop {
   }
 };
 
-using Ops = OpList<Fallback, HostToDevice, DeviceToHost, Alias, TileCrop>;
+using Ops = OpList<Fallback, Alias, TileCrop>;
 
 }  // namespace portfire::ops::executorch_copies

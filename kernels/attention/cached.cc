@@ -6,7 +6,7 @@
 #include "kernels/attention/attention.h"
 #include "kernels/attention/heads.h"
 #include "kernels/norm/rows.h"
-#include "kernels/quant/rows.h"
+#include "kernels/affine/rows.h"
 #include "kernels/scratch.h"
 #include "kernels/thread_pool.h"
 #include "ops/cached_attention.h"
@@ -61,7 +61,7 @@ bool prepare_cached(Problem p, const Operands& o, size_t* scratch) {
 
 // The queries of one head, each by itself.
 void run_few(const Problem& p, int64_t b, int64_t h, float* scores) {
-  const quant::Functions& vector = quant::functions();
+  const affine::Functions& vector = affine::functions();
   const rows::Functions& row = rows::functions();
   const int64_t kv_head = h / (p.query.size(2) / p.key.size(2));
   const auto at = [&](const TensorView& t, int64_t token, int64_t head) {
@@ -142,7 +142,7 @@ struct QuantizedTokens {
   }
   void dequantize(int64_t b, int64_t token, int64_t h, float* to) const {
     const auto at = [&](const TensorView& v) { return b * v.strides[0] + token * v.strides[1] + h * v.strides[2]; };
-    quant::functions().dequantize_i8(t.as<int8_t>() + at(t), static_cast<size_t>(t.size(3)), scales.as<float>()[at(scales)], zeros.as<int8_t>()[at(zeros)], to);
+    affine::functions().dequantize_i8(t.as<int8_t>() + at(t), static_cast<size_t>(t.size(3)), scales.as<float>()[at(scales)], zeros.as<int8_t>()[at(zeros)], to);
   }
 };
 

@@ -1,10 +1,10 @@
-#include "kernels/quant/rows.h"
+#include "kernels/affine/rows.h"
 
 #include <cmath>
 #include <limits>
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "kernels/quant/rows.cc"
+#define HWY_TARGET_INCLUDE "kernels/affine/rows.cc"
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
@@ -12,8 +12,8 @@ HWY_BEFORE_NAMESPACE();
 namespace portfire::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-using QuantTag = hn::ScalableTag<float>;
-using QuantVec = hn::Vec<QuantTag>;
+using AffineTag = hn::ScalableTag<float>;
+using AffineVec = hn::Vec<AffineTag>;
 
 // Calls f(offset) for whole vectors of n >= lanes elements; the last one may overlap with the one before.
 template <class F>
@@ -25,9 +25,9 @@ HWY_INLINE void for_each_vector(size_t n, size_t lanes, F f) {
 
 template <class T>
 void quantize(const float* HWY_RESTRICT x, size_t n, float inverse, float zero, float low, float high, T* HWY_RESTRICT q) {
-  const QuantTag d;
-  const hn::RebindToSigned<QuantTag> di;
-  const hn::Rebind<T, QuantTag> dq;
+  const AffineTag d;
+  const hn::RebindToSigned<AffineTag> di;
+  const hn::Rebind<T, AffineTag> dq;
   const size_t lanes = hn::Lanes(d);
   if (n < lanes) {
     for (size_t i = 0; i < n; ++i) {
@@ -36,9 +36,9 @@ void quantize(const float* HWY_RESTRICT x, size_t n, float inverse, float zero, 
     }
     return;
   }
-  const QuantVec factor = hn::Set(d, inverse), shift = hn::Set(d, zero), least = hn::Set(d, low), most = hn::Set(d, high);
+  const AffineVec factor = hn::Set(d, inverse), shift = hn::Set(d, zero), least = hn::Set(d, low), most = hn::Set(d, high);
   for_each_vector(n, lanes, [&](size_t i) HWY_ATTR {
-    QuantVec v = hn::Add(hn::Round(hn::Mul(hn::LoadU(d, x + i), factor)), shift);
+    AffineVec v = hn::Add(hn::Round(hn::Mul(hn::LoadU(d, x + i), factor)), shift);
     v = hn::IfThenElse(hn::Gt(v, least), v, least);  // where v is NaN it is not greater
     v = hn::IfThenElse(hn::Lt(v, most), v, most);
     hn::StoreU(hn::DemoteTo(dq, hn::ConvertTo(di, v)), dq, q + i);
@@ -49,17 +49,17 @@ void quantize_u8(const float* x, size_t n, float inverse, float zero, float low,
 
 template <class T>
 void dequantize(const T* HWY_RESTRICT q, size_t n, float scale, float zero, float* HWY_RESTRICT x) {
-  const QuantTag d;
-  const hn::RebindToSigned<QuantTag> di;
-  const hn::Rebind<T, QuantTag> dq;
+  const AffineTag d;
+  const hn::RebindToSigned<AffineTag> di;
+  const hn::Rebind<T, AffineTag> dq;
   const size_t lanes = hn::Lanes(d);
   if (n < lanes) {
     for (size_t i = 0; i < n; ++i) x[i] = (static_cast<float>(q[i]) - zero) * scale;
     return;
   }
-  const QuantVec factor = hn::Set(d, scale), shift = hn::Set(d, zero);
+  const AffineVec factor = hn::Set(d, scale), shift = hn::Set(d, zero);
   for_each_vector(n, lanes, [&](size_t i) HWY_ATTR {
-    const QuantVec v = hn::ConvertTo(d, hn::PromoteTo(di, hn::LoadU(dq, q + i)));
+    const AffineVec v = hn::ConvertTo(d, hn::PromoteTo(di, hn::LoadU(dq, q + i)));
     hn::StoreU(hn::Mul(hn::Sub(v, shift), factor), d, x + i);
   });
 }
@@ -67,9 +67,9 @@ void dequantize_i8(const int8_t* q, size_t n, float scale, float zero, float* x)
 void dequantize_u8(const uint8_t* q, size_t n, float scale, float zero, float* x) { dequantize(q, n, scale, zero, x); }
 
 void dequantize_u4(const uint8_t* HWY_RESTRICT q, size_t n, float scale, float zero, float* HWY_RESTRICT x) {
-  const QuantTag d;
-  const hn::RebindToSigned<QuantTag> di;
-  const hn::Rebind<uint8_t, QuantTag> dq;
+  const AffineTag d;
+  const hn::RebindToSigned<AffineTag> di;
+  const hn::Rebind<uint8_t, AffineTag> dq;
   const size_t bytes = n / 2, lanes = hn::Lanes(d);
   const float shift = zero + 8;
   const auto each = [&](size_t i) {
@@ -80,19 +80,19 @@ void dequantize_u4(const uint8_t* HWY_RESTRICT q, size_t n, float scale, float z
     for (size_t i = 0; i < bytes; ++i) each(i);
     return;
   }
-  const QuantVec factor = hn::Set(d, scale), less = hn::Set(d, shift);
+  const AffineVec factor = hn::Set(d, scale), less = hn::Set(d, shift);
   const auto low_bits = hn::Set(di, 15);
   for_each_vector(bytes, lanes, [&](size_t i) HWY_ATTR {
     const auto both = hn::PromoteTo(di, hn::LoadU(dq, q + i));
-    const QuantVec first = hn::Mul(hn::Sub(hn::ConvertTo(d, hn::ShiftRight<4>(both)), less), factor);
-    const QuantVec second = hn::Mul(hn::Sub(hn::ConvertTo(d, hn::And(both, low_bits)), less), factor);
+    const AffineVec first = hn::Mul(hn::Sub(hn::ConvertTo(d, hn::ShiftRight<4>(both)), less), factor);
+    const AffineVec second = hn::Mul(hn::Sub(hn::ConvertTo(d, hn::And(both, low_bits)), less), factor);
     hn::StoreInterleaved2(first, second, d, x + 2 * i);
   });
 }
 
-quant::Extremes extremes(const float* HWY_RESTRICT x, size_t n) {
+affine::Extremes extremes(const float* HWY_RESTRICT x, size_t n) {
   constexpr float kMost = std::numeric_limits<float>::infinity();
-  const QuantTag d;
+  const AffineTag d;
   const size_t lanes = hn::Lanes(d);
   float least = kMost, most = -kMost;
   bool nan = false;
@@ -103,9 +103,9 @@ quant::Extremes extremes(const float* HWY_RESTRICT x, size_t n) {
       most = x[i] > most ? x[i] : most;
     }
   } else {
-    QuantVec low = hn::Set(d, kMost), high = hn::Set(d, -kMost), sum = hn::Zero(d);
+    AffineVec low = hn::Set(d, kMost), high = hn::Set(d, -kMost), sum = hn::Zero(d);
     for_each_vector(n, lanes, [&](size_t i) HWY_ATTR {
-      const QuantVec v = hn::LoadU(d, x + i);
+      const AffineVec v = hn::LoadU(d, x + i);
       low = hn::Min(low, v);
       high = hn::Max(high, v);
       sum = hn::Add(sum, hn::Mul(v, hn::Zero(d)));  // NaN where v is, or is infinite: that is looked at again
@@ -128,9 +128,9 @@ quant::Extremes extremes(const float* HWY_RESTRICT x, size_t n) {
 }
 
 float dot(const float* HWY_RESTRICT x, const float* HWY_RESTRICT y, size_t n) {
-  const QuantTag d;
+  const AffineTag d;
   const size_t lanes = hn::Lanes(d);
-  QuantVec sum0 = hn::Zero(d), sum1 = sum0;
+  AffineVec sum0 = hn::Zero(d), sum1 = sum0;
   size_t i = 0;
   for (; i + 2 * lanes <= n; i += 2 * lanes) {
     sum0 = hn::MulAdd(hn::LoadU(d, x + i), hn::LoadU(d, y + i), sum0);
@@ -146,16 +146,16 @@ float dot(const float* HWY_RESTRICT x, const float* HWY_RESTRICT y, size_t n) {
 }
 
 void add_scaled(const float* HWY_RESTRICT x, size_t n, float factor, float* HWY_RESTRICT sum) {
-  const QuantTag d;
+  const AffineTag d;
   const size_t lanes = hn::Lanes(d);
-  const QuantVec f = hn::Set(d, factor);
+  const AffineVec f = hn::Set(d, factor);
   size_t i = 0;
   for (; i + lanes <= n; i += lanes) hn::StoreU(hn::MulAdd(hn::LoadU(d, x + i), f, hn::LoadU(d, sum + i)), d, sum + i);
   for (; i < n; ++i) sum[i] += x[i] * factor;
 }
 
-const quant::Functions* get_quant_rows() {
-  static constexpr quant::Functions kFunctions = {quantize_i8, quantize_u8, dequantize_i8, dequantize_u8, dequantize_u4, extremes, dot, add_scaled};
+const affine::Functions* get_affine_rows() {
+  static constexpr affine::Functions kFunctions = {quantize_i8, quantize_u8, dequantize_i8, dequantize_u8, dequantize_u4, extremes, dot, add_scaled};
   return &kFunctions;
 }
 
@@ -164,9 +164,9 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace portfire {
-HWY_EXPORT(get_quant_rows);
-namespace quant {
-const Functions& functions() { return *HWY_DYNAMIC_DISPATCH(get_quant_rows)(); }
-}  // namespace quant
+HWY_EXPORT(get_affine_rows);
+namespace affine {
+const Functions& functions() { return *HWY_DYNAMIC_DISPATCH(get_affine_rows)(); }
+}  // namespace affine
 }  // namespace portfire
 #endif

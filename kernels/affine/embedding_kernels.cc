@@ -2,12 +2,12 @@
 #include <algorithm>
 
 #include "kernels/kernel.h"
-#include "kernels/quant/rows.h"
+#include "kernels/affine/rows.h"
 #include "kernels/thread_pool.h"
 #include "ops/affine_blocks.h"
 #include "ops/index_reader.h"
 
-namespace portfire::quant {
+namespace portfire::affine {
 namespace {
 
 int64_t groups_of(const TensorView& scales) { return scales.rank() == 2 ? scales.size(1) : 1; }
@@ -58,4 +58,4 @@ const Kernel kEmbeddingByteTo = {"quantized_decomposed::embedding_byte.dtype", 0
 const Kernel kEmbedding4bit = {"quantized_decomposed::embedding_4bit", 0, prepare<4>, run<4>};
 const Kernel kEmbedding4bitTo = {"quantized_decomposed::embedding_4bit.dtype", 0, prepare<4>, run<4>};
 
-}  // namespace portfire::quant
+}  // namespace portfire::affine

@@ -16,7 +16,7 @@ void put_halves(TensorView& t) {
   for (ops::Index at(t.shape); at.valid(); at.next(), ++n) ops::store_real(t, at.offset(t), static_cast<double>(n % 23 - 11) * 0.25);
 }
 
-TEST(QuantKernels, QuantizePerTensor) {
+TEST(AffineKernels, QuantizePerTensor) {
   for (int64_t n : kLengths)
     for (int64_t dtype : {kI8, kU8})
       for (Layout layout : {Layout::contiguous, Layout::gaps}) {
@@ -31,14 +31,14 @@ TEST(QuantKernels, QuantizePerTensor) {
       }
 }
 
-TEST(QuantKernels, WhatHasNoInteger) {
+TEST(AffineKernels, WhatHasNoInteger) {
   const double inf = std::numeric_limits<double>::infinity(), nan = std::numeric_limits<double>::quiet_NaN();
   KernelCase("quantized_decomposed::quantize_per_tensor")
       .reals(DType::f32, {20}, {inf, -inf, nan, 1e30, -1e30, 0, -0.0, 5, nan, 1, 2, 3, inf, 7, 8, 9, -inf, 11, 1e-40, nan})
       .real(0.1).number(0).number(-100).number(100).number(kI8).expect_kernel_matches(0);
 }
 
-TEST(QuantKernels, QuantizeOfTensors) {
+TEST(AffineKernels, QuantizeOfTensors) {
   for (const char* name : {"quantized_decomposed::quantize_per_tensor.tensor", "quantized_decomposed::quantize_per_tensor.Tensor"})
     KernelCase(name).tensor(DType::f32, {5, 33}).reals(DType::f64, {1}, {0.03}).reals(DType::i64, {1}, {-7}).number(-128).number(127).number(kI8).expect_kernel_matches(0);
   for (int64_t n : {9, 33})
@@ -51,7 +51,7 @@ TEST(QuantKernels, QuantizeOfTensors) {
       .reals(DType::i32, {2, 3}, {0, 1, -3, 4, 2, -1}).number(-8).number(7).number(kI8).number(16).expect_kernel_matches(0);
 }
 
-TEST(QuantKernels, ManyElements) {
+TEST(AffineKernels, ManyElements) {
   for (const std::vector<int64_t>& sizes : {std::vector<int64_t>{70000}, {3, 40001}, {700, 100}}) {
     KernelCase c("quantized_decomposed::quantize_per_tensor");
     c.tensor(DType::f32, sizes);
@@ -61,7 +61,7 @@ TEST(QuantKernels, ManyElements) {
       .number(-8).number(7).number(static_cast<int64_t>(DType::f32)).expect_kernel_matches(1e-6);
 }
 
-TEST(QuantKernels, Dequantize) {
+TEST(AffineKernels, Dequantize) {
   for (int64_t n : kLengths)
     for (DType t : {DType::i8, DType::u8})
       KernelCase("quantized_decomposed::dequantize_per_tensor").tensor(t, {3, n}).real(0.037).number(5).number(0).number(127)
@@ -74,14 +74,14 @@ TEST(QuantKernels, Dequantize) {
       .number(-8).number(7).number(kI8).number(32).number(static_cast<int64_t>(DType::f32)).expect_kernel_matches(1e-6);
 }
 
-TEST(QuantKernels, QuantizeAffine) {
+TEST(AffineKernels, QuantizeAffine) {
   for (const std::vector<int64_t>& block : {std::vector<int64_t>{4, 64}, {1, 64}, {1, 32}, {2, 16}})
     KernelCase("torchao::quantize_affine").tensor(DType::f32, {4, 64}).ints(block)
         .reals(DType::f32, {4 / block[0], 64 / block[1]}, std::vector<double>(static_cast<size_t>(4 / block[0] * (64 / block[1])), 0.05)).none().number(kI8)
         .number(-8).number(7).expect_kernel_matches(0);
 }
 
-TEST(QuantKernels, ChooseQparams) {
+TEST(AffineKernels, ChooseQparams) {
   for (const char* name : {"quantized_decomposed::choose_qparams.tensor", "quantized_decomposed::choose_qparams.Tensor", "quantized_decomposed::choose_qparams_symmetric.tensor"})
     for (int64_t n : {0, 1, 7, 33, 70001}) KernelCase(name).tensor(DType::f32, {n}).number(-128).number(127).real(1e-6).number(kI8).expect_kernel_matches(0);
   for (int64_t n : kLengths) {
@@ -92,7 +92,7 @@ TEST(QuantKernels, ChooseQparams) {
     KernelCase("quantized_decomposed::choose_qparams_per_token_asymmetric").reals(DType::f32, {1, 20}, std::vector<double>(20, odd)).number(kI8).expect_kernel_matches(0);
 }
 
-TEST(QuantKernels, Embeddings) {
+TEST(AffineKernels, Embeddings) {
   for (const char* name : {"quantized_decomposed::embedding_byte", "quantized_decomposed::embedding_4bit"})
     for (int64_t bytes : {2, 16, 34})
       for (bool zeros : {false, true}) {

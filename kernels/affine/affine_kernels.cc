@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "kernels/kernel.h"
-#include "kernels/quant/rows.h"
+#include "kernels/affine/rows.h"
 #include "kernels/scratch.h"
 #include "kernels/thread_pool.h"
 #include "ops/choose_qparams.h"
@@ -10,7 +10,7 @@
 #include "ops/quantize.h"
 #include "ops/torchao.h"
 
-namespace portfire::quant {
+namespace portfire::affine {
 namespace {
 
 using ops::AffineCall;
@@ -197,4 +197,4 @@ const Kernel kChooseQparams = {"quantized_decomposed::choose_qparams.Tensor", 0,
 const Kernel kChooseQparamsAffine = {"quantized_decomposed::choose_qparams.tensor", 0, prepare_choose, run_choose<Rule::affine>};
 const Kernel kChooseQparamsSymmetric = {"quantized_decomposed::choose_qparams_symmetric.tensor", 0, prepare_choose, run_choose<Rule::symmetric>};
 
-}  // namespace portfire::quant
+}  // namespace portfire::affine

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace portfire::quant {
+namespace portfire::affine {
 
 struct Extremes {
   float least, most;  // NaN where one of the numbers is
@@ -26,4 +26,4 @@ struct Functions {
 };
 const Functions& functions();
 
-}  // namespace portfire::quant
+}  // namespace portfire::affine
