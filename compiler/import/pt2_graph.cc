@@ -2,6 +2,7 @@
 
 #include <unordered_map>
 
+#include "compiler/import/functional_twin.h"
 #include "compiler/import/origin.h"
 #include "compiler/ir/default_args.h"
 

@@ -12,8 +12,6 @@ namespace portfire::import {
 
 // "torch.ops.aten.add.Tensor" -> "aten::add.Tensor", ".default" dropped.
 std::string qualified(std::string_view target);
-// The operator that gives what `name` writes to its arguments as results (ops/kv_cache.h); null where there is none.
-const ir::OpInfo* functional_twin(std::string_view name);
 
 class GraphImporter {
  public:

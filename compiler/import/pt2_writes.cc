@@ -1,5 +1,6 @@
 // Operators that write to arguments, other than by ATen's in-place and out forms: llama::update_cache and its kin. Their functional
 // twin (ops/kv_cache.h) gives the new values; the export may call the operator itself, or have made it functional by itself.
+#include "compiler/import/functional_twin.h"
 #include "compiler/import/pt2_graph.h"
 #include "compiler/ir/default_args.h"
 
@@ -11,8 +12,6 @@ using ir::Ref;
 using ir::Refusal;
 using ir::Type;
 using ir::ValueId;
-
-const OpInfo* functional_twin(std::string_view name) { return ir::find_op_info(std::string(name) + ".functional"); }
 
 void GraphImporter::writing(Json n, const OpInfo& op, const OpInfo& twin) {
   const std::vector<Arg> args = arguments(n, op, nullptr);

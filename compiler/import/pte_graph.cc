@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "compiler/import/functional_twin.h"
 #include "format/reading.h"
 #include "ops/sym.h"
 
@@ -141,6 +142,22 @@ void PlanImporter::move(Scope& s, const pte::MoveCall& call) {
   s.values[to] = {tensor(from) ? Arg(read(s, from)) : number(s, from), &s};
 }
 
+namespace {
+
+// The one element of `t`. Data decides what it is, so its samples are any, of which no two are taken as equal.
+Arg item(ir::Builder& build, Tensor t) {
+  const bool real = is_floating(t.dtype());
+  if (!real && t.dtype() != DType::boolean) return build.item(t);
+  Type type = Type::scalar(real ? Type::Kind::real : Type::Kind::boolean);
+  for (int k = 0; k < ir::kAssignments; ++k) {
+    type.real[k] = 0.7310585786 + 1.618033988 * k + static_cast<double>(build.graph().values.size() % 97) / 3;
+    type.number.at[k] = k % 2;
+  }
+  return Ref{build.append(*ir::find_op_info("aten::_local_scalar_dense"), {t}, {type})[0]};
+}
+
+}  // namespace
+
 // Numbers, and what ExecuTorch does with tensors beside ATen. False: no such operator.
 bool PlanImporter::prim(Scope& s, const std::string& name, const std::vector<uint32_t>& args) {
   const bool is_view = name == "executorch_prim::et_view.default";
@@ -154,10 +171,8 @@ bool PlanImporter::prim(Scope& s, const std::string& name, const std::vector<uin
   }
   std::vector<Arg> list;
   for (size_t i = 0; i < op->schema.args.size(); ++i) list.push_back(argument(s, args[i], op->schema.args[i].type));
-  if (name == "aten::_local_scalar_dense" && list[0].ref()) {  // what it is depends on data; what kind it is does not
-    const Tensor t{&s.build, list[0].ref()->id};
-    const Type::Kind kind = is_floating(t.dtype()) ? Type::Kind::real : Type::Kind::boolean;
-    s.values[args.back()] = {is_floating(t.dtype()) || t.dtype() == DType::boolean ? Arg(Ref{s.build.append(*op, {t}, {Type::scalar(kind)})[0]}) : Arg(s.build.item(t)), &s};
+  if (name == "aten::_local_scalar_dense" && list[0].ref()) {
+    s.values[args.back()] = {item(s.build, {&s.build, list[0].ref()->id}), &s};
     return true;
   }
   const std::vector<Arg> results = s.build.call(*op, std::move(list));
@@ -233,14 +248,23 @@ void PlanImporter::call(Scope& s, const pte::KernelCall& call) {
     else
       list.push_back(nullptr);
   }
-  const std::vector<Arg> given = s.build.call(*view_of_copy(*variant.op), std::move(list));
+  // What writes to arguments has a twin that gives their new values after its results (ops/kv_cache.h).
+  const OpInfo* op = view_of_copy(*variant.op);
+  bool writes = false;
+  for (size_t i = 0; i < schema.args.size(); ++i) {
+    if (!schema.args[i].written) continue;
+    writes = true;
+    outs.push_back(args[static_cast<size_t>(variant.args[i])]);
+  }
+  if (writes && !(op = functional_twin(variant.op->name))) throw Refusal{Code::unsupported, "it writes to an argument"};
+  const std::vector<Arg> given = s.build.call(*op, std::move(list));
   if (given.size() < outs.size() || (!variant.in_place && given.size() != outs.size()))
     throw Refusal{Code::bad_file, std::to_string(outs.size()) + " results (expected " + std::to_string(given.size()) + ")"};
   for (size_t i = 0; i < outs.size(); ++i)
     if (given[i].ref()) write(s, outs[i], {&s.build, given[i].ref()->id});
 }
 
-void PlanImporter::delegate(Scope& s, const pte::DelegateCall& call) {
+void PlanImporter::delegate(Scope&, const pte::DelegateCall& call) {
   const pte::BackendDelegate* d = plan_.delegates()->Get(static_cast<uint32_t>(call.delegate_index()));
   const std::string id = d->id() ? d->id()->str() : "?";
   if (id != "XnnpackBackend")
