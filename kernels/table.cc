@@ -151,6 +151,14 @@ namespace portfire {
   X(wide_rows, kLayerNorm) \
   X(wide_rows, kRmsNorm) \
   X(wide_rows, kGroupNorm) \
+  X(quant, kLinearQs8) \
+  X(quant, kLinearQd8) \
+  X(quant, kConv2dQs8) \
+  X(quant, kConv2dQd8) \
+  X(quant, kQuantize) \
+  X(quant, kDequantize) \
+  X(quant, kAdd) \
+  X(quant, kMultiply) \
   X(gemm, kCdist) \
   X(gemm, kPdist) \
   X(affine, kQuantizePerTensor) \
