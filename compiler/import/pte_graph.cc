@@ -264,12 +264,4 @@ void PlanImporter::call(Scope& s, const pte::KernelCall& call) {
     if (given[i].ref()) write(s, outs[i], {&s.build, given[i].ref()->id});
 }
 
-void PlanImporter::delegate(Scope&, const pte::DelegateCall& call) {
-  const pte::BackendDelegate* d = plan_.delegates()->Get(static_cast<uint32_t>(call.delegate_index()));
-  const std::string id = d->id() ? d->id()->str() : "?";
-  if (id != "XnnpackBackend")
-    throw Refusal{Code::unsupported, "delegate \"" + id + "\" holds a program for another backend (expected XnnpackBackend or none: export without its partitioner)"};
-  throw Refusal{Code::unsupported, "delegate \"" + id + "\" is not supported yet"};
-}
-
 }  // namespace portfire::import

@@ -96,10 +96,12 @@ class PlanImporter {
   void call(Scope& s, const pte::KernelCall& call);
   bool prim(Scope& s, const std::string& name, const std::vector<uint32_t>& args);
   bool copy(Scope& s, const std::string& name, const std::vector<uint32_t>& args);
-  void delegate(Scope& s, const pte::DelegateCall& call);
   void move(Scope& s, const pte::MoveCall& call);
   void set_origin(Scope& s, uint32_t instruction);
   std::string operator_name(const pte::KernelCall& call) const;
+  // --- delegates (pte_delegate.cc) ---
+  void delegate(Scope& s, const pte::DelegateCall& call);
+  std::span<const std::byte> bytes_of(const pte::BackendDelegate& d) const;
   // --- control flow (pte_control.cc) ---
   // Imports the structure that begins at `pc`; the instruction after it.
   uint32_t choose(Scope& s, uint32_t pc, uint32_t end);
