@@ -36,7 +36,7 @@ Result<double> record(Method& m, const std::vector<Array>& inputs, double second
     recorder->clear();
     recorder->begin_run();
     PF_TRY(set_inputs(m, inputs));
-    PF_TRY(m.execute());
+    PF_TRY(m.execute(recorder->hook()));
     events = recorder->events().size();
   }
   recorder->clear();
@@ -46,7 +46,7 @@ Result<double> record(Method& m, const std::vector<Array>& inputs, double second
     recorder->begin_run();
     PF_TRY(set_inputs(m, inputs));
     const auto start = Clock::now();
-    PF_TRY(m.execute());
+    PF_TRY(m.execute(recorder->hook()));
     times.push_back(seconds_since(start) * 1e6);
   }
   return median(times);
@@ -61,23 +61,26 @@ std::vector<double> medians(const Recorder& recorder, size_t instructions) {
   return result;
 }
 
-Error profile_model(const ProfileOptions& o) {
-  ThreadPool pool(static_cast<size_t>(o.threads));
-  Profile p{o.model, o.method, pool.threads()};
+}  // namespace
+
+Result<Profile> measure_profile(const ProfileOptions& o) {
+  Profile p{o.model, o.method};
+  p.pool = std::make_unique<ThreadPool>(static_cast<size_t>(o.threads));
+  p.threads = p.pool->threads();
   {
     const std::vector<float> memory(kRoofFloats, 1.0f);
-    p.bytes_roof = measure_bandwidth(&pool, memory);
-    p.flops_roof = measure_flops(&pool);
+    p.bytes_roof = measure_bandwidth(p.pool.get(), memory);
+    p.flops_roof = measure_flops(p.pool.get());
   }
   PF_ASSIGN(std::shared_ptr<const Program> program, Program::open(o.model.c_str()));
   Recorder recorder;
   Method::Options options;
-  options.pool = &pool;
-  options.hook = recorder.hook();
+  options.pool = p.pool.get();
   Result<std::unique_ptr<Method>> method = Method::load(program, o.method, options);
   if (!method.ok()) return method.error().at(o.model.c_str());
-  note_precision(**method);
-  Method& m = **method;
+  p.loaded = *std::move(method);
+  Method& m = *p.loaded;
+  note_precision(m);
   PF_ASSIGN(const std::vector<Array> inputs, read_inputs(m, o.inputs));
   PF_ASSIGN(p.run_us, record(m, inputs, o.seconds, &recorder));
   p.runs = recorder.runs();
@@ -91,12 +94,15 @@ Error profile_model(const ProfileOptions& o) {
     p.rows[i].cost = {once.flops * repeats, once.bytes * repeats};
   }
   p.sum_up();
-  o.json ? print_json(p) : print_table(p);
-  return o.trace.empty() ? Error() : write_trace(o.trace, m, o.model + " " + o.method, recorder);
+  if (!o.trace.empty()) PF_TRY(write_trace(o.trace, m, o.model + " " + o.method, recorder));
+  return p;
 }
 
-}  // namespace
-
-int profile(const ProfileOptions& options) { return report(profile_model(options)); }
+int profile(const ProfileOptions& options) {
+  const Result<Profile> p = measure_profile(options);
+  if (!p.ok()) return report(p.error());
+  options.json ? print_json(*p) : print_table(*p);
+  return 0;
+}
 
 }  // namespace portfire::cli

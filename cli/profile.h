@@ -1,10 +1,13 @@
 // What `portfire profile` measured, and how it is printed.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "cli/commands.h"
 #include "cli/cost.h"
+#include "kernels/thread_pool.h"
 #include "runtime/method.h"
 
 namespace portfire::cli {
@@ -26,6 +29,8 @@ struct Profile {
 
   std::string model, method;
   size_t threads = 1, runs = 0;
+  std::unique_ptr<ThreadPool> pool;       // these two hold what the rows show
+  std::unique_ptr<Method> loaded;
   double run_us = 0;                      // the median of whole runs
   double flops_roof = 0, bytes_roof = 0;  // a second
   std::vector<Row> rows;                  // in the order of the program
@@ -36,6 +41,9 @@ struct Profile {
   // The least time for a cost under the two roofs, by the time taken: 0 where nothing was to be done.
   double of_roof(const Cost& cost, double us) const;
 };
+
+// Runs a method again and again and measures each instruction; writes the trace that `options` name.
+Result<Profile> measure_profile(const ProfileOptions& options);
 
 void print_table(const Profile& profile);
 void print_json(const Profile& profile);

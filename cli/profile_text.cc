@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "cli/json.h"
 #include "cli/profile.h"
 #include "cli/recorder.h"
 #include "kernels/isa.h"

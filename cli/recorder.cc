@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "cli/json.h"
 #include "core/new_file.h"
 
 namespace portfire::cli {
@@ -47,19 +48,6 @@ const char* name_of(Method::RunBy by) {
     case Method::RunBy::control: return "control";
   }
   return "?";
-}
-
-std::string json_text(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\')
-      (out += '\\') += c;
-    else if (static_cast<unsigned char>(c) < 0x20)
-      out += fmt::format("\\u{:04x}", c);
-    else
-      out += c;
-  }
-  return out += '"';
 }
 
 Error write_trace(const std::string& path, const Method& method, std::string_view name, const Recorder& recorder) {

@@ -47,7 +47,5 @@ std::string types_text(const Method::InstructionInfo& instruction);
 std::string source_text(const Method::InstructionInfo& instruction);
 // "kernel", "reference", "view", "number", "control".
 const char* name_of(Method::RunBy by);
-// As a JSON string, quoted.
-std::string json_text(std::string_view text);
 
 }  // namespace portfire::cli

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "cli/answer.h"
 #include "cli/commands.h"
 #include "cli/compare.h"
 #include "cli/npy.h"
@@ -7,7 +8,6 @@
 #include "cli/recorder.h"
 #include "cli/text.h"
 #include "kernels/thread_pool.h"
-#include "ops/element.h"
 #include "runtime/method.h"
 
 namespace portfire::cli {
@@ -17,28 +17,6 @@ struct Call {
   std::vector<std::string> inputs, expects, outputs;
   bool compare = false;
 };
-
-// The answer as a tensor, numbers included.
-Array answer_of(const Value& v) {
-  switch (v.kind) {
-    case Value::Kind::tensor: return convert(*v.tensor, v.tensor->dtype);
-    case Value::Kind::real: {
-      Array a(DType::f64, Shape());
-      ops::store_real(a.view, 0, v.real);
-      return a;
-    }
-    case Value::Kind::boolean: {
-      Array a(DType::boolean, Shape());
-      ops::store_int(a.view, 0, v.boolean);
-      return a;
-    }
-    default: {
-      Array a(DType::i64, Shape());
-      ops::store_int(a.view, 0, v.integer);
-      return a;
-    }
-  }
-}
 
 // 0: fine, else the exit code.
 int run_call(Method& m, const Call& call, double tolerance) {
