@@ -30,7 +30,16 @@ struct PassCommand {
 int pass(const PassCommand& command);
 
 // Says what a `.pt2`, a `.pte`, a `.ptd` or a `.safetensors` holds.
-int inspect(const std::string& path);
+struct InspectCommand {
+  std::string input;
+  // Of a `.pte`:
+  bool full = false;     // prints everything
+  std::string html;      // where to write a page instead; empty: nowhere
+  bool profile = false;  // with times, measured on random inputs
+  int threads = 0;
+  double seconds = 1;    // of measuring each method
+};
+int inspect(const InspectCommand& command);
 
 // Tensors from one format to another.
 struct ConvertCommand {

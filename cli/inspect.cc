@@ -6,7 +6,6 @@
 
 #include <fmt/format.h>
 
-#include "cli/commands.h"
 #include "compiler/import/tensor_file.h"
 #include "compiler/ir/pytree.h"
 #include "core/file_map.h"
@@ -34,20 +33,25 @@ void print_histogram(const char* title, const std::map<std::string, size_t>& cou
 namespace {
 
 // By content: names are only names.
-Error inspect_file(const std::string& path) {
+Error inspect_file(const InspectCommand& command) {
+  const std::string& path = command.input;
   PF_ASSIGN(const FileMap file, FileMap::open(path.c_str()));
   const auto bytes = file.bytes();
   auto has = [&](size_t at, std::string_view magic) {
     return bytes.size() >= at + magic.size() && std::memcmp(bytes.data() + at, magic.data(), magic.size()) == 0;
   };
-  if (import::TensorFile::format_of(bytes)) return inspect_tensors(path);
+  const bool tensors = import::TensorFile::format_of(bytes).has_value();
+  if ((tensors || has(0, "PK")) && (command.full || !command.html.empty() || command.profile))
+    return Error::make(Code::bad_argument, "%s: --full, --html and --profile are of .pte programs", path.c_str());
+  if (command.profile && command.html.empty()) return Error::make(Code::bad_argument, "--profile: only with --html (portfire profile prints times)");
+  if (tensors) return inspect_tensors(path);
   if (has(0, "PK")) return inspect_pt2(path);
-  if (has(4, "ET12")) return inspect_pte(path);
+  if (has(4, "ET12")) return inspect_pte(command);
   return Error::make(Code::bad_file, "%s: unknown format (expected a .pt2 archive, a .pte program, or tensors: .ptd, .safetensors)", path.c_str());
 }
 
 }  // namespace
 
-int inspect(const std::string& path) { return report(inspect_file(path)); }
+int inspect(const InspectCommand& command) { return report(inspect_file(command)); }
 
 }  // namespace portfire::cli

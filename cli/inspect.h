@@ -6,13 +6,14 @@
 #include <string>
 #include <string_view>
 
+#include "cli/commands.h"
 #include "cli/text.h"
 #include "core/error.h"
 
 namespace portfire::cli {
 
 Error inspect_pt2(const std::string& path);
-Error inspect_pte(const std::string& path);
+Error inspect_pte(const InspectCommand& command);
 // `.ptd` and `.safetensors`.
 Error inspect_tensors(const std::string& path);
 

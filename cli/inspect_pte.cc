@@ -2,7 +2,11 @@
 #include <fmt/format.h>
 
 #include "cli/inspect.h"
+#include "cli/inspect_full.h"
+#include "cli/listing_text.h"
+#include "cli/page.h"
 #include "core/file_map.h"
+#include "core/new_file.h"
 #include "format/program_view.h"
 #include "format/reading.h"
 #include "ops/panels.h"
@@ -10,22 +14,9 @@
 namespace portfire::cli {
 namespace {
 
-std::string tensor_text(const pte::Tensor& t, const pte::Port* port) {
-  std::string sizes;
-  for (uint32_t d = 0; d < count(t.sizes()); ++d) {
-    std::string size = std::to_string(t.sizes()->Get(d));
-    const std::string form = port ? port->sizes()->Get(d)->str() : t.shape_dynamism() == 0 ? size : "?";
-    // What the file's size bounds, if it is no form of one symbol.
-    if (form == "?") size = t.shape_dynamism() == 2 ? "?" : "<=" + size;
-    else size = form;
-    sizes += (d ? "," : "") + size;
-  }
-  return fmt::format("{}[{}]", name_of(static_cast<DType>(t.scalar_type())), sizes);
-}
-
-std::string value_text(const pte::EValue& v, const pte::Port* port) {
+std::string kind_text(const pte::EValue& v, const pte::Port* port) {
   switch (v.val_type()) {
-    case pte::KernelTypes_Tensor: return tensor_text(*v.val_as_Tensor(), port);
+    case pte::KernelTypes_Tensor: return type_text(*v.val_as_Tensor(), port);
     case pte::KernelTypes_Int: return "int";
     case pte::KernelTypes_Bool: return "bool";
     case pte::KernelTypes_Double: return "float";
@@ -35,17 +26,14 @@ std::string value_text(const pte::EValue& v, const pte::Port* port) {
   }
 }
 
-std::string operator_name(const pte::Operator& op) {
-  return op.overload() && op.overload()->size() > 0 ? op.name()->str() + "." + op.overload()->str() : op.name()->str();
-}
-
 class PlanPrinter {
  public:
   // `shared`: the buffer of what methods share; 0: none.
-  PlanPrinter(const pte::ExecutionPlan& plan, const pte::MethodInterface* names, uint32_t shared) : plan_(plan), names_(names), shared_(shared) {}
+  PlanPrinter(const pte::ExecutionPlan& plan, const pte::MethodInterface* names, uint32_t shared) : plan_(plan), names_(names),
+      shared_(shared) {}
 
-  void print() {
-    fmt::print("method {}\n", plan_.name()->str());
+  void print(const Listing& l) {
+    fmt::print("method {}\n", name_text(plan_.name()->string_view()));
     ports("input ", plan_.inputs(), names_ ? names_->inputs() : nullptr);
     ports("", plan_.outputs(), names_ ? names_->outputs() : nullptr);
     if (const pte::ContainerMetadata* c = plan_.container_meta_type()) {
@@ -56,7 +44,7 @@ class PlanPrinter {
       const pte::Symbol& s = *names_->symbols()->Get(i);
       fmt::print("  {}\n", range_text(s.name()->string_view(), s.lower(), s.upper()));
     }
-    state();
+    state(l);
     uint64_t arena = 0;
     for (uint32_t i = 1; i < count(plan_.non_const_buffer_sizes()); ++i)
       if (i != shared_) arena += static_cast<uint64_t>(plan_.non_const_buffer_sizes()->Get(i));
@@ -67,22 +55,22 @@ class PlanPrinter {
  private:
   const pte::EValue& value(int32_t i) const { return *plan_.values()->Get(static_cast<uint32_t>(i)); }
 
-  void ports(const char* what, const flatbuffers::Vector<int32_t>* values, const flatbuffers::Vector<flatbuffers::Offset<pte::Port>>* names) {
+  void ports(const char* what, const flatbuffers::Vector<int32_t>* values,
+             const flatbuffers::Vector<flatbuffers::Offset<pte::Port>>* names) {
     for (uint32_t i = 0; i < count(values); ++i) {
       const pte::Port* port = names ? names->Get(i) : nullptr;
-      const std::string name = port ? port->name()->str() : fmt::format("{}{}", *what ? "" : "output ", i);
-      fmt::print("  {}{} : {}\n", what, name, value_text(value(values->Get(i)), port));
+      const std::string name = port ? name_text(port->name()->string_view()) : fmt::format("{}{}", *what ? "" : "output ", i);
+      fmt::print("  {}{} : {}\n", what, name, kind_text(value(values->Get(i)), port));
     }
   }
 
-  // Tensors with an initial value that lie in planned memory.
-  void state() {
-    for (uint32_t i = 0; i < count(plan_.values()); ++i) {
-      const pte::Tensor* t = plan_.values()->Get(i)->val_as_Tensor();
-      if (!t || !t->allocation_info() || t->data_buffer_idx() == 0) continue;
-      const pte::ExtraTensorInfo* extra = t->extra_tensor_info();
-      fmt::print("  state {} : {}\n", extra && extra->fully_qualified_name() ? extra->fully_qualified_name()->str() : fmt::format("value {}", i),
-                 tensor_text(*t, nullptr));
+  // What outlives a call, but for what methods share.
+  void state(const Listing& l) {
+    for (size_t i = 0; i < l.values.size(); ++i) {
+      const Listing::Value& v = l.values[i];
+      if (v.role != Listing::Role::state || v.memory == shared_) continue;
+      fmt::print("  state {} : {}{}\n", v.name.empty() ? fmt::format("value {}", i) : name_text(v.name), type_text(*v.tensor),
+                 v.tensor->data_buffer_idx() > 0 ? "" : ", without a beginning");
     }
   }
 
@@ -116,13 +104,13 @@ class PlanPrinter {
         case pte::InstructionArguments_KernelCall: {
           const pte::KernelCall& call = *in.instr_args_as_KernelCall();
           const std::string name = operator_name(*plan_.operators()->Get(static_cast<uint32_t>(call.op_index())));
-          ++calls[in_bf16(name, call) ? name + ", weights in bf16" : name];
+          ++calls[in_bf16(name, call) ? name + ", weights in bf16" : name_text(name)];
           if (name == "portfire::check_range" || name == "portfire::check_equal") print_check(call);
           break;
         }
         case pte::InstructionArguments_DelegateCall: {
           const auto* id = plan_.delegates()->Get(static_cast<uint32_t>(in.instr_args_as_DelegateCall()->delegate_index()))->id();
-          ++calls["delegate " + (id ? id->str() : "?")];
+          ++calls["delegate " + (id ? name_text(id->string_view()) : "?")];
           break;
         }
         case pte::InstructionArguments_MoveCall: ++calls["move"]; break;
@@ -148,20 +136,42 @@ void print_shared_state(const pte::SharedState& state) {
   }
 }
 
+Error write_page(const InspectCommand& command, const ProgramView& program) {
+  const std::vector<Listing> methods = list_methods(program);
+  std::vector<Profile> profiles;
+  for (size_t i = 0; command.profile && i < methods.size(); ++i) {
+    ProfileOptions o{.model = command.input, .method = methods[i].plan->name()->str(), .threads = command.threads,
+                     .seconds = command.seconds};
+    PF_ASSIGN(Profile p, measure_profile(o));
+    profiles.push_back(std::move(p));
+  }
+  const std::string text = page(page_data(command.input, program, methods, profiles));
+  NewFile out(command.html.c_str());
+  PF_TRY(out.write(text.data(), text.size()));
+  return out.finish();
+}
+
 }  // namespace
 
-Error inspect_pte(const std::string& path) {
+Error inspect_pte(const InspectCommand& command) {
+  const std::string& path = command.input;
   PF_ASSIGN(const FileMap file, FileMap::open(path.c_str()));
   Result<ProgramView> view = ProgramView::open(file.bytes());
   if (!view.ok()) return view.error().at(path.c_str());
+  if (!command.html.empty()) return write_page(command, *view);
   const pte::Program& program = view->root();
   uint64_t weights = 0;
   if (program.constant_segment() && program.constant_segment()->segment_index() < count(program.segments()))
     weights = program.segments()->Get(program.constant_segment()->segment_index())->size();
   for (uint32_t i = 0; i < count(program.constant_buffer()); ++i) weights += count(program.constant_buffer()->Get(i)->storage());
   fmt::print("{}: program, {}; weights {}\n", path, bytes_text(file.bytes().size()), bytes_text(weights));
-  for (const pte::ExecutionPlan* plan : *program.execution_plan()) PlanPrinter(*plan, view->interface_of(*plan), view->shared_state() ? view->shared_state()->buffer() : 0).print();
+  for (const pte::ExecutionPlan* plan : *program.execution_plan()) {
+    const Listing listing = list_method(*view, *plan);
+    PlanPrinter(*plan, view->interface_of(*plan), view->shared_state() ? view->shared_state()->buffer() : 0).print(listing);
+    if (command.full) print_method(listing);
+  }
   if (view->shared_state()) print_shared_state(*view->shared_state());
+  if (command.full) print_data(*view);
   return {};
 }
 

@@ -2,20 +2,13 @@
 #include <fmt/format.h>
 
 #include "cli/inspect.h"
+#include "cli/listing_text.h"
 #include "compiler/import/tensor_file.h"
-#include "compiler/ir/text.h"
 
 namespace portfire::cli {
 namespace {
 
 using import::TensorFile;
-
-// As it is, unless it would do something to the terminal.
-std::string name_text(std::string_view name) {
-  for (const char c : name)
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) return ir::quoted(name);
-  return std::string(name);
-}
 
 void print_checkpoint(const CheckpointInfo& c) {
   fmt::print("  step {}\n", c.step);

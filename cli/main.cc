@@ -69,9 +69,14 @@ int main(int argc, char** argv) {
   p->add_option("input", pc.input, "the dump, or IN.pt2")->required();
   p->add_option("-o,--output", pc.output, "OUT.txt; without it the graph is printed");
 
-  std::string inspected;
+  InspectCommand ic;
   CLI::App* i = app.add_subcommand("inspect", "say what FILE.pt2, .pte, .ptd or .safetensors holds");
-  i->add_option("file", inspected, "the file")->required();
+  i->add_option("file", ic.input, "the file")->required();
+  i->add_flag("--full", ic.full, "of a .pte: instructions, delegates, memory over time, constants, segments");
+  i->add_option("--html", ic.html, "OUT.html: of a .pte, everything as one page that needs nothing else");
+  i->add_flag("--profile", ic.profile, "with --html: times of each instruction, on random inputs");
+  i->add_option("--threads", ic.threads, "with --profile: threads to use; 0: one for each core")->check(CLI::Range(0, 64));
+  i->add_option("--seconds", ic.seconds, "with --profile: how long to measure each method");
 
   ConvertCommand vc;
   CLI::App* v = app.add_subcommand("convert", "tensors of IN.ptd or IN.safetensors to OUT.safetensors or OUT.ptd");
@@ -151,7 +156,7 @@ int main(int argc, char** argv) {
   try {
     if (*c) return compile(cc, *environment);
     if (*p) return pass(pc);
-    if (*i) return inspect(inspected);
+    if (*i) return inspect(ic);
     if (*v) return convert(vc);
     if (*ops) return operators(core_file);
     if (*r) return run(ro, *environment);

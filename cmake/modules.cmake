@@ -101,6 +101,13 @@ target_link_libraries(portfire_training PUBLIC portfire_autodiff)
 
 # The commands, without `main`: tests and fuzzers use them too.
 portfire_module(cli cli/*.cc)
+# The page of `inspect --html`.
+file(GLOB page_sources CONFIGURE_DEPENDS cli/html/*)
+set(page_text ${PROJECT_BINARY_DIR}/generated/page_text.cc)
+add_custom_command(OUTPUT ${page_text}
+  COMMAND ${CMAKE_COMMAND} -DFOLDER=${PROJECT_SOURCE_DIR}/cli/html -DOUT=${page_text} -P ${PROJECT_SOURCE_DIR}/cmake/page.cmake
+  DEPENDS ${page_sources} ${PROJECT_SOURCE_DIR}/cmake/page.cmake VERBATIM)
+target_sources(portfire_cli PRIVATE ${page_text})
 target_link_libraries(portfire_cli PUBLIC portfire_training portfire_autodiff portfire_compiler portfire_runtime fmt::fmt)
 add_executable(portfire cli/main.cc)
 target_link_libraries(portfire PRIVATE portfire_cli)
