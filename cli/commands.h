@@ -60,6 +60,18 @@ struct RunOptions {
 };
 int run(const RunOptions& options, const Switches& switches);
 
+// Runs two programs on the same inputs; where outputs differ, says where that begins.
+struct DiffCommand {
+  std::string a, b, method = "forward";
+  std::vector<std::string> inputs;
+  std::vector<std::string> calls;  // "x0.npy,x1.npy"
+  double tolerance = 1e-4;
+  bool all = false;                // lists all values that are the same in both
+  int threads = 0;
+  int64_t memory_mib = 1024;       // for values that are held while they are compared
+};
+int diff(const DiffCommand& command);
+
 struct TrainCommand {
   std::string model;
   std::vector<std::string> data;  // an array for each input of the model

@@ -13,8 +13,10 @@ Difference compare(const TensorView& a, const TensorView& b) {
   d.same_shape = a.shape == b.shape;
   if (!d.same_shape) return d;
   double scale = 0;
+  int64_t count = -1;
   for (ops::Index at(a.shape); at.valid(); at.next()) {
     int64_t i = 0, j = 0;
+    ++count;
     for (int k = 0; k < a.rank(); ++k) {
       i += at[k] * a.strides[k];
       j += at[k] * b.strides[k];
@@ -25,7 +27,10 @@ Difference compare(const TensorView& a, const TensorView& b) {
         d.same_special = d.same_special && ((std::isnan(p) && std::isnan(q)) || p == q);
         continue;
       }
-      d.largest = std::max(d.largest, std::fabs(p - q));
+      if (std::fabs(p - q) > d.largest) {
+        d.largest = std::fabs(p - q);
+        d.at = count;
+      }
       scale = std::max(scale, std::fabs(q));
     }
   }

@@ -99,6 +99,18 @@ int main(int argc, char** argv) {
   r->add_option("--tolerance", ro.tolerance, "largest relative difference");
   r->add_option("--threads", ro.threads, "threads to use; 0: one for each core")->check(CLI::Range(0, 64));
 
+  DiffCommand dc;
+  CLI::App* d = app.add_subcommand("diff", "run A.pte and B.pte on the same inputs and name the first operator whose value differs");
+  d->add_option("a", dc.a, "A.pte, what is expected")->required();
+  d->add_option("b", dc.b, "B.pte")->required();
+  d->add_option("--method", dc.method, "which method");
+  d->add_option("--input", dc.inputs, "an input, in order; random ones where none is given")->allow_extra_args(false);
+  d->add_option("--call", dc.calls, "x0.npy,x1.npy: one call of several, in order")->allow_extra_args(false)->delimiter('\0');
+  d->add_option("--tolerance", dc.tolerance, "largest relative difference");
+  d->add_flag("--all", dc.all, "list all values that are the same in both, with their errors");
+  d->add_option("--threads", dc.threads, "threads to use; 0: one for each core")->check(CLI::Range(0, 64));
+  d->add_option("--memory", dc.memory_mib, "MiB of values to hold at a time; less makes more runs")->check(CLI::Range(1, 1 << 20));
+
   TrainCommand tc;
   CLI::App* t = app.add_subcommand("train", "train MODEL.train.pte on .npy arrays, whose rows are examples");
   t->add_option("model", tc.model, "MODEL.train.pte, from compile --train")->required();
@@ -161,6 +173,7 @@ int main(int argc, char** argv) {
     if (*ops) return operators(core_file);
     if (*r) return run(ro, *environment);
     if (*f) return profile(po);
+    if (*d) return diff(dc);
     if (*t) return train(tc);
     if (*m) return merge(mc, *environment);
     return bench(bo);
