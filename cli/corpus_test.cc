@@ -1,4 +1,5 @@
 // Compiles, runs and compares every case of tests/corpus, in one process and without PyTorch.
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -16,24 +17,27 @@ namespace {
 namespace fs = std::filesystem;
 
 const fs::path kCorpus = fs::path(PORTFIRE_SOURCE_DIR) / "tests/corpus";
+// Programs that ExecuTorch wrote (tests/torch/executorch_cases.py), portable ones and ones with XNNPACK's delegate.
+const fs::path kExecutorch = kCorpus / "executorch";
 
 struct Case {
   std::string name;
   int calls = 0;
   double tolerance = 0;
+  fs::path folder = kCorpus;
 };
 
-std::vector<Case> cases() {
-  std::ifstream in(kCorpus / "CASES.txt");
+std::vector<Case> cases(const fs::path& folder = kCorpus) {
+  std::ifstream in(folder / "CASES.txt");
   std::vector<Case> list;
-  for (Case c; in >> c.name >> c.calls >> c.tolerance;) list.push_back(c);
+  for (Case c{.folder = folder}; in >> c.name >> c.calls >> c.tolerance;) list.push_back(c);
   return list;
 }
 
 std::vector<Array> arrays(const Case& c, int call, char letter) {
   std::vector<Array> list;
   for (;;) {
-    const fs::path path = kCorpus / (c.name + "." + std::to_string(call) + "." + letter + std::to_string(list.size()) + ".npy");
+    const fs::path path = c.folder / (c.name + "." + std::to_string(call) + "." + letter + std::to_string(list.size()) + ".npy");
     if (!fs::exists(path)) return list;
     Result<Array> a = read_npy(path);
     if (!a.ok()) {
@@ -76,16 +80,20 @@ void call_and_compare(Method& m, const Case& c, int call) {
     EXPECT_TRUE(compare(answers[i].view, expected[i].view).within(c.tolerance)) << "call " << call << ", output " << i;
 }
 
-void compile_and_run(const Case& c, const passes::PipelineOptions& options) {
-  const auto archive = FileMap::open((kCorpus / (c.name + ".pt2")).c_str());
-  ASSERT_TRUE(archive.ok());
-  const auto bytes = compile_bytes(archive->bytes(), options);
-  ASSERT_TRUE(bytes.ok()) << bytes.error().text();
-  const auto program = Program::from_bytes(*bytes);
+void run_calls(const Case& c, std::span<const std::byte> bytes) {
+  const auto program = Program::from_bytes(bytes);
   ASSERT_TRUE(program.ok()) << program.error().text();
   auto method = Method::load(*program, "forward", {});
   ASSERT_TRUE(method.ok()) << method.error().text();
   for (int call = 0; call < c.calls; ++call) call_and_compare(**method, c, call);
+}
+
+void compile_and_run(const Case& c, const passes::PipelineOptions& options) {
+  const auto archive = FileMap::open((c.folder / (c.name + ".pt2")).c_str());
+  ASSERT_TRUE(archive.ok());
+  const auto bytes = compile_bytes(archive->bytes(), options);
+  ASSERT_TRUE(bytes.ok()) << bytes.error().text();
+  run_calls(c, *bytes);
 }
 
 TEST_P(Corpus, AnswersAsPyTorch) { compile_and_run(GetParam(), {}); }
@@ -96,9 +104,31 @@ TEST_P(Corpus, AnswersNearlySoInBf16) {
   compile_and_run(c, {.precision = passes::Precision::bf16});
 }
 
+std::string test_name(const testing::TestParamInfo<Case>& info) {
+  std::string name = info.param.name;
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+}
+
+class ExecutorchCorpus : public testing::TestWithParam<Case> {};
+
+TEST_P(ExecutorchCorpus, RecompiledAnswersAsPyTorch) {
+  const Case& c = GetParam();
+  const auto file = FileMap::open((c.folder / (c.name + ".pte")).c_str());
+  ASSERT_TRUE(file.ok());
+  const auto bytes = recompile_bytes(file->bytes());
+  ASSERT_TRUE(bytes.ok()) << bytes.error().text();
+  run_calls(c, *bytes);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, ExecutorchCorpus, testing::ValuesIn(cases(kExecutorch)), test_name);
+
 INSTANTIATE_TEST_SUITE_P(All, Corpus, testing::ValuesIn(cases()), [](const auto& info) { return info.param.name; });
 
-TEST(Corpus, IsThere) { EXPECT_GE(cases().size(), 20u); }
+TEST(Corpus, IsThere) {
+  EXPECT_GE(cases().size(), 20u);
+  EXPECT_GE(cases(kExecutorch).size(), 28u);
+}
 
 // Two archives become two methods of one program, the weights they share stored once.
 TEST(Corpus, TwoMethodsOfOneProgram) {

@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include <gtest/gtest.h>
 
 #include "format/xnnpack_case.h"
@@ -79,7 +81,9 @@ TEST(XnnpackView, SurvivesAnyDamage) {
       const auto view = XnnpackView::open(bytes_of(blob));
       if (!view.ok()) continue;
       for (uint32_t id = 0; id < view->values(); ++id)
-        if (const uint32_t index = view->value(id).constant_buffer_idx()) EXPECT_LE(view->data(index).bytes.size(), size);
+        if (const uint32_t index = view->value(id).constant_buffer_idx()) {
+          EXPECT_LE(view->data(index).bytes.size(), size);
+        }
     }
   for (size_t length = 0; length < size; ++length) (void)XnnpackView::open(bytes_of(good).first(length));
 }

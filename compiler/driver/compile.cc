@@ -193,16 +193,16 @@ Error compile(const CompileOptions& options, CompileReport* report) {
   });
 }
 
-Result<std::vector<std::byte>> compile_bytes(std::span<const std::byte> archive_bytes, const passes::PipelineOptions& options) {
+namespace {
+
+// Plans and writes what `lower` gives, in memory.
+template <class F>
+Result<std::vector<std::byte>> written(const char* where, const std::string& dump_dir, F lower) {
   std::vector<std::byte> program;
-  PF_TRY(guarded("archive", [&]() -> Error {
-    PF_ASSIGN(std::shared_ptr<const import::Archive> archive, import::Archive::from_bytes(archive_bytes, "archive"));
-    PF_ASSIGN(ir::Dump input, import_archive(std::move(archive)));
-    Result<emit::Lowered> method = lower_method(std::move(input), options);
-    if (!method.ok()) return in_file(method.error(), "archive");
-    std::vector<emit::Lowered> lowered;
-    lowered.push_back(*std::move(method));
-    PF_ASSIGN(const emit::EmitProgram planned, plan(std::move(lowered), {options.dump_dir}));
+  PF_TRY(guarded(where, [&]() -> Error {
+    PF_ASSIGN(std::vector<emit::Lowered> lowered, lower());
+    const std::vector<std::string> dumps(lowered.size(), dump_dir);
+    PF_ASSIGN(const emit::EmitProgram planned, plan(std::move(lowered), dumps));
     return emit::write_pte(planned, [&](const void* data, size_t bytes) {
       const auto* from = static_cast<const std::byte*>(data);
       program.insert(program.end(), from, from + bytes);
@@ -210,6 +210,34 @@ Result<std::vector<std::byte>> compile_bytes(std::span<const std::byte> archive_
     });
   }));
   return program;
+}
+
+}  // namespace
+
+Result<std::vector<std::byte>> compile_bytes(std::span<const std::byte> archive_bytes, const passes::PipelineOptions& options) {
+  return written("archive", options.dump_dir, [&]() -> Result<std::vector<emit::Lowered>> {
+    PF_ASSIGN(std::shared_ptr<const import::Archive> archive, import::Archive::from_bytes(archive_bytes, "archive"));
+    PF_ASSIGN(ir::Dump input, import_archive(std::move(archive)));
+    Result<emit::Lowered> method = lower_method(std::move(input), options);
+    if (!method.ok()) return in_file(method.error(), "archive");
+    std::vector<emit::Lowered> lowered;
+    lowered.push_back(*std::move(method));
+    return lowered;
+  });
+}
+
+Result<std::vector<std::byte>> recompile_bytes(std::span<const std::byte> program, const std::vector<std::string>& data,
+                                               const passes::PipelineOptions& options) {
+  return written("program", options.dump_dir, [&]() -> Result<std::vector<emit::Lowered>> {
+    PF_ASSIGN(auto file, import::PteFile::from_bytes(program, data));
+    PF_ASSIGN(std::vector<ir::Graph> graphs, import::import_pte(std::move(file)));
+    std::vector<emit::Lowered> lowered;
+    for (ir::Graph& g : graphs) {
+      PF_ASSIGN(emit::Lowered method, lower_method({passes::kImport, std::move(g)}, options));
+      lowered.push_back(std::move(method));
+    }
+    return lowered;
+  });
 }
 
 }  // namespace portfire

@@ -62,4 +62,8 @@ Error compile(const CompileOptions& options, CompileReport* report = nullptr);
 // The same in memory: the bytes of a `.pt2` to those of a `.pte` with one method, "forward".
 Result<std::vector<std::byte>> compile_bytes(std::span<const std::byte> archive, const passes::PipelineOptions& options = {});
 
+// Of a program of ExecuTorch's (a `.pte`; `data`: its files of tensors) to one for this machine, all methods. Errors do not name the file.
+Result<std::vector<std::byte>> recompile_bytes(std::span<const std::byte> program, const std::vector<std::string>& data = {},
+                                               const passes::PipelineOptions& options = {});
+
 }  // namespace portfire

@@ -5,6 +5,8 @@ Usage: executorch_cases.py DIR [--only SUBSTR] [--xnnpack] [--list]
 CASES.txt  name <tab> calls <tab> tolerance <tab> what ExecuTorch's own runtime made of it: right, wrong or failed
 NAME.K.xI.npy, NAME.K.yI.npy: inputs and eager PyTorch's answers of call K, as module_cases.py writes them
 FAILED.txt  the modules that ExecuTorch does not export, and why
+
+Some of what it writes is kept in tests/corpus/executorch, as portable-NAME.pte and xnnpack-NAME.pte.
 """
 
 import argparse
@@ -73,13 +75,13 @@ def write(name, case, folder, xnnpack):
 def main(argv):
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("dir", type=pathlib.Path)
-    p.add_argument("--only", default="", help="cases whose name holds this")
+    p.add_argument("--only", default="", help="cases whose name holds this, or one of these: A,B")
     p.add_argument("--xnnpack", action="store_true", help="what the XNNPACK backend takes is delegated to it")
     p.add_argument("--list", action="store_true", help="print the names and write nothing")
     o = p.parse_args(argv)
     for file in FILES:
         importlib.import_module(f"modules.{file}")
-    names = [n for n in CASES if o.only in n]
+    names = [n for n in CASES if any(part in n for part in o.only.split(","))]
     if o.list:
         print(*names, sep="\n")
         return 0
