@@ -145,6 +145,47 @@ Error MaskedSelect::reference(const Args& a, std::span<TensorView> outs) {
   return {};
 }
 
+Error MaskedRows::infer(const Args& a, std::span<TensorSpec> outs) {
+  const TensorView &x = a.tensor(0), &mask = a.tensor(1);
+  const int64_t dim = a.integer(2);
+  PF_TRY(check_mask(mask));
+  bool fits = dim >= 0 && dim < x.rank() && mask.rank() > 0 && dim + mask.rank() <= x.rank();
+  for (int d = 0; fits && d < mask.rank(); ++d) fits = mask.size(d) == x.size(static_cast<int>(dim) + d);
+  if (!fits)
+    return Error::make(Code::bad_argument, "mask %s of %s at dim %lld", TypeText(mask).c_str(), TypeText(x).c_str(), static_cast<long long>(dim));
+  outs[0] = {x.dtype, Shape()};
+  for (int d = 0; d < x.rank(); ++d)
+    if (d < dim || d >= dim + mask.rank()) outs[0].shape.push(x.size(d));
+    else if (d == dim) outs[0].shape.push(mask.numel());
+  return {};
+}
+
+Error MaskedRows::reference(const Args& a, std::span<TensorView> outs) {
+  const TensorView &x = a.tensor(0), &mask = a.tensor(1);
+  TensorView& out = outs[0];
+  const int dim = static_cast<int>(a.integer(2));
+  int64_t count = 0;
+  for (Index at(mask.shape); at.valid(); at.next()) count += is_true(mask, at.offset(mask));
+  out.shape.sizes[dim] = count;
+  out.set_contiguous();
+  int64_t row = 0;
+  for (Index at(mask.shape); at.valid(); at.next()) {
+    if (!is_true(mask, at.offset(mask))) continue;
+    TensorView from = x;
+    from.shape = Shape();
+    int64_t offset = 0;
+    for (int d = 0; d < x.rank(); ++d) {
+      const bool masked = d >= dim && d < dim + mask.rank();
+      if (masked) offset += at[d - dim] * x.strides[d];
+      if (masked && d > dim) continue;
+      from.strides[from.rank()] = x.strides[d];
+      from.shape.push(masked ? 1 : x.size(d));
+    }
+    copy_view(sliced(out, dim, row++, 1), shifted(from, offset));
+  }
+  return {};
+}
+
 Error Nonzero::infer(const Args& a, std::span<TensorSpec> outs) {
   const TensorView& x = a.tensor(0);
   outs[0].dtype = DType::i64;

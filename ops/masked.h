@@ -65,6 +65,15 @@ struct MaskedSelect {
   }
 };
 
+// What a mask over dimensions dim, dim + 1, ... of self leaves: they become one, of the places that are true. It is self[:, mask],
+// for programs of other compilers.
+struct MaskedRows {
+  static constexpr std::string_view schema = "portfire::masked_rows(Tensor self, Tensor mask, int dim) -> Tensor";
+  static Error infer(const Args& a, std::span<TensorSpec> outs);
+  static Error reference(const Args& a, std::span<TensorView> outs);
+  static constexpr bool data_dependent = true;
+};
+
 // [n,rank]: the indices of the elements that are not zero, in row-major order.
 struct Nonzero {
   static constexpr std::string_view schema = "aten::nonzero(Tensor self) -> Tensor";
@@ -112,7 +121,7 @@ struct WhereCondition {
   }
 };
 
-using Ops = OpList<MaskedFillScalar, MaskedFillTensor, MaskedScatter, MaskedSelect, Nonzero, NonzeroStatic, Argwhere,
+using Ops = OpList<MaskedFillScalar, MaskedFillTensor, MaskedScatter, MaskedSelect, MaskedRows, Nonzero, NonzeroStatic, Argwhere,
                    NonzeroNumpy, WhereCondition>;
 
 }  // namespace portfire::ops::masked

@@ -55,6 +55,14 @@ struct RepeatInterleave {
   }
 };
 
+// The same for programs of other compilers: `most` is how long the result may get where output_size does not say it.
+struct RepeatInterleaveMost {
+  static constexpr std::string_view schema = "portfire::repeat_interleave(Tensor repeats, SymInt? output_size, int most) -> Tensor";
+  static constexpr bool data_dependent = true;
+  static Error infer(const Args& a, std::span<TensorSpec> outs);
+  static Error reference(const Args& a, std::span<TensorView> outs);
+};
+
 struct RepeatInterleaveTensor {
   static constexpr std::string_view schema =
       "aten::repeat_interleave.self_Tensor(Tensor self, Tensor repeats, int? dim=None, *, SymInt? output_size=None) -> "
@@ -88,6 +96,6 @@ struct RepeatInterleaveInt {
   }
 };
 
-using Ops = OpList<Repeat, Tile, RepeatInterleave, RepeatInterleaveTensor, RepeatInterleaveInt>;
+using Ops = OpList<Repeat, Tile, RepeatInterleave, RepeatInterleaveMost, RepeatInterleaveTensor, RepeatInterleaveInt>;
 
 }  // namespace portfire::ops::repeat

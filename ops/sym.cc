@@ -1,6 +1,7 @@
 #include "ops/sym.h"
 
 #include <cmath>
+#include <cstring>
 
 #include "ops/element.h"
 
@@ -70,6 +71,11 @@ bool is_sym_op(std::string_view name) {
          name == "aten::_local_scalar_dense" || name == "portfire::check_range" || name == "portfire::check_equal";
 }
 
+void usual_name(char* name) {
+  for (const char* other : {"executorch_prim::floordiv.int", "executorch_prim::mod.int"})
+    if (std::strcmp(name, other) == 0) std::strcpy(name + std::strlen(name) - std::strlen("int"), "Scalar");
+}
+
 Error evaluate(std::string_view name, const Args& a, Value* out) {
   if (name == "portfire::check_range" || name == "portfire::check_equal") {
     const int64_t value = a.integer(0), lower = a.integer(1);
@@ -115,6 +121,10 @@ Error evaluate(std::string_view name, const Args& a, Value* out) {
   }
   const std::string_view n = name.substr(kPrefix.size(), name.size() - kPrefix.size() - kSuffix.size());
   bool ok;
+  if (n == "sym_ite") {
+    *out = a[a.scalar(0).as_double() != 0 ? 1 : 2];
+    return {};
+  }
   if (a.size() >= 2) {
     const Scalar x = a.scalar(0), y = a.scalar(1);
     if (x.is_real() || y.is_real() || n == "truediv") {

@@ -40,6 +40,8 @@ namespace portfire::ops::sym {
 // What one operator of integers makes of `args`; overflow and division by zero are errors.
 Error evaluate(std::string_view name, const Args& args, Value* out);
 bool is_sym_op(std::string_view name);
+// ExecuTorch has `floordiv.int` and `mod.int` too: in place, the name that the same operator has here.
+void usual_name(char* name);
 
 // The runtime and the compiler call `evaluate`; a reference exists so that the operator counts as
 // runnable.
@@ -51,6 +53,10 @@ struct Scalars {
   struct type : Scalars {                        \
     static constexpr std::string_view schema = "executorch_prim::" name ".Scalar(Scalar a, Scalar b) -> Scalar"; \
   };
+// b ? t : f
+struct Ite : Scalars {
+  static constexpr std::string_view schema = "executorch_prim::sym_ite.Scalar(Scalar b, Scalar t, Scalar f) -> Scalar";
+};
 #define PF_SYM_UNARY(type, name, real, integer) \
   struct type : Scalars {                       \
     static constexpr std::string_view schema = "executorch_prim::" name ".Scalar(Scalar a) -> Scalar"; \
@@ -70,6 +76,6 @@ struct LocalScalarDense : Scalars {
 };
 
 #define PF_SYM_NAME(type, name, real, integer) type,
-using Ops = OpList<PF_SYM_BINARIES(PF_SYM_NAME) PF_SYM_UNARIES(PF_SYM_NAME) SymSize, SymNumel, LocalScalarDense>;
+using Ops = OpList<PF_SYM_BINARIES(PF_SYM_NAME) PF_SYM_UNARIES(PF_SYM_NAME) Ite, SymSize, SymNumel, LocalScalarDense>;
 
 }  // namespace portfire::ops::sym

@@ -64,6 +64,7 @@ Error Method::run_checked(Instruction& in) {
   Buffer memory[kMaxOuts], scratch;
   for (size_t k = 0; k < in.outs.size(); ++k) {
     expected[k] = *in.outs[k];
+    expected[k].set_contiguous();
     PF_TRY(memory[k].reserve(expected[k].bytes()));
     expected[k].data = memory[k].data();
   }

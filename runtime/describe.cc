@@ -16,7 +16,7 @@ const pte::Frame* Method::frame_of(const Instruction& in) const {
 // "forward, instruction 12: aten::_softmax (model.py:41): ..."
 Error Method::located(const Error& e, const Instruction& in) const {
   char where[200];
-  const std::string_view name = in.op ? in.op->name() : std::string_view("control flow");
+  const std::string_view name = !in.name.empty() ? in.name : in.op ? in.op->name() : std::string_view("control flow");
   if (const pte::Frame* frame = frame_of(in))
     snprintf(where, sizeof where, "%s: %.*s (%s:%d)", plan_->name()->c_str(), static_cast<int>(name.size()), name.data(),
              frame->filename()->c_str(), frame->lineno());
@@ -35,11 +35,18 @@ Method::InstructionInfo Method::instruction(size_t i) const {
     case Instruction::Kind::reference: info.by = RunBy::reference; break;
     case Instruction::Kind::view: info.by = RunBy::view; break;
     case Instruction::Kind::symbolic: info.by = RunBy::number; break;
+    case Instruction::Kind::copy_index: info.by = RunBy::kernel; break;
+    case Instruction::Kind::steps:
+      info.by = RunBy::kernel;
+      for (const Instruction& step : in.variant->steps)
+        if (step.kind == Instruction::Kind::reference) info.by = RunBy::reference;
+      break;
     case Instruction::Kind::move:
     case Instruction::Kind::jump_false:
     case Instruction::Kind::none: info.by = RunBy::control; break;
   }
-  info.op = in.op                                          ? in.op->name()
+  info.op = !in.name.empty()                               ? in.name
+            : in.op                                        ? in.op->name()
             : in.kind == Instruction::Kind::move           ? "move"
             : in.kind == Instruction::Kind::jump_false     ? "jump"
                                                            : "free";

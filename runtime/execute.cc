@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "kernels/copy/strided.h"
 #include "ops/element.h"
 #include "ops/sym.h"
 #include "runtime/instruction.h"
@@ -39,15 +40,32 @@ bool inside(const TensorView& view, const TensorView& of) {
   return shift % static_cast<int64_t>(std::min<size_t>(byte_size(view.dtype), 8)) == 0 && of_low <= low + shift && high + shift <= of_high;
 }
 
-// A number of the kind that `to` has: what depends on it was bound for that kind.
+// A number of the kind that `to` has: what depends on it was bound for that kind. But a real one stays real: ExecuTorch's
+// programs do not know yet of what kind some results will be.
 void assign_number(Value* to, const Value& from) {
   const bool is_real = from.kind == Value::Kind::real;
+  if (is_real && to->kind == Value::Kind::integer) {
+    *to = from;
+    return;
+  }
   const int64_t whole = is_real ? static_cast<int64_t>(from.real) : from.kind == Value::Kind::boolean ? from.boolean : from.integer;
   switch (to->kind) {
     case Value::Kind::real: to->real = is_real ? from.real : static_cast<double>(whole); break;
     case Value::Kind::boolean: to->boolean = is_real ? from.real != 0 : whole != 0; break;
     default: to->integer = whole;
   }
+}
+
+// The integers of a list, some of which a run may have computed.
+void read_items(const Value& list) {
+  for (uint32_t k = 0; list.ints.items && k < list.ints.count; ++k) {
+    const Value& item = *list.ints.items[k];
+    list.ints.data[k] = item.kind == Value::Kind::real ? static_cast<int64_t>(item.real) : item.kind == Value::Kind::boolean ? item.boolean : item.integer;
+  }
+}
+
+double as_double(const Value& v) {
+  return v.kind == Value::Kind::real ? v.real : static_cast<double>(v.kind == Value::Kind::boolean ? v.boolean : v.integer);
 }
 
 bool same_number(const Value& a, const Value& b) {
@@ -90,15 +108,16 @@ Error Method::set_input(size_t i, const TensorView& t) {
   if (!fits)
     return Error::make(Code::bad_argument, "%s: wrong type (expected %s%s, got %s)", where().c_str(),
                        in.dynamism ? "at most " : "", TypeText(to.dtype, declared).c_str(), TypeText(t).c_str());
-  if (!t.is_contiguous()) return Error::make(Code::bad_argument, "%s: strides are not row-major (expected contiguous)", where().c_str());
+  if (!in.planned && !t.is_contiguous())
+    return Error::make(Code::bad_argument, "%s: strides are not row-major (expected contiguous)", where().c_str());
   if (reinterpret_cast<uintptr_t>(t.data) % std::min<size_t>(byte_size(t.dtype), 8) != 0)
     return Error::make(Code::bad_argument, "%s: its data is not aligned to its elements", where().c_str());
   if (in.planned) {
     PF_TRY(resize(v, {t.dtype, t.shape}));
-    for (int d = 0; d < to.rank(); ++d)
-      if (to.size(d) > 1 && to.strides[d] != t.strides[d])
-        return Error::make(Code::unsupported, "%s: the program wants another dimension order", where().c_str());
-    if (bytes) std::memcpy(to.data, t.data, static_cast<size_t>(bytes));
+    if (bytes && t.is_contiguous() && to.is_contiguous())
+      std::memcpy(to.data, t.data, static_cast<size_t>(bytes));
+    else if (bytes)
+      copy::copy(to, t, options_.pool);
     return {};
   }
   if (!(to.shape == t.shape)) ++versions_[v];
@@ -112,9 +131,19 @@ Error Method::set_input(size_t i, const Value& number) {
   Value& to = *inputs_[i].value;
   if (!is_number(to.kind) || !is_number(number.kind))
     return Error::make(Code::bad_argument, "input %zu: expected %s, got %s", i, name_of(to.kind), name_of(number.kind));
+  if (inputs_[i].fixed) {
+    const double made_for = as_double(to), got = as_double(number);
+    if (made_for == got) return {};
+    return Error::make(Code::bad_argument, "input %zu: the program was made for %g (got %g)", i, made_for, got);
+  }
   assign_number(&to, number);
   ++versions_[index_of(&to)];
   return {};
+}
+
+uint64_t Method::offset_of(const TensorInfo& info) {
+  const pte::AllocationDetails* planned = info.file->allocation_info();
+  return planned ? memory_offset(*planned) : 0;
 }
 
 uint64_t Method::versions_of(const Instruction& in) const {
@@ -151,7 +180,7 @@ Error Method::grow(uint32_t buffer, size_t bytes) {
     if (info.shown) {
       if (t.as<std::byte>() >= old && t.as<std::byte>() < old + old_bytes) t.data = nullptr;
     } else if (info.buffer == buffer) {
-      const uint64_t offset = memory_offset(*info.file->allocation_info());
+      const uint64_t offset = offset_of(info);
       if (info.dynamism == 2) info.capacity = buffers_[buffer].bytes() - offset;
       t.data = t.bytes() <= info.capacity ? buffers_[buffer].data() + offset : nullptr;
     }
@@ -176,7 +205,7 @@ Error Method::resize(size_t v, const TensorSpec& spec) {
     if (info.dynamism != 2)
       return Error::make(Code::bad_argument, "result %s exceeds the planned %zu bytes", TypeText(spec.dtype, spec.shape).c_str(), info.capacity);
     t.shape = spec.shape;
-    PF_TRY(grow(info.buffer, static_cast<size_t>(bytes) + memory_offset(*info.file->allocation_info())));
+    PF_TRY(grow(info.buffer, static_cast<size_t>(bytes) + offset_of(info)));
   }
   t.shape = spec.shape;
   if (info.file->dim_order() && static_cast<int>(info.file->dim_order()->size()) == t.rank())
@@ -189,9 +218,9 @@ Error Method::resize(size_t v, const TensorSpec& spec) {
 
 Error Method::prepare(Instruction& in) {
   for (const Value* v : in.args)
-    if (v->kind == Value::Kind::int_list)
-      for (uint32_t k = 0; k < v->ints.count; ++k) v->ints.data[k] = v->ints.items[k]->integer;
+    if (v->kind == Value::Kind::int_list) read_items(*v);
   switch (in.kind) {
+    case Instruction::Kind::steps: return prepare_steps(in);
     case Instruction::Kind::view: {
       if (in.every_time && !dynamic_) {  // the shape now, the address in each run
         TensorView out;
@@ -209,6 +238,10 @@ Error Method::prepare(Instruction& in) {
   TensorSpec specs[kMaxResults];
   PF_TRY(in.op->infer(Args(in.args), {specs, in.outs.size()}));
   for (size_t k = 0; k < in.outs.size(); ++k) PF_TRY(resize(in.out_values[k], specs[k]));
+  return choose_kernel(in);
+}
+
+Error Method::choose_kernel(Instruction& in) {
   size_t scratch = 0;
   in.kind = Instruction::Kind::reference;
   in.kernel = nullptr;
@@ -222,7 +255,7 @@ Error Method::prepare(Instruction& in) {
     break;
   }
   if (!in.kernel && in.op->scratch) scratch = in.op->scratch(Args(in.args));
-  return reserve(scratch_, scratch);
+  return reserve(scratch_, in.lent_bytes + scratch);
 }
 
 // Values that have lost their memory, or do not have it yet, as only a malformed program reads them.
@@ -298,22 +331,28 @@ Error Method::run(Instruction& in) {
     case Instruction::Kind::reference: return run_reference(in);
     case Instruction::Kind::view: return in.every_time || dynamic_ ? run_view(in) : Error();
     case Instruction::Kind::symbolic: return run_symbolic(in);
+    case Instruction::Kind::steps: return run_steps(in);
+    case Instruction::Kind::copy_index: return run_copy_index(in);
     case Instruction::Kind::move: return move(in);
     default: return {};
   }
 }
 
 Error Method::run_kernel(Instruction& in) {
-  return in.kernel->run(in.state, Operands{in.args, in.outs, threads()}, {options_.pool, {scratch_.data(), scratch_.bytes()}, random_counter_});
+  return in.kernel->run(in.state, Operands{in.args, in.outs, threads()}, {options_.pool, scratch_of(in), random_counter_});
 }
 
 Error Method::run_reference(Instruction& in) {
   TensorView outs[kMaxResults];
   for (size_t k = 0; k < in.outs.size(); ++k) outs[k] = *in.outs[k];
-  const Args args(in.args, {{scratch_.data(), scratch_.bytes()}, random_counter_});
+  const Args args(in.args, {scratch_of(in), random_counter_});
   PF_TRY(in.op->reference(args, {outs, in.outs.size()}));
   if (in.op->data_dependent)
-    for (size_t k = 0; k < in.outs.size(); ++k) PF_TRY(resize(in.out_values[k], {outs[k].dtype, outs[k].shape}));
+    for (size_t k = 0; k < in.outs.size(); ++k) {
+      const TensorView* target = k < in.targets.size() ? in.targets[k] : nullptr;
+      if (target) in.lent[k] = outs[k];
+      PF_TRY(resize(in.out_values[k], {target ? target->dtype : outs[k].dtype, outs[k].shape}));
+    }
   return {};
 }
 
@@ -344,8 +383,7 @@ Error Method::compute_view(const Instruction& in, TensorView* out) const {
 
 Error Method::run_view(Instruction& in) {
   for (const Value* v : in.args)
-    if (v->kind == Value::Kind::int_list)
-      for (uint32_t k = 0; k < v->ints.count; ++k) v->ints.data[k] = v->ints.items[k]->integer;
+    if (v->kind == Value::Kind::int_list) read_items(*v);
   TensorView out;
   PF_TRY(compute_view(in, &out));
   TensorView& t = *in.outs[0];

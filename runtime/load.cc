@@ -16,6 +16,35 @@ bool is_number(Value::Kind kind) {
   return kind == Value::Kind::integer || kind == Value::Kind::boolean || kind == Value::Kind::real;
 }
 
+// How many tensors the file gives neither memory nor content.
+uint32_t unplanned(const pte::ExecutionPlan& plan) {
+  uint32_t n = 0;
+  for (uint32_t i = 0; i < count(plan.values()); ++i)
+    if (const pte::Tensor* t = plan.values()->Get(i)->val_as_Tensor()) n += !t->allocation_info() && t->data_buffer_idx() == 0;
+  return n;
+}
+
+// Whether an instruction reads the value, or a list that holds it.
+bool is_used(const pte::ExecutionPlan& plan, int32_t value) {
+  const auto has = [&](const flatbuffers::Vector<int32_t>* args) {
+    return args && std::find(args->begin(), args->end(), value) != args->end();
+  };
+  for (const pte::Instruction* in : *plan.chains()->Get(0)->instructions()) {
+    const pte::KernelCall* call = in->instr_args_as_KernelCall();
+    const pte::DelegateCall* delegate = in->instr_args_as_DelegateCall();
+    const pte::MoveCall* move = in->instr_args_as_MoveCall();
+    const pte::JumpFalseCall* jump = in->instr_args_as_JumpFalseCall();
+    if ((call && has(call->args())) || (delegate && has(delegate->args())) || (move && move->move_from() == value) ||
+        (jump && jump->cond_value_index() == value))
+      return true;
+  }
+  for (uint32_t i = 0; i < count(plan.values()); ++i)
+    if (const auto* list = plan.values()->Get(i)->val_as_IntList())
+      for (uint32_t k = 0; k < count(list->items()); ++k)
+        if (list->items()->Get(k) == value) return true;
+  return false;
+}
+
 }  // namespace
 
 Method::~Method() {
@@ -41,7 +70,8 @@ Error Method::load_values(const pte::ExecutionPlan& plan) {
   values_ = memory_.make<Value>(n);
   versions_ = memory_.make<uint32_t>(n);
   tensors_ = memory_.make<TensorInfo>(n);
-  buffers_ = memory_.make<Buffer>(count(plan.non_const_buffer_sizes()));
+  next_buffer_ = std::max(static_cast<uint32_t>(count(plan.non_const_buffer_sizes())), 1u);
+  buffers_ = memory_.make<Buffer>(next_buffer_ + unplanned(plan));
   inputs_ = memory_.make<Input>(count(plan.inputs()));
   outputs_ = memory_.make<Value*>(count(plan.outputs()));
   if ((n && !tensors_.data()) || (count(plan.outputs()) && !outputs_.data())) return kOutOfMemory;
@@ -77,25 +107,33 @@ Error Method::load_state() {
 }
 
 Error Method::load_inputs(const pte::ExecutionPlan& plan) {
-  for (uint32_t i = 0; i < inputs_.size(); ++i) {
+  size_t n = 0;
+  for (uint32_t i = 0; i < count(plan.inputs()); ++i) {
     const auto v = static_cast<size_t>(plan.inputs()->Get(i));
-    Input& in = inputs_[i];
+    // None and strings are what the program was made for: there is nothing to give.
+    if (values_[v].kind == Value::Kind::none || values_[v].kind == Value::Kind::string) continue;
+    Input& in = inputs_[n++];
     TensorInfo& info = tensors_[v];
     in.value = &values_[v];
     info.input = true;
     if (is_number(values_[v].kind)) {
-      dynamic_ = true;
+      // ExecuTorch's programs take numbers that they were made for, and compute with others.
+      in.fixed = !program_->view().interface_of(plan) && !is_used(plan, static_cast<int32_t>(v));
+      dynamic_ |= !in.fixed;
       continue;
     }
     if (values_[v].kind != Value::Kind::tensor || info.constant || info.file->data_buffer_idx() > 0)
       return Error::make(Code::bad_file, "input %u is %s (expected a tensor without content, or a number)", i,
                          info.file ? "a weight" : name_of(values_[v].kind));
+    // Where the program wants another order of dimensions than callers have, there must be room for a copy.
+    if (info.buffer == 0 && !values_[v].tensor->is_contiguous()) PF_TRY(give_memory(v));
     in.dynamism = info.dynamism;
     in.planned = info.buffer != 0;
     info.backed = true;
     const pte::ExtraTensorInfo* extra = info.file->extra_tensor_info();
     if (extra && extra->fully_qualified_name()) in.name = extra->fully_qualified_name()->string_view();
   }
+  inputs_ = inputs_.first(n);
   return {};
 }
 
@@ -254,9 +292,22 @@ Error Method::bind(const pte::ExecutionPlan& plan, const pte::KernelCall& call, 
   char name[128];
   const bool overload = file_op->overload() && file_op->overload()->size() > 0;
   snprintf(name, sizeof name, "%s%s%s", file_op->name()->c_str(), overload ? "." : "", overload ? file_op->overload()->c_str() : "");
-  in->op = find_op(name);
+  ops::OutVariant form;
+  if (ops::find_out_variant(name, &form)) {
+    PF_TRY(keep_name(name, &in->name));
+    char functional[128];
+    return bind_variant(form, form.functional(functional, sizeof functional), call, in);
+  }
+  if (std::strcmp(name, "executorch_prim::et_copy_index.tensor") == 0) {
+    PF_TRY(keep_name(name, &in->name));
+    return bind_copy_index(call, in);
+  }
+  ops::sym::usual_name(name);
+  const bool et_view = std::strcmp(name, "executorch_prim::et_view.default") == 0;
+  in->op = find_op(et_view ? "aten::view" : name);
+  if (et_view) PF_TRY(keep_name(name, &in->name));
   if (!in->op) return Error::make(Code::unsupported, "operator %s is not in this build", name);
-  const bool symbolic = ops::sym::is_sym_op(name);
+  const bool symbolic = ops::sym::is_sym_op(in->op->name());
   const uint32_t total = count(call.args()), args = in->op->args, outs = in->op->outs;
   if (total != args + outs)
     return Error::make(Code::bad_file, "%u arguments for %s (expected %u and %u results)", total, name, args, outs);
@@ -277,6 +328,14 @@ Error Method::bind(const pte::ExecutionPlan& plan, const pte::KernelCall& call, 
   for (const Kernel& kernel : all_kernels())
     if (kernel.op == in->op->name()) in->state_capacity = std::max(in->state_capacity, kernel.state_bytes);
   if (in->state_capacity && !(in->state = memory_.allocate(in->state_capacity, Arena::kAlignment))) return kOutOfMemory;
+  return {};
+}
+
+Error Method::keep_name(std::string_view name, std::string_view* kept) {
+  auto* copy = static_cast<char*>(memory_.allocate(name.size(), 1));
+  if (!copy) return kOutOfMemory;
+  std::memcpy(copy, name.data(), name.size());
+  *kept = {copy, name.size()};
   return {};
 }
 
@@ -330,7 +389,8 @@ Error Method::bind_view(Instruction* in) {
   in->kind = Instruction::Kind::view;
   const TensorInfo& source = tensors_[index_of(in->args[0])];
   TensorInfo& out = tensors_[in->out_values[0]];
-  if (out.buffer != 0) return Error::make(Code::bad_file, "a view with memory of its own");
+  // The memory that a view by et_view has is that of its source.
+  if (out.buffer != 0 && in->name.empty()) return Error::make(Code::bad_file, "a view with memory of its own");
   if (out.input || out.shown) return Error::make(Code::bad_file, "a view that is an input, or defined twice");
   out.backed = out.shown = true;
   out.fixed = source.fixed;
@@ -353,6 +413,9 @@ void Method::fill_values() {
 }
 
 Error Method::reset() {
+  // What the program reads before it writes begins as zeros.
+  for (const Buffer& b : buffers_)
+    if (!b.borrowed() && b.bytes()) std::memset(b.data(), 0, b.bytes());
   fill_values();
   if (owns_state_) options_.state->reset();
   if (!options_.state) *random_counter_ = 0;

@@ -8,10 +8,14 @@
 
 #include "kernels/kernel.h"
 #include "kernels/thread_pool.h"
+#include "ops/out_variants.h"
 #include "runtime/memory.h"
 #include "runtime/state.h"
 
 namespace portfire {
+
+struct Call;
+struct Derived;
 
 class Method {
  public:
@@ -38,6 +42,7 @@ class Method {
                                               const Options& options);
   ~Method();
 
+  // Inputs that a program was made for and that carry nothing (None, strings) are not counted.
   size_t input_count() const { return inputs_.size(); }
   size_t output_count() const { return outputs_.size(); }
   // The declared type of an input: sizes are upper bounds where they are dynamic.
@@ -46,7 +51,8 @@ class Method {
   bool input_is_dynamic(size_t i) const { return inputs_[i].dynamism != 0; }
 
   // Takes dtype, shape, strides and data pointer; the data must stay until `execute` returns.
-  // Sizes must be those declared (at most those, where dynamic). Code::bad_argument otherwise.
+  // Sizes must be those declared (at most those, where dynamic), strides row-major; of an input that the program has
+  // planned memory for, as ExecuTorch's have, they may be any. Code::bad_argument otherwise.
   Error set_input(size_t i, const TensorView& t);
   Error set_input(size_t i, const Value& number);
   // Runs the method. Outputs stay valid until the next call of `execute` or `set_input`.
@@ -76,11 +82,13 @@ class Method {
 
  private:
   struct Instruction;
+  struct Variant;
   struct Input {
     Value* value = nullptr;
     std::string_view name;
     int dynamism = 0;
     bool planned = false;  // has memory of its own: set_input copies
+    bool fixed = false;    // a number that the program was made for
   };
   // What is known of a value beyond its view or number.
   struct TensorInfo {
@@ -106,12 +114,24 @@ class Method {
   void note_computed(const pte::ExecutionPlan& plan);
   Error load_instructions(const pte::ExecutionPlan& plan);
   Error bind(const pte::ExecutionPlan& plan, const pte::KernelCall& call, Instruction* in);
+  Error bind_variant(const ops::OutVariant& form, std::string_view functional, const pte::KernelCall& call, Instruction* in);
+  Error bind_operands(const pte::KernelCall& call, bool list, Instruction* in);
+  Error bind_returned(const pte::KernelCall& call, bool list, Instruction* in);
+  Error bind_steps(Instruction* in);
+  Error bind_copy_index(const pte::KernelCall& call, Instruction* in);
+  Error make_calls(const Instruction& in, std::span<std::byte> memory, std::span<const Call>* calls, std::span<const Derived>* derived,
+                   size_t* used, bool sampled) const;
+  Error give_memory(size_t value);
+  Error keep_name(std::string_view name, std::string_view* kept);
   Error bind_arguments(const pte::KernelCall& call, Instruction* in);
   Error bind_results(const pte::KernelCall& call, bool symbolic, Instruction* in);
   Error bind_view(Instruction* in);
   Error bind_move(Instruction* in);
   Error bind_condition(const Instruction& in);
   Error prepare(Instruction& in);
+  Error prepare_steps(Instruction& in);
+  Error prepare_step(const Instruction& whole, Instruction& step);
+  Error choose_kernel(Instruction& in);
   Error resize(size_t value, const TensorSpec& spec);
   template <bool kHooked>
   Error run_code(const Hook& hook);
@@ -120,6 +140,9 @@ class Method {
   Error run_checked(Instruction& in);
   Error run_reference(Instruction& in);
   Error run_symbolic(Instruction& in);
+  Error run_steps(Instruction& in);
+  Error run_copy_index(Instruction& in);
+  std::span<std::byte> scratch_of(const Instruction& in) const;
   Error run_view(Instruction& in);
   Error move(const Instruction& in);
   Error grow(uint32_t buffer, size_t bytes);
@@ -135,6 +158,8 @@ class Method {
   template <class F>
   void for_each_item(const Value* list, F f) const;
   size_t index_of(const Value* v) const { return static_cast<size_t>(v - values_.data()); }
+  bool is_of_file(const Value* v) const { return v >= values_.data() && v < values_.data() + values_.size(); }
+  static uint64_t offset_of(const TensorInfo& info);
 
   std::shared_ptr<const Program> program_;
   Options options_;
@@ -144,6 +169,7 @@ class Method {
   std::span<uint32_t> versions_;  // of each value: changes with shape, strides or number
   std::span<TensorInfo> tensors_;
   std::span<Buffer> buffers_;
+  uint32_t next_buffer_ = 0;  // of those that the file does not plan
   Buffer scratch_;
   std::span<Input> inputs_;
   std::span<Value*> outputs_;

@@ -1,0 +1,38 @@
+"""Programs that ExecuTorch made (executorch_cases.py), of the folders in PORTFIRE_EXECUTORCH_CASES (colon-separated), run as
+they are: by `portfire run`, without the compiler. Where the file itself is wrong, NOT_IN_THE_FILE says why."""
+import os
+import pathlib
+import subprocess
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[2]
+BINARY = os.environ.get("PORTFIRE_BINARY", str(ROOT / "build/release/portfire"))
+FOLDERS = [pathlib.Path(p) for p in os.environ.get("PORTFIRE_EXECUTORCH_CASES", "").split(":") if p]
+
+# ExecuTorch leaves the initial values of state out of its programs, unless it is told to write them.
+LOST = "the initial values of state are not in the file"
+NOT_IN_THE_FILE = {}
+
+
+def cases():
+    for folder in FOLDERS:
+        for line in (folder / "CASES.txt").read_text().splitlines():
+            name, calls, tolerance, _ = line.split("\t")
+            marks = [pytest.mark.xfail(reason=NOT_IN_THE_FILE[name], strict=True)] if name in NOT_IN_THE_FILE else []
+            yield pytest.param(folder, name, int(calls), tolerance, id=name, marks=marks)
+
+
+def arrays(folder, name, call, letter):
+    found = {int(p.name[:-4].rsplit(letter, 1)[1]): p for p in folder.glob(f"{name}.{call}.{letter}*.npy")}
+    return ",".join(str(found[i]) for i in sorted(found))  # a string among the inputs has no file
+
+
+@pytest.mark.skipif(not FOLDERS, reason="PORTFIRE_EXECUTORCH_CASES is not set")
+@pytest.mark.parametrize("folder,name,calls,tolerance", list(cases()))
+def test_program(folder, name, calls, tolerance):
+    words = [BINARY, "run", str(folder / f"{name}.pte"), "--tolerance", tolerance]
+    for k in range(calls):
+        words += ["--call", arrays(folder, name, k, "x") + "=" + arrays(folder, name, k, "y")]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr + done.stdout
