@@ -223,42 +223,57 @@ const OpInfo* view_of_copy(const OpInfo& op) {
 
 }  // namespace
 
+// The functional operator's, made of the call's.
+std::vector<Arg> PlanImporter::arguments(Scope& s, const ops::OutVariant& form, const ir::Schema& schema, const std::vector<uint32_t>& args, uint32_t out) {
+  std::vector<Arg> list;
+  if (form.pattern.empty())
+    for (size_t i = 0; i < schema.args.size(); ++i) list.push_back(argument(s, args[i], schema.args[i].type));
+  ops::for_each_item(form.pattern, [&](std::string_view item) {
+    const std::string& type = schema.args.at(list.size()).type;
+    const auto given = [&](char digit) { return argument(s, args.at(static_cast<size_t>(digit - '0')), type); };
+    if (item == "dtype") list.push_back(static_cast<DType>(tensor(out)->scalar_type()));
+    else if (item == "none") list.push_back(nullptr);
+    else if (item == "true" || item == "false") list.push_back(item == "true");
+    else if (item == "[]") list.push_back(Arg::List{});
+    else if (item[0] == '=') list.push_back(int64_t{item[1] - '0'});
+    else if (item[0] == '[') list.push_back(Arg::List{given(item[1])});
+    else list.push_back(given(item[0]));
+  });
+  list.resize(schema.args.size());
+  return list;
+}
+
 void PlanImporter::call(Scope& s, const pte::KernelCall& call) {
   const std::string name = operator_name(call);
   std::vector<uint32_t> args;
   for (uint32_t i = 0; i < count(call.args()); ++i) args.push_back(static_cast<uint32_t>(call.args()->Get(i)));
   if (prim(s, name, args) || copy(s, name, args)) return;
-  const OutVariant variant = out_variant_of(name);
-  if (!variant.op) throw Refusal{Code::unsupported, "there is no such operator here"};
-  const ir::Schema& schema = variant.op->schema;
-  const size_t results = variant.in_place ? 0 : schema.returns.size();
-  if (args.size() != variant.taken + results + 1)
-    throw Refusal{Code::bad_file, std::to_string(args.size()) + " arguments (expected " + std::to_string(variant.taken + results + 1) + ")"};
+  ops::OutVariant form;
+  char buffer[128];
+  const OpInfo* functional = ops::find_out_variant(name, &form) ? ir::find_op_info(form.functional(buffer, sizeof buffer)) : nullptr;
+  if (!functional) throw Refusal{Code::unsupported, "there is no such operator here"};
+  const ir::Schema& schema = functional->schema;
+  const size_t taken = form.pattern.empty() ? schema.args.size() : form.args, results = form.in_place ? 0 : schema.returns.size();
+  if (args.size() != taken + results + 1)
+    throw Refusal{Code::bad_file, std::to_string(args.size()) + " arguments (expected " + std::to_string(taken + results + 1) + ")"};
   std::vector<uint32_t> outs;
   for (size_t r = 0; r < results; ++r)
-    for (uint32_t v : items(args[variant.taken + r])) outs.push_back(v);
-  if (variant.in_place) outs.push_back(args[0]);
-  std::vector<Arg> list;
-  for (size_t i = 0; i < schema.args.size(); ++i) {
-    const int from = variant.args[i];
-    if (from >= 0)
-      list.push_back(argument(s, args[static_cast<size_t>(from)], schema.args[i].type));
-    else if (from == OutVariant::kDtypeOfResult && !outs.empty() && tensor(outs[0]))
-      list.push_back(static_cast<DType>(tensor(outs[0])->scalar_type()));
-    else
-      list.push_back(nullptr);
-  }
+    for (uint32_t v : items(args[taken + r])) outs.push_back(v);
+  if (form.in_place) outs.push_back(args[0]);
+  for (uint32_t v : outs)
+    if (!tensor(v)) throw Refusal{Code::bad_file, "result " + std::to_string(v) + " is no tensor"};
+  std::vector<Arg> list = arguments(s, form, schema, args, outs.empty() ? 0 : outs[0]);
   // What writes to arguments has a twin that gives their new values after its results (ops/kv_cache.h).
-  const OpInfo* op = view_of_copy(*variant.op);
+  const OpInfo* op = view_of_copy(*functional);
   bool writes = false;
-  for (size_t i = 0; i < schema.args.size(); ++i) {
+  for (size_t i = 0; i < schema.args.size() && form.pattern.empty(); ++i) {
     if (!schema.args[i].written) continue;
     writes = true;
-    outs.push_back(args[static_cast<size_t>(variant.args[i])]);
+    outs.push_back(args[i]);
   }
-  if (writes && !(op = functional_twin(variant.op->name))) throw Refusal{Code::unsupported, "it writes to an argument"};
+  if (writes && !(op = functional_twin(functional->name))) throw Refusal{Code::unsupported, "it writes to an argument"};
   const std::vector<Arg> given = s.build.call(*op, std::move(list));
-  if (given.size() < outs.size() || (!variant.in_place && given.size() != outs.size()))
+  if (given.size() < outs.size() || (!form.in_place && given.size() != outs.size()))
     throw Refusal{Code::bad_file, std::to_string(outs.size()) + " results (expected " + std::to_string(given.size()) + ")"};
   for (size_t i = 0; i < outs.size(); ++i)
     if (given[i].ref()) write(s, outs[i], {&s.build, given[i].ref()->id});

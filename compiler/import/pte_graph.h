@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "compiler/import/pte_file.h"
-#include "compiler/import/pte_operators.h"
 #include "compiler/ir/builder.h"
+#include "ops/out_variants.h"
 
 namespace portfire::import {
 
@@ -94,6 +94,7 @@ class PlanImporter {
   // --- instructions (pte_graph.cc) ---
   void run(Scope& s, Range range);
   void call(Scope& s, const pte::KernelCall& call);
+  std::vector<ir::Arg> arguments(Scope& s, const ops::OutVariant& form, const ir::Schema& schema, const std::vector<uint32_t>& args, uint32_t out);
   bool prim(Scope& s, const std::string& name, const std::vector<uint32_t>& args);
   bool copy(Scope& s, const std::string& name, const std::vector<uint32_t>& args);
   void move(Scope& s, const pte::MoveCall& call);
