@@ -39,6 +39,8 @@ double winograd_conv2d(const Info& i) {
   const int64_t m = i.args[5]->integer, tiles = out.size(0) * ((out.size(1) + m - 1) / m) * ((out.size(2) + m - 1) / m);
   return 2 * static_cast<double>(tiles * (m + 2) * (m + 2)) * static_cast<double>(out.size(3)) * last(in(i, 0));
 }
+// A filter is [channels, kh, kw, c / groups].
+double whole_filters(const Info& i) { return 2 * elements(*i.outs[0]) * elements(in(i, 1)) / static_cast<double>(in(i, 1).size(0)); }
 double depthwise_conv2d(const Info& i) { return 2 * elements(*i.outs[0]) * taps(*i.args[3]); }
 // Each stage's weights meet each pixel that the stage gives once.
 double inverted_residual(const Info& i) {
@@ -117,6 +119,10 @@ constexpr Row kRows[] = {
     {"portfire::depthwise_conv2d", depthwise_conv2d},
     {"portfire::inverted_residual", inverted_residual},
     {"portfire::max_pool2d", max_pool2d},
+    {"portfire::linear_qs8", linear},
+    {"portfire::linear_qd8", linear},
+    {"portfire::conv2d_qs8", whole_filters},
+    {"portfire::conv2d_qd8", whole_filters},
     {"aten::convolution", convolution},
     {"portfire::convolution_backward_weight", convolution_weight},
     {"aten::scaled_dot_product_attention", attention},

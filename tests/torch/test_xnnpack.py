@@ -49,7 +49,7 @@ class Residual(nn.Module):
         super().__init__()
         self.first, self.norm = nn.Conv2d(3, 16, 3, stride=2, padding=1), nn.BatchNorm2d(16)
         self.depthwise, self.point = nn.Conv2d(16, 16, 3, padding=1, groups=16), nn.Conv2d(16, 16, 1)
-        self.grouped, self.dilated = nn.Conv2d(16, 24, 3, padding=2, groups=4), nn.Conv2d(24, 8, 3, dilation=2, bias=False)
+        self.grouped, self.dilated = nn.Conv2d(16, 24, 3, padding=2, groups=4), nn.Conv2d(24, 8, 3, dilation=2)
         self.end = nn.Linear(8, 10)
 
     def forward(self, x):
