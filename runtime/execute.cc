@@ -40,14 +40,9 @@ bool inside(const TensorView& view, const TensorView& of) {
   return shift % static_cast<int64_t>(std::min<size_t>(byte_size(view.dtype), 8)) == 0 && of_low <= low + shift && high + shift <= of_high;
 }
 
-// A number of the kind that `to` has: what depends on it was bound for that kind. But a real one stays real: ExecuTorch's
-// programs do not know yet of what kind some results will be.
+// A number of the kind that `to` has: what depends on it was bound for that kind.
 void assign_number(Value* to, const Value& from) {
   const bool is_real = from.kind == Value::Kind::real;
-  if (is_real && to->kind == Value::Kind::integer) {
-    *to = from;
-    return;
-  }
   const int64_t whole = is_real ? static_cast<int64_t>(from.real) : from.kind == Value::Kind::boolean ? from.boolean : from.integer;
   switch (to->kind) {
     case Value::Kind::real: to->real = is_real ? from.real : static_cast<double>(whole); break;
@@ -62,6 +57,14 @@ void read_items(const Value& list) {
     const Value& item = *list.ints.items[k];
     list.ints.data[k] = item.kind == Value::Kind::real ? static_cast<int64_t>(item.real) : item.kind == Value::Kind::boolean ? item.boolean : item.integer;
   }
+}
+
+// The same of what is computed, but a real number stays real: ExecuTorch's programs have an int where they do not know yet.
+void assign_result(Value* to, const Value& from) {
+  if (from.kind == Value::Kind::real && to->kind == Value::Kind::integer)
+    *to = from;
+  else
+    assign_number(to, from);
 }
 
 double as_double(const Value& v) {
@@ -365,7 +368,7 @@ Error Method::run_symbolic(Instruction& in) {
   if (in.out_values.empty()) return {};
   Value& to = values_[in.out_values[0]];
   const Value before = to;
-  assign_number(&to, out);
+  assign_result(&to, out);
   if (!same_number(before, to)) ++versions_[in.out_values[0]];
   return {};
 }
@@ -402,7 +405,7 @@ Error Method::move(const Instruction& in) {
       return Error::make(Code::bad_file, "a move from %s to %s", TypeText(*from.tensor).c_str(), TypeText(*to.tensor).c_str());
     *to.tensor = *from.tensor;
   } else {
-    assign_number(&to, from);
+    assign_result(&to, from);
   }
   ++versions_[in.b];
   return {};

@@ -45,6 +45,24 @@ bool is_used(const pte::ExecutionPlan& plan, int32_t value) {
   return false;
 }
 
+// ExecuTorch lists inputs that the program writes to before what its caller is given. How many those are: outputs beyond the
+// leaves of the structure that the caller gets, all of them inputs.
+uint32_t written_inputs(const pte::ExecutionPlan& plan) {
+  const pte::ContainerMetadata* structure = plan.container_meta_type();
+  if (!structure || count(structure->encoded_out_str()) == 0) return 0;
+  const std::string_view text = structure->encoded_out_str()->string_view();
+  constexpr std::string_view kNode = "\"type\": ", kLeaf = "\"type\": null";
+  if (text.find(kNode) == text.npos) return 0;
+  int64_t extra = static_cast<int64_t>(count(plan.outputs()));
+  for (size_t at = text.find(kLeaf); at != text.npos; at = text.find(kLeaf, at + 1)) --extra;
+  if (extra <= 0 || !plan.inputs()) return 0;
+  for (int64_t i = 0; i < extra; ++i)
+    if (std::find(plan.inputs()->begin(), plan.inputs()->end(), plan.outputs()->Get(static_cast<uint32_t>(i))) ==
+        plan.inputs()->end())
+      return 0;
+  return static_cast<uint32_t>(extra);
+}
+
 }  // namespace
 
 Method::~Method() {
@@ -91,7 +109,9 @@ Error Method::load_values(const pte::ExecutionPlan& plan) {
   }
   for (size_t i = 0; i < n; ++i) PF_TRY(load_list(plan, i));
   PF_TRY(load_inputs(plan));
-  for (uint32_t i = 0; i < outputs_.size(); ++i) outputs_[i] = &values_[static_cast<size_t>(plan.outputs()->Get(i))];
+  const uint32_t first = written_inputs(plan);
+  outputs_ = outputs_.subspan(first);
+  for (uint32_t i = 0; i < outputs_.size(); ++i) outputs_[i] = &values_[static_cast<size_t>(plan.outputs()->Get(first + i))];
   return {};
 }
 
