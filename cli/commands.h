@@ -16,7 +16,7 @@ int report(const Error& e);
 
 struct CompileCommand {
   std::string input, output, precision = "f32", target = "native", dump, weights;
-  bool vjp = false;
+  bool vjp = false, xnnpack = false;
   TrainFlags train;
   std::vector<std::string> methods;  // "NAME=IN.pt2"
 };

@@ -42,11 +42,13 @@ int compile(const CompileCommand& c, const Switches& s) {
     return report(Error::make(Code::bad_argument, "compile: --target %s (expected native or executorch)", c.target.c_str()));
   if (executorch && c.precision != "f32")
     return report(Error::make(Code::unsupported, "compile: --target executorch --precision %s (expected f32)", c.precision.c_str()));
+  if (c.xnnpack && !executorch) return report(Error::make(Code::bad_argument, "compile: --xnnpack without --target executorch"));
   CompileOptions o;
   o.output = c.output;
   o.weights = c.weights;
   if (c.precision == "bf16") o.passes.precision = passes::Precision::bf16;
   if (executorch) o.passes.target = passes::Target::executorch;
+  o.passes.xnnpack = c.xnnpack;
   o.passes.dump_dir = c.dump.empty() ? s.dump : c.dump;
   o.passes.disabled = s.disabled;
   o.passes.verify = s.verify;

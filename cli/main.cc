@@ -61,6 +61,7 @@ int main(int argc, char** argv) {
   c->add_option("--prediction", cc.train.prediction, "which output the loss is of");
   c->add_option("--precision", cc.precision, "what products keep constant f32 weights in: f32, or bf16, which is less exact");
   c->add_option("--target", cc.target, "native or executorch");
+  c->add_flag("--xnnpack", cc.xnnpack, "for ExecuTorch: what its XNNPACK backend takes is delegated to it");
   c->add_option("--dump", cc.dump, "write the graph after each pass into DIR");
 
   PassCommand pc;

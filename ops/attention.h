@@ -35,8 +35,9 @@ struct Pieces {
     if (mask) s = mask.dtype() == DType::boolean ? g.where(mask, s, never) : s + g.cast(mask, t);
     return s;
   }
-  // Softmax over the last dimension; 0 where all of it is -inf.
-  T weights(T s) {
+  // Softmax over the last dimension; 0 where a mask makes all of it -inf.
+  T weights(T s, bool masked = true) {
+    if (!masked) return g("aten::_softmax", s, -1, false);
     const std::vector<int64_t> last{-1};
     auto nothing = g("aten::eq.Scalar", g("aten::amax", s, last, true),
                      -std::numeric_limits<double>::infinity());
@@ -86,7 +87,8 @@ struct Attention {
     Pieces<G> p{g};
     auto q = g.tensor("query"), k = g.tensor("key"), v = g.tensor("value");
     const bool gqa = g.boolean("enable_gqa");
-    auto w = p.weights(p.scores(q, k, g.tensor("attn_mask"), g.boolean("is_causal"), gqa));
+    const auto mask = g.tensor("attn_mask");
+    auto w = p.weights(p.scores(q, k, mask, g.boolean("is_causal"), gqa), static_cast<bool>(mask));
     if (g.real("dropout_p") > 0) w = g("aten::dropout", w, g.real("dropout_p"), true);
     if (gqa) v = p.shared(v, q);
     g.result(g.cast(g("aten::matmul", w, g.cast(v, w.dtype())), q.dtype()));

@@ -23,6 +23,11 @@ struct Scan {
       "portfire::scan(Graph body, Tensor[] init, Tensor[] xs, Tensor[] additional) -> Tensor[]";
 };
 
-using Ops = OpList<Cond, WhileLoop, Scan>;
+// The results of `body`, which ExecuTorch's XNNPACK delegate computes (compiler/passes/delegate_xnnpack.cc).
+struct Xnnpack {
+  static constexpr std::string_view schema = "portfire::xnnpack(Graph body, Tensor[] operands) -> Tensor[]";
+};
+
+using Ops = OpList<Cond, WhileLoop, Scan, Xnnpack>;
 
 }  // namespace portfire::ops::control_flow

@@ -76,9 +76,7 @@ Error take_weights(import::NewWeights& weights, ir::Dump& graph, const std::stri
 
 Result<emit::Lowered> lower_method(ir::Dump input, const passes::PipelineOptions& options) {
   PF_ASSIGN(const ir::Graph graph, passes::run_pipeline(std::move(input.graph), options, input.after));
-  PF_ASSIGN(emit::Lowered lowered, emit::lower(graph));
-  lowered.executorch = options.target == passes::Target::executorch;
-  return lowered;
+  return emit::lower(graph, options.target == passes::Target::executorch);
 }
 
 // The first of its transforms that fits the limit.

@@ -21,7 +21,7 @@ namespace {
 
 class Lowering {
  public:
-  explicit Lowering(const Graph& graph) : graph_(graph) {}
+  Lowering(const Graph& graph, bool executorch) : graph_(graph) { out_.executorch = executorch; }
 
   Lowered run() {
     out_.name = graph_.name;
@@ -298,8 +298,13 @@ class Lowering {
     for (const Arg& x : xs) args.push_back(Ref{slice(x.ref()->id, i)});
     args.insert(args.end(), additional.begin(), additional.end());
     std::vector<Arg> results = inlined(inner, args);
-    for (size_t k = 0; k < stacked.size(); ++k)
-      call("portfire::write", {Ref{slice(stacked[k], i)}, results.at(carried.size() + k)}, {});
+    for (size_t k = 0; k < stacked.size(); ++k) {
+      const Arg& row = results.at(carried.size() + k);
+      if (out_.executorch)
+        call("portfire::write", {Ref{stacked[k]}, row, Ref{i}}, {});
+      else
+        call("portfire::write", {Ref{slice(stacked[k], i)}, row}, {});
+    }
     results.resize(carried.size());
     if (!carried.empty()) update(carried, results);
     const ValueId next = add(int_type, "next_i");
@@ -310,13 +315,13 @@ class Lowering {
     for (size_t k = 0; k < carried.size(); ++k) map[n.outs.at(k)] = Ref{carried[k]};
   }
 
-  // x[i], a view.
+  // x[i]: a view, where there are views.
   ValueId slice(ValueId x, ValueId i) {
     Type t = out_.values[x].type;
     t.sizes.erase(t.sizes.begin());
     if (!t.strides.empty()) t.strides.erase(t.strides.begin());
     const ValueId v = add(t, "slice");
-    call("aten::select.int", {Ref{x}, 0, Ref{i}}, {v});
+    call(out_.executorch ? "aten::select_copy.int" : "aten::select.int", {Ref{x}, 0, Ref{i}}, {v});
     return v;
   }
 
@@ -329,9 +334,9 @@ class Lowering {
 
 }  // namespace
 
-Result<Lowered> lower(const Graph& graph) {
+Result<Lowered> lower(const Graph& graph, bool executorch) {
   try {
-    return Lowering(graph).run();
+    return Lowering(graph, executorch).run();
   } catch (const Refusal& r) {
     return Error::make(r.code, "%s", r.text.c_str());
   }

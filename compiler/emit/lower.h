@@ -38,7 +38,8 @@ struct Lowered {
   bool executorch = false;           // calls are those of ExecuTorch's portable library (compiler/emit/out_variant.h)
 };
 
-Result<Lowered> lower(const ir::Graph& graph);
+// `executorch`: of a graph for ExecuTorch (compiler/passes/to_portable.cc), whose runtime has no views.
+Result<Lowered> lower(const ir::Graph& graph, bool executorch = false);
 
 // Weights that products take packed in bf16, and attentions in bf16.
 size_t count_bf16_products(const Lowered& program);

@@ -32,6 +32,8 @@ Arg row_major(int rank) {
 
 OutVariant out_variant(const Lowered& program, const Instruction& call) {
   const ir::Schema& schema = call.op->schema;
+  if (call.op->name == "portfire::write" && call.args.size() == 3)  // a row of the target
+    return {"executorch_prim::et_copy_index.tensor", {{call.args[0], "Tensor"}, {call.args[1], "Tensor"}, {call.args[2], "int"}}, {}, {}};
   if (call.op->name == "portfire::write")
     return {"aten::copy_", {{call.args[0], "Tensor"}, {call.args[1], "Tensor"}, {false, "bool"}}, {}, {call.args[0].ref()->id}};
   OutVariant v;

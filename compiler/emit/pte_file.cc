@@ -30,7 +30,7 @@ Error write_segment(const Sink& sink, const Segment& s) {
 
 }  // namespace
 
-Error write_file(const Sink& sink, const flatbuffers::FlatBufferBuilder& out, std::initializer_list<const Segment*> segments) {
+Error write_file(const Sink& sink, const flatbuffers::FlatBufferBuilder& out, const std::vector<const Segment*>& segments) {
   uint64_t data = 0;
   for (const Segment* s : segments) data += s->size();
   // The extended header sits at byte 8; the root offset grows by its length.

@@ -1,7 +1,6 @@
 // The parts of a `.pte` file: a flatbuffer behind its extended header, then segments.
 #pragma once
 
-#include <initializer_list>
 #include <map>
 #include <utility>
 #include <vector>
@@ -44,6 +43,6 @@ class Segment {
 };
 
 // `out` is finished; `segments` stand one behind the other, as the program's table says.
-Error write_file(const Sink& sink, const flatbuffers::FlatBufferBuilder& out, std::initializer_list<const Segment*> segments);
+Error write_file(const Sink& sink, const flatbuffers::FlatBufferBuilder& out, const std::vector<const Segment*>& segments);
 
 }  // namespace portfire::emit

@@ -47,6 +47,7 @@ class Printer {
     if (a.integer()) return std::to_string(*a.integer());
     if (a.real()) return ir::real_text(*a.real());
     if (a.string()) return ir::quoted(*a.string());
+    if (a.graph()) return fmt::format("{} nodes", (*a.graph())->nodes.size());
     std::string s;
     for (const Arg& item : *a.list()) s += (s.empty() ? "" : ", ") + argument(item);
     return "[" + s + "]";

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <cstring>
+#include <deque>
 #include <map>
 
 #include "compiler/emit/interface.h"
 #include "compiler/emit/out_variant.h"
 #include "compiler/emit/pte_file.h"
+#include "compiler/emit/xnnpack_blob.h"
 #include "compiler/ir/builder.h"
 #include "core/new_file.h"
 #include "format/program_view.h"
@@ -21,10 +23,16 @@ namespace {
 
 namespace fb = flatbuffers;
 
+// What XNNPACK delegates of all methods bring along. Each blob is a segment; they are the first ones.
+struct Delegates {
+  std::vector<std::vector<uint8_t>> blobs;
+  NamedConstants constants;
+};
+
 class MethodWriter {
  public:
-  MethodWriter(fb::FlatBufferBuilder& out, const EmitMethod& m, Segment& constants, Segment& state)
-      : out_(out), p_(m.program), memory_(m.memory), constants_(constants), state_(state), index_(p_.values.size(), -1) {}
+  MethodWriter(fb::FlatBufferBuilder& out, const EmitMethod& m, Segment& constants, Segment& state, Delegates& delegates)
+      : out_(out), p_(m.program), memory_(m.memory), constants_(constants), state_(state), delegates_(delegates), index_(p_.values.size(), -1) {}
 
   fb::Offset<pte::ExecutionPlan> write() {
     for (const ir::Input& i : p_.inputs) names_[i.value] = i.name;
@@ -38,8 +46,11 @@ class MethodWriter {
     for (const ir::Input& i : p_.inputs) inputs.push_back(value(i.value));
     std::vector<fb::Offset<pte::Instruction>> code;
     std::vector<fb::Offset<pte::FrameList>> traces;
+    for (const Instruction& i : p_.code)
+      if (p_.executorch && i.kind == Instruction::Kind::call && i.op->name == "portfire::write" && i.args.size() == 3) is_filled_[i.args[0].ref()->id] = true;
+    for (const Instruction& i : p_.code) place_.push_back(place_.back() + !is_nothing(i));
     for (const Instruction& i : p_.code) {
-      if (p_.executorch && is_reshape(p_, i) && same_place(i.args[0].ref()->id, i.outs[0])) continue;
+      if (is_nothing(i)) continue;
       code.push_back(p_.executorch && i.kind == Instruction::Kind::call ? portable_call(i) : instruction(i));
       traces.push_back(trace(p_.origins[i.origin]));
     }
@@ -50,7 +61,7 @@ class MethodWriter {
     auto structure = pte::CreateContainerMetadata(out_, out_.CreateString(p_.input_structure), out_.CreateString(p_.output_structure));
     return pte::CreateExecutionPlan(out_, out_.CreateString(p_.name), structure, out_.CreateVector(values_), out_.CreateVector(inputs),
                                     out_.CreateVector(outputs), out_.CreateVector(&chain, 1), out_.CreateVector(operators_),
-                                    out_.CreateVector(std::vector<fb::Offset<pte::BackendDelegate>>()), out_.CreateVector(buffers));
+                                    out_.CreateVector(own_delegates_), out_.CreateVector(buffers));
   }
 
  private:
@@ -96,7 +107,7 @@ class MethodWriter {
     if (a.buffer) allocation = pte::CreateAllocationDetails(out_, a.buffer, static_cast<uint32_t>(a.offset), static_cast<uint32_t>(a.offset >> 32));
     fb::Offset<pte::ExtraTensorInfo> extra;
     if (auto it = names_.find(v); it != names_.end()) extra = pte::CreateExtraTensorInfo(out_, 0, out_.CreateString(it->second));
-    const int8_t dynamism = t.unbounded ? 2 : t.is_static() ? 0 : 1;
+    const int8_t dynamism = t.unbounded ? 2 : t.is_static() && !is_filled_.count(v) ? 0 : 1;
     return pte::CreateTensor(out_, static_cast<int8_t>(t.dtype), 0, out_.CreateVector(sizes), out_.CreateVector(order), false, data,
                              allocation, 0, dynamism, extra);
   }
@@ -174,7 +185,7 @@ class MethodWriter {
         return pte::CreateInstruction(out_, pte::InstructionArguments_MoveCall, move.Union());
       }
       case Instruction::Kind::jump_false: {
-        const auto jump = pte::CreateJumpFalseCall(out_, argument(i.args[0]), static_cast<int32_t>(i.target));
+        const auto jump = pte::CreateJumpFalseCall(out_, argument(i.args[0]), place_[i.target]);
         return pte::CreateInstruction(out_, pte::InstructionArguments_JumpFalseCall, jump.Union());
       }
       case Instruction::Kind::call: break;
@@ -196,7 +207,19 @@ class MethodWriter {
     return typed(a, type);
   }
 
+  fb::Offset<pte::Instruction> delegate_call(const Instruction& i) {
+    std::vector<int32_t> args;
+    for (const Arg& a : *i.args[1].list()) args.push_back(value(a.ref()->id));
+    for (ValueId v : i.outs) args.push_back(value(v));
+    const auto data = pte::CreateBackendDelegateDataReference(out_, /*location: a segment*/ 1, static_cast<uint32_t>(delegates_.blobs.size()));
+    delegates_.blobs.push_back(xnnpack_blob(**i.args[0].graph(), delegates_.constants));
+    own_delegates_.push_back(pte::CreateBackendDelegate(out_, out_.CreateString("XnnpackBackend"), data, out_.CreateVector(std::vector<fb::Offset<pte::CompileSpec>>())));
+    const auto call = pte::CreateDelegateCall(out_, static_cast<int32_t>(own_delegates_.size() - 1), out_.CreateVector(args));
+    return pte::CreateInstruction(out_, pte::InstructionArguments_DelegateCall, call.Union());
+  }
+
   fb::Offset<pte::Instruction> portable_call(const Instruction& i) {
+    if (i.op->name == "portfire::xnnpack") return delegate_call(i);
     const OutVariant call = out_variant(p_, i);
     std::vector<int32_t> args, returned;
     for (const OutVariant::Argument& a : call.args) {
@@ -208,6 +231,9 @@ class MethodWriter {
     if (returned.size() == 1) args.push_back(returned[0]);
     if (returned.size() > 1) args.push_back(tensor_list(returned));
     return kernel_call(call.name, args);
+  }
+  bool is_nothing(const Instruction& i) const {
+    return p_.executorch && is_reshape(p_, i) && same_place(i.args[0].ref()->id, i.outs[0]);
   }
   bool same_place(ValueId a, ValueId b) const {
     const Allocation &x = memory_.values[a], &y = memory_.values[b];
@@ -251,10 +277,14 @@ class MethodWriter {
   const Lowered& p_;
   const MemoryPlan& memory_;
   Segment &constants_, &state_;
+  Delegates& delegates_;
+  std::vector<fb::Offset<pte::BackendDelegate>> own_delegates_;
   std::vector<int32_t> index_;
+  std::vector<int32_t> place_{0};      // of each instruction, and of the end, among those that are written
   std::map<ValueId, std::string> names_;
   std::map<ValueId, bool> is_state_;  // true: shared with other methods
   std::map<ValueId, bool> is_table_;
+  std::map<ValueId, bool> is_filled_;  // row by row: ExecuTorch's runtime makes them as long as rows are there
   std::vector<fb::Offset<pte::EValue>> values_;
   std::vector<fb::Offset<pte::Operator>> operators_;
   std::map<std::string, int32_t> op_indices_, plain_;
@@ -273,7 +303,8 @@ Error write_pte(const EmitProgram& emitted, const Sink& sink) {
   fb::FlatBufferBuilder out(1 << 20);
   Segment constants, state, interface;
   std::vector<fb::Offset<pte::ExecutionPlan>> plans;
-  for (const EmitMethod& m : methods) plans.push_back(MethodWriter(out, m, constants, state).write());
+  Delegates delegates;
+  for (const EmitMethod& m : methods) plans.push_back(MethodWriter(out, m, constants, state, delegates).write());
   std::vector<uint32_t> initial;  // of shared state
   for (const SharedState::Tensor& t : emitted.state.tensors) initial.push_back(t.initial ? state.add(t.initial->data, t.initial->bytes) : 0);
   std::vector<uint8_t> interface_bytes;
@@ -282,22 +313,31 @@ Error write_pte(const EmitProgram& emitted, const Sink& sink) {
     interface.add(interface_bytes.data(), interface_bytes.size());
   }
   std::vector<fb::Offset<pte::DataSegment>> segments;
+  std::vector<const Segment*> written;
   uint64_t data = 0;
   auto add_segment = [&](const Segment& s) {
     segments.push_back(pte::CreateDataSegment(out, data, s.size()));
+    written.push_back(&s);
     data += s.size();
     return static_cast<uint32_t>(segments.size() - 1);
   };
+  std::deque<Segment> of_delegates;
+  auto add_bytes = [&](const void* bytes, size_t size) {
+    of_delegates.emplace_back().add(bytes, size);
+    return add_segment(of_delegates.back());
+  };
+  for (const std::vector<uint8_t>& blob : delegates.blobs) add_bytes(blob.data(), blob.size());
   const auto constant_table = pte::CreateSubsegmentOffsets(out, add_segment(constants), out.CreateVector(constants.offsets()));
   std::vector<fb::Offset<pte::SubsegmentOffsets>> state_tables;
   if (!state.empty()) state_tables.push_back(pte::CreateSubsegmentOffsets(out, add_segment(state), out.CreateVector(state.offsets())));
   std::vector<fb::Offset<pte::NamedData>> named_data;
+  for (const auto& [key, bytes] : delegates.constants.all()) named_data.push_back(pte::CreateNamedData(out, out.CreateString(key), add_bytes(bytes.data, bytes.size)));
   if (!interface.empty()) named_data.push_back(pte::CreateNamedData(out, out.CreateString(kInterfaceKey), add_segment(interface)));
   const auto program = pte::CreateProgram(out, 0, out.CreateVector(plans), 0, 0, out.CreateVector(segments), constant_table,
                                           out.CreateVector(state_tables), out.CreateVector(named_data));
   out.Finish(program, "ET12");
 
-  return write_file(sink, out, {&constants, &state, &interface});
+  return write_file(sink, out, written);
 }
 
 Error write_pte(const EmitProgram& program, const std::string& path) {

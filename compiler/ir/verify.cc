@@ -135,7 +135,7 @@ class Verifier {
   }
 
   static bool is_control_flow(const Node& n) {
-    return n.op->name == "portfire::cond" || n.op->name == "portfire::while_loop" || n.op->name == "portfire::scan";
+    return n.op->name == "portfire::cond" || n.op->name == "portfire::while_loop" || n.op->name == "portfire::scan" || n.op->name == "portfire::xnnpack";
   }
 
   // Whether `a` may stand for an argument of `n` written as `type` ("SymInt[2]", "Tensor?", ...).
@@ -209,6 +209,8 @@ class Verifier {
     } else if (n.op->name == "portfire::while_loop") {
       sub_graph(n, 0, operands(n, {2, 3}), 1);
       sub_graph(n, 1, operands(n, {2, 3}), operands(n, {2}));
+    } else if (n.op->name == "portfire::xnnpack") {
+      sub_graph(n, 0, operands(n, {1}), n.outs.size());
     } else {
       sub_graph(n, 0, operands(n, {1, 2, 3}), n.outs.size());
     }

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "compiler/ir/portable.h"
+#include "compiler/passes/match.h"
 #include "compiler/passes/passes.h"
 #include "compiler/passes/portable_forms.h"
 #include "compiler/passes/rewrite.h"
@@ -16,15 +17,7 @@ using ir::Int;
 using ir::Ref;
 using ir::Tensor;
 
-// A call that is to be said otherwise.
-struct Call {
-  Builder& b;
-  const std::vector<Arg>& args;
-
-  Tensor tensor(size_t i) const { return {&b, args[i].ref()->id}; }
-  double real(size_t i) const { return args[i].real() ? *args[i].real() : args[i].integer() ? static_cast<double>(*args[i].integer()) : 0; }
-  Tensor greater(Tensor x, Arg y) const { return b("aten::gt.Scalar", x, y); }
-};
+using Call = PortableCall;
 using Rule = Tensor (*)(const Call&);
 
 Tensor clamp(Builder& b, Tensor x, double low, double high) {
@@ -94,13 +87,6 @@ Tensor embedding_dense_backward(const Call& c) {
   return b("aten::scatter_add", b.full({rows, width}, 0.0, grad.dtype()), 0, b("aten::expand", index, std::vector<Int>{count, width}), grad);
 }
 
-// x - floor(x / y) y
-Tensor remainder(const Call& c) {
-  const Tensor x = c.tensor(0);
-  if (c.args[1].ref() && c.b.graph().type(c.args[1].ref()->id).is_tensor()) return x - c.b("portfire::div_floor", x, c.tensor(1)) * c.tensor(1);
-  return x - c.b("portfire::div_floor.Scalar", x, c.args[1]) * c.args[1];
-}
-
 // x r w with r = 1 / sqrt(mean x^2 + eps), computed in f32.
 Tensor rms_norm(const Call& c) {
   Builder& b = c.b;
@@ -122,8 +108,6 @@ Tensor triu(const Call& c) {
 
 const std::map<std::string_view, Rule>& rules() {
   static const std::map<std::string_view, Rule> all = {
-      {"aten::remainder.Scalar", remainder},
-      {"aten::remainder.Tensor", remainder},
       {"aten::rms_norm", rms_norm},
       {"aten::triu", triu},
       {"aten::all.dims", [](const Call& c) { return c.b("aten::logical_not", c.b("aten::any.dims", c.b("aten::logical_not", c.tensor(0)), c.args[1], c.args[2])); }},
@@ -156,18 +140,13 @@ const std::map<std::string_view, Rule>& rules() {
 
 // Of ours, those of numbers that ExecuTorch's runtime has not.
 bool is_own_number(std::string_view op) {
-  for (const char* name : {"pow", "bitwise_and", "bitwise_or", "floor", "sym_sqrt"})
+  for (const char* name : {"pow", "bitwise_and", "bitwise_or", "floor", "ne", "sym_sqrt"})
     if (op == std::string("executorch_prim::") + name + ".Scalar") return true;
   return false;
 }
 
-// Whether ExecuTorch 1.4.1 gets it wrong: its remainders of integers have the sign of the dividend.
-bool is_wrong_there(const Graph& g, const Node& n) {
-  return n.op->name.starts_with("aten::remainder.") && n.args[0].ref() && !is_floating(g.type(n.outs[0]).dtype);
-}
-
-bool stays(const Graph& g, const Node& n) {
-  if (is_wrong_there(g, n)) return false;
+bool stays(const Node& n) {
+  if (is_control_flow(n)) return true;
   if (ops::sym::is_sym_op(n.op->name) && !n.op->schema.returns.empty()) return !is_own_number(n.op->name);
   return (n.op->op && !ir::portable_name(n.op->name).empty()) || has_portable_form(n.op->name);
 }
@@ -175,12 +154,17 @@ bool stays(const Graph& g, const Node& n) {
 }  // namespace
 
 Result<Graph> decompose_portable(Graph graph) {
+  int rounds = 0;
   for (bool again = true; again;) {  // what comes of a decomposition may have to be decomposed
     again = false;
+    PF_CHECK(++rounds < 64);  // a rule that leads back to its operator
     PF_ASSIGN(graph, rewrite(graph, [&](Builder& b, const Node& n, std::vector<Arg>& args) -> std::optional<std::vector<Arg>> {
-      if (stays(graph, n)) return std::nullopt;
+      std::optional<std::vector<Arg>> other = within_limits(n, {b, args});
+      if (!other && stays(n)) return std::nullopt;
       again = true;
+      if (other) return other;
       if (n.op->schema.returns.empty()) return std::vector<Arg>{};  // a check
+      if (auto results = by_positions(n, {b, args})) return results;
       if (const auto it = rules().find(n.op->name); it != rules().end()) return std::vector<Arg>{it->second({b, args})};
       if (!n.op->decompose) b.refuse(std::string(n.op->name) + " has no form in ExecuTorch's portable operators");
       return b.decomposed(*n.op, args);

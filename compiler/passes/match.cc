@@ -32,6 +32,10 @@ std::string_view activation_of(const Node& node) {
   return {};
 }
 
+bool is_control_flow(const ir::Node& node) {
+  return node.op->name == "portfire::cond" || node.op->name == "portfire::while_loop" || node.op->name == "portfire::scan";
+}
+
 const ir::Constant* constant_of(const ir::Graph& g, ValueId v) {
   for (const ir::Buffer& b : g.buffers)
     if (b.value == v) return nullptr;

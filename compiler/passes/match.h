@@ -27,6 +27,9 @@ class Uses {
 // no other operand ("relu", "gelu", ...); empty where it is none.
 std::string_view activation_of(const ir::Node& node);
 
+// Operators of sub-graphs, which lowering inlines.
+bool is_control_flow(const ir::Node& node);
+
 // A constant of the graph with its data; null where `v` is none, or is state.
 const ir::Constant* constant_of(const ir::Graph& graph, ir::ValueId v);
 

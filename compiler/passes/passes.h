@@ -65,9 +65,15 @@ Result<Graph> fuse_depthwise(Graph graph);
 // Permuted views move from the operands of element-wise chains and concatenations to their results.
 Result<Graph> sink_permutes(Graph graph);
 
+// For ExecuTorch: scales and shifts of channels go into the convolutions before them.
+Result<Graph> fold_channels(Graph graph);
+
 // For ExecuTorch: what its portable library lacks becomes operators that it has; then views become copies.
 Result<Graph> decompose_portable(Graph graph);
 Result<Graph> to_portable(Graph graph);
+
+// What ExecuTorch's XNNPACK delegate takes becomes `portfire::xnnpack` nodes, as few as there can be.
+Result<Graph> delegate_xnnpack(Graph graph);
 
 // Chains of element-wise operators become one `portfire::pointwise` each, which reads its inputs and
 // writes its result once. A value that several nodes use ends its chain.

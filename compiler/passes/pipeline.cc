@@ -22,7 +22,7 @@ std::span<const Pass> pipeline() {
       {"recompose", recompose, Stage::functional, std::nullopt, Target::native},
       {"join_scatters", join_scatters, Stage::functional},
       {"recompose_attention", recompose_attention, Stage::functional, std::nullopt, Target::native},
-      {"simplify_masks", simplify_masks, Stage::functional, std::nullopt, Target::native},
+      {"simplify_masks", simplify_masks, Stage::functional},
       {"attention_to_bf16", attention_to_bf16, Stage::functional, Precision::bf16, Target::native},
       {"pack_convolution", pack_convolution, Stage::functional, Precision::f32, Target::native},
       {"pack_convolution_bf16", pack_convolution_bf16, Stage::functional, Precision::bf16, Target::native},
@@ -34,10 +34,12 @@ std::span<const Pass> pipeline() {
       {"simplify_again", simplify, Stage::functional, std::nullopt, Target::native},
       {"fuse_depthwise", fuse_depthwise, Stage::functional, std::nullopt, Target::native},
       {"merge_pointwise", merge_pointwise, Stage::functional, std::nullopt, Target::native},
+      {"fold_channels", fold_channels, Stage::functional, std::nullopt, Target::executorch},
       {"decompose_portable", decompose_portable, Stage::functional, std::nullopt, Target::executorch},
       {"fold_portable", fold_constants, Stage::functional, std::nullopt, Target::executorch},
       {"simplify_portable", simplify, Stage::functional, std::nullopt, Target::executorch},
       {"to_portable", to_portable, Stage::portable, std::nullopt, Target::executorch},
+      {"delegate_xnnpack", delegate_xnnpack, Stage::portable, std::nullopt, Target::executorch, /*xnnpack=*/true},
   };
   return kPasses;
 }
@@ -108,7 +110,8 @@ Result<Graph> run_pipeline(Graph graph, const PipelineOptions& options, const st
       PF_ASSIGN(transformed, drop_detach(std::move(transformed)));
       PF_ASSIGN(graph, simplify(std::move(transformed)));
     }
-    if (pass.precision.value_or(options.precision) != options.precision || pass.target.value_or(options.target) != options.target) continue;
+    if (pass.precision.value_or(options.precision) != options.precision || pass.target.value_or(options.target) != options.target || (pass.xnnpack && !options.xnnpack))
+      continue;
     if (std::find(options.disabled.begin(), options.disabled.end(), pass.name) != options.disabled.end()) continue;
     const auto start = std::chrono::steady_clock::now();
     Result<Graph> next = pass.run(std::move(graph));

@@ -18,6 +18,7 @@ struct Pass {
   ir::Stage stage;  // of what it gives
   std::optional<Precision> precision = std::nullopt;  // runs for this one only
   std::optional<Target> target = std::nullopt;        // likewise
+  bool xnnpack = false;                               // runs where that delegate is wanted
 };
 
 std::span<const Pass> pipeline();
@@ -33,6 +34,7 @@ inline constexpr bool kVerifyByDefault = false;
 struct PipelineOptions {
   Precision precision = Precision::f32;
   Target target = Target::native;
+  bool xnnpack = false;               // of ExecuTorch: what its XNNPACK delegate takes is delegated
   std::string dump_dir;               // empty: no dumps. 00-import.txt, 01-decompose.txt, ...
   std::vector<std::string> disabled;  // names of passes to leave out
   bool report_times = false;          // to stderr

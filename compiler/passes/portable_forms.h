@@ -1,10 +1,31 @@
-// Which of our operators `to_portable` says in ExecuTorch's.
+// What the passes for ExecuTorch share: operators in terms of those that its portable library has.
 #pragma once
 
+#include <optional>
 #include <string_view>
+#include <vector>
+
+#include "compiler/passes/rewrite.h"
 
 namespace portfire::passes {
 
+// Which of our operators `to_portable` says in ExecuTorch's.
 bool has_portable_form(std::string_view op);
+
+// A call that is to be said otherwise.
+struct PortableCall {
+  Builder& b;
+  const std::vector<Arg>& args;
+
+  ir::Tensor tensor(size_t i) const { return {&b, args[i].ref()->id}; }
+  bool is_tensor(size_t i) const { return args[i].ref() && b.graph().type(args[i].ref()->id).is_tensor(); }
+  double real(size_t i) const { return args[i].real() ? *args[i].real() : args[i].integer() ? static_cast<double>(*args[i].integer()) : 0; }
+  ir::Tensor greater(ir::Tensor x, Arg y) const { return b("aten::gt.Scalar", x, y); }
+};
+
+// What stands for a call that ExecuTorch's kernel of that operator does not take (compiler/passes/portable_limits.cc); nullopt: it takes it.
+std::optional<std::vector<Arg>> within_limits(const Node& node, const PortableCall& call);
+// The results of sorts and searches in terms of comparisons (compiler/passes/portable_positions.cc); nullopt: it is none of these.
+std::optional<std::vector<Arg>> by_positions(const Node& node, const PortableCall& call);
 
 }  // namespace portfire::passes

@@ -95,6 +95,7 @@ const std::map<std::string_view, Form>& forms() {
       {"aten::unsqueeze", [](Builder& b, const Args& a) { return keep(b, "aten::unsqueeze_copy", a); }},
       {"aten::diagonal", [](Builder& b, const Args& a) { return keep(b, "aten::diagonal_copy", a); }},
       {"aten::unfold", [](Builder& b, const Args& a) { return keep(b, "aten::unfold_copy", a); }},
+      {"aten::as_strided", [](Builder& b, const Args& a) { return keep(b, "aten::as_strided_copy", a); }},
       // Nothing writes to what is read: a copy is as good as its source.
       {"aten::clone", [](Builder&, const Args& a) { return Args{a[0]}; }},
       {"aten::alias", [](Builder&, const Args& a) { return Args{a[0]}; }},
@@ -127,16 +128,46 @@ const std::map<std::string_view, Form>& forms() {
   return all;
 }
 
+// Kernels there divide by sizes: what has no elements is made without them.
+bool is_empty(const Node& n, const Type& type) { return n.outs.size() == 1 && type.is_tensor() && type.is_static() && type.numel() == ir::Dim(0); }
+Arg sizes_of(const Type& type) {
+  Arg::List sizes;
+  for (const ir::Dim& d : type.sizes) sizes.push_back(d.at[0]);
+  return sizes;
+}
+
+// What sub-graphs take and what control flow gives, without strides.
+void make_dense(Graph* graph) {
+  for (Node& n : graph->nodes) {
+    if (!is_control_flow(n)) continue;
+    for (ir::ValueId v : n.outs) graph->values[v].type.strides.clear();
+    for (Arg& a : n.args)
+      if (const auto* inner = a.graph()) {
+        auto copy = std::make_shared<Graph>(**inner);
+        for (const ir::Input& i : copy->inputs) copy->values[i.value].type.strides.clear();
+        make_dense(copy.get());
+        a = std::move(copy);
+      }
+  }
+}
+
 }  // namespace
 
 bool has_portable_form(std::string_view op) { return forms().count(op) > 0; }
 
 Result<Graph> to_portable(Graph graph) {
-  for (const ir::Input& i : graph.inputs)
-    if (const Type& t = graph.type(i.value); t.is_tensor() && (!t.is_contiguous() || t.unbounded))
+  for (const ir::Input& i : graph.inputs) {
+    const Type& t = graph.type(i.value);
+    if (!t.is_tensor())
+      return Error::make(Code::unsupported, "input %s is a number (expected a tensor: ExecuTorch's runtime takes no other number than the exported one)", i.name.c_str());
+    if (!t.is_contiguous() || t.unbounded)
       return Error::make(Code::unsupported, "input %s is %s%s (expected a row-major tensor of bounded sizes for ExecuTorch)", i.name.c_str(),
                          to_string(t).c_str(), t.unbounded ? " without a bound" : "");
+  }
+  make_dense(&graph);
   PF_ASSIGN(Graph out, rewrite(graph, [](Builder& b, const Node& n, Args& args) -> std::optional<Args> {
+    if (is_control_flow(n)) return std::nullopt;
+    if (is_empty(n, *b.hint)) return Args(n.outs.size(), keep(b, "aten::full", {sizes_of(*b.hint), 0, b.hint->dtype, nullptr, nullptr, nullptr})[0]);
     if (const auto it = forms().find(n.op->name); it != forms().end()) return it->second(b, args);
     if (ops::sym::is_sym_op(n.op->name)) return std::nullopt;
     return keep(b, n.op->name, args);

@@ -1,0 +1,120 @@
+// Operators that are about positions (order, searches, diagonals, running products), by comparisons and gathers that ExecuTorch's portable
+// library has.
+#include <map>
+
+#include "compiler/passes/portable_forms.h"
+
+namespace portfire::passes {
+namespace {
+
+using ir::Int;
+using ir::Tensor;
+using Call = PortableCall;
+using Results = std::vector<Arg>;
+
+Tensor counting(Builder& b, Int n) { return b("aten::arange.start_step", 0, n, 1, DType::i64); }
+int64_t wrapped(int64_t dim, int rank) { return dim < 0 ? dim + rank : dim; }
+
+// Comparing all with all takes this many elements at the most.
+constexpr int64_t kMostPairs = int64_t{1} << 24;
+
+// For each element along the last dimension how many stand before it: smaller ones (larger ones, if `descending`), and equal ones that
+// come earlier. NaN counts as larger than any number.
+Tensor ranks(Builder& b, Tensor x, bool descending) {
+  const int last = x.rank();
+  const Tensor own = b("aten::unsqueeze", x, last), other = b("aten::unsqueeze", x, last - 1);
+  Tensor before = b(descending ? "aten::gt.Tensor" : "aten::lt.Tensor", other, own), same = b("aten::eq.Tensor", other, own);
+  if (is_floating(x.dtype())) {
+    const Tensor own_nan = b("aten::isnan", own), other_nan = b("aten::isnan", other);
+    const Tensor first = descending ? other_nan : own_nan, second = descending ? own_nan : other_nan;
+    before = b("aten::logical_or", before, b("aten::logical_and", first, b("aten::logical_not", second)));
+    same = b("aten::logical_or", same, b("aten::logical_and", own_nan, other_nan));
+  }
+  const Int n = b.size(x, -1);
+  const Tensor earlier = b("aten::lt.Tensor", counting(b, n), b("aten::unsqueeze", counting(b, n), 1));
+  return b("aten::sum.dim_IntList", b("aten::logical_or", before, b("aten::logical_and", same, earlier)), std::vector<int64_t>{-1}, false);
+}
+
+// Values by the library's largest k, which does not keep the order of equal ones; indices by rank.
+Results sorted(const Call& c) {
+  Builder& b = c.b;
+  const Tensor given = c.tensor(0);
+  if (given.rank() == 0) return {b("aten::clone", given, 0), b.full({}, 0, DType::i64)};
+  const int64_t dim = wrapped(*c.args[1].integer(), given.rank());
+  const bool descending = *c.args[2].boolean();
+  const Int n = b.size(given, dim);
+  if (given.type().numel().upper() > kMostPairs / std::max<int64_t>(1, n.samples().upper()))
+    b.refuse("aten::sort of " + std::to_string(n.samples().upper()) + " elements at a time has no form in ExecuTorch's portable operators");
+  std::vector<int64_t> order;
+  for (int64_t d = 0; d < given.rank(); ++d) order.push_back(d);
+  std::swap(order[static_cast<size_t>(dim)], order.back());  // is its own inverse
+  const Tensor x = b.permute(given.dtype() == DType::boolean ? b.cast(given, DType::u8) : given, order);
+  const Tensor rank = ranks(b, x, descending);
+  const Tensor indices = b("aten::scatter.src", b.full(b.sizes(x), 0, DType::i64), -1, rank, b("aten::expand", counting(b, n), b.sizes(x)));
+  const Tensor values = b("aten::gather", x, -1, indices);
+  return {b.cast(b.permute(values, order), given.dtype()), b.permute(indices, order)};
+}
+
+// How many of a sorted sequence are smaller than each value.
+Results searched(const Call& c) {
+  Builder& b = c.b;
+  Tensor sequence = c.tensor(0);
+  if (c.args[5].ref()) sequence = b("aten::gather", sequence, -1, c.tensor(5));
+  const bool right = (c.args[3].boolean() && *c.args[3].boolean()) || c.args[4] == Arg("right");
+  const Tensor values = c.is_tensor(1) ? c.tensor(1) : b.scalar_tensor(c.args[1], sequence.dtype());
+  if (values.rank() > 0 && sequence.rank() > 1) sequence = b("aten::unsqueeze", sequence, sequence.rank() - 1);
+  const Tensor v = b("aten::unsqueeze", values, values.rank());
+  const Tensor before = b(right ? "aten::le.Tensor" : "aten::lt.Tensor", sequence, v);
+  const Tensor count = b("aten::sum.dim_IntList", before, std::vector<int64_t>{-1}, false);
+  return {c.args[2].boolean() && *c.args[2].boolean() ? b.cast(count, DType::i32) : count};
+}
+
+// Row r of the last two dimensions takes element r + min(offset, 0) of the source, in the column that the offset says.
+Results diagonal_written(const Call& c) {
+  Builder& b = c.b;
+  const Tensor given = c.tensor(0), source = c.tensor(1);
+  const int64_t offset = *c.args[2].integer(), first = wrapped(*c.args[3].integer(), given.rank()), second = wrapped(*c.args[4].integer(), given.rank());
+  const Int length = b.size(source, -1);
+  if (!length.known() || length.fixed == 0) return {b("aten::clone", given, 0)};
+  std::vector<int64_t> order, back(static_cast<size_t>(given.rank()));
+  for (int64_t d = 0; d < given.rank(); ++d)
+    if (d != first && d != second) order.push_back(d);
+  order.push_back(first);
+  order.push_back(second);
+  for (size_t k = 0; k < order.size(); ++k) back[static_cast<size_t>(order[k])] = static_cast<int64_t>(k);
+  const Tensor x = b.permute(given, order), rows = counting(b, b.size(x, -2)), columns = counting(b, b.size(x, -1));
+  const Tensor on = b("aten::eq.Scalar", columns - b("aten::unsqueeze", rows, 1), offset);
+  Tensor from = offset < 0 ? rows + Arg(offset) : rows;
+  from = b("portfire::minimum.Scalar", b("portfire::maximum.Scalar", from, 0), length.fixed - 1);
+  const Tensor taken = b("aten::index_select", source, -1, from);
+  return {b.permute(b.where(on, b("aten::unsqueeze", taken, taken.rank()), x), back)};
+}
+
+// y[i] = x[0] ... x[i] in log2 n steps: each multiplies what lies twice as far back.
+Results running_product(const Call& c) {
+  Builder& b = c.b;
+  Tensor y = b.cast(c.tensor(0), b.hint->dtype);
+  if (y.rank() == 0) return {b("aten::clone", y, 0)};
+  const int64_t dim = wrapped(*c.args[1].integer(), y.rank());
+  const Int n = b.size(y, dim);
+  if (!n.known()) b.refuse("aten::cumprod of a symbolic size has no form in ExecuTorch's portable operators");
+  for (int64_t step = 1; step < n.fixed; step *= 2) {
+    std::vector<Int> ones = b.sizes(y);
+    ones[static_cast<size_t>(dim)] = step;
+    const Tensor before = b("aten::slice.Tensor", y, dim, 0, n.fixed - step, 1);
+    y = y * b("aten::cat", std::vector<Tensor>{b.full(ones, 1, y.dtype()), before}, dim);
+  }
+  return {y};
+}
+
+}  // namespace
+
+std::optional<std::vector<Arg>> by_positions(const Node& n, const PortableCall& c) {
+  static const std::map<std::string_view, Results (*)(const Call&)> all = {
+      {"aten::sort", sorted}, {"aten::searchsorted.Tensor", searched}, {"aten::diagonal_scatter", diagonal_written}, {"aten::cumprod", running_product}};
+  const auto it = all.find(n.op->name);
+  if (it == all.end()) return std::nullopt;
+  return it->second(c);
+}
+
+}  // namespace portfire::passes

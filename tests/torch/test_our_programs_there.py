@@ -1,0 +1,126 @@
+"""Our programs for ExecuTorch in its own runtime: cases of the folders in PORTFIRE_CASES (see test_cases.py), each right there, or refused
+when compiled for a reason that stands in refused_there.txt. PORTFIRE_SAMPLE says how many of them: 1 is all, 12, the default, every twelfth
+by a hash of its name. Then what no single case shows: control flow, state, and what is delegated to XNNPACK."""
+import os
+import pathlib
+
+import numpy as np
+import pytest
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+from their_runtime import BINARY, Runtime, cases, verdict
+from torch._higher_order_ops import scan, while_loop
+from torch._higher_order_ops.map import map as map_rows
+
+pytest.importorskip("executorch")
+SAMPLE = int(os.environ.get("PORTFIRE_SAMPLE", "12"))
+FOLDERS = [pathlib.Path(p) for p in os.environ.get("PORTFIRE_CASES", "").split(":") if p]
+REASONS = [line for line in (pathlib.Path(__file__).parent / "refused_there.txt").read_text().splitlines() if line and not line.startswith("#")]
+
+
+@pytest.fixture(scope="module")
+def runtime():
+    runtime = Runtime()
+    yield runtime
+    runtime.close()
+
+
+@pytest.mark.parametrize("folder,name,calls,tolerance", [pytest.param(*c, id=c[1]) for c in cases(FOLDERS, sample=SAMPLE)])
+def test_case(runtime, folder, name, calls, tolerance):
+    kind, why = verdict(runtime, folder, name, calls, tolerance)
+    assert kind in ("right", "refused"), why
+    assert kind == "right" or any(reason in why for reason in REASONS), why
+
+
+class Body(nn.Module):
+    """A function as a module."""
+
+    def __init__(self, body):
+        super().__init__()
+        self.body = body
+
+    def forward(self, *inputs):
+        return self.body(*inputs)
+
+
+def check(runtime, folder, model, calls, flags=(), tolerance=1e-5, **export):
+    """Compiles `model` and compares all calls, in order, with eager ones. The program's bytes."""
+    torch.manual_seed(0)
+    torch.export.save(torch.export.export(model, calls[0], strict=False, **export), folder / "m.pt2")
+    for k, inputs in enumerate(calls):
+        for i, x in enumerate(inputs):
+            np.save(folder / f"m.{k}.x{i}.npy", x.numpy())
+        with torch.no_grad():
+            for i, y in enumerate(torch.utils._pytree.tree_leaves(model(*[x.clone() for x in inputs]))):
+                np.save(folder / f"m.{k}.y{i}.npy", y.detach().numpy())
+    kind, why = verdict(runtime, folder, "m", len(calls), tolerance, flags, tolerance)
+    assert kind == "right", why
+
+
+def rows(x, w):
+    return map_rows(lambda row, w: (row @ w).relu(), x, w)
+
+
+FLOW = {
+    "cond": (lambda x: torch.cond(x.sum() > 0, lambda x: (x * 2, x.sum()), lambda x: (x - 1, x.amax()), (x,)), [(torch.ones(3),), (-torch.ones(3),)]),
+    "while_loop": (lambda x: while_loop(lambda i, x: i < 5, lambda i, x: (i + 1, x.T @ x / 4), (torch.tensor(0), x)), [(torch.ones(3, 3),), (torch.eye(3),)]),
+    "map": (rows, [(torch.ones(4, 3), torch.ones(3, 2)), (torch.eye(4, 3), torch.ones(3, 2))]),
+    "scan": (lambda x: scan(lambda c, x: (c + x, c * x), torch.zeros(2), x), [(torch.ones(5, 2),), (torch.arange(10.0).reshape(5, 2),)]),
+}
+
+
+@pytest.mark.parametrize("name", FLOW)
+def test_control_flow(runtime, tmp_path, name):
+    body, calls = FLOW[name]
+    check(runtime, tmp_path, Body(body), calls)
+
+
+class Convolutions(nn.Module):
+    """Dense, depthwise, grouped and transposed ones, norms that are folded, activations that are fused, a residual, pooling."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.an = nn.Conv2d(3, 8, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(8)
+        self.b, self.bn = nn.Conv2d(8, 8, 3, padding=1, groups=8), nn.BatchNorm2d(8)
+        self.c = nn.Conv2d(8, 8, 1, groups=2)
+        self.d = nn.ConvTranspose2d(8, 4, 3, stride=2, padding=1, output_padding=1)
+        self.e = nn.Linear(12, 5)
+
+    def forward(self, x):
+        y = F.relu6(self.an(self.a(x)))
+        z = F.relu(self.c(self.bn(self.b(y))) + y)
+        z = torch.cat([F.max_pool2d(self.d(z), 3, 2, 1), z], 1)
+        return z[:, 1:], self.e(z.mean((2, 3)))
+
+
+class Layer(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.TransformerEncoderLayer(16, 2, 32, activation="gelu", batch_first=True)
+
+    def forward(self, x):
+        return self.layer(x)
+
+
+DELEGATED = {
+    "convolutions": (Convolutions, (1, 3, 16, 16), 1),
+    "layer": (Layer, (1, 7, 16), 3),  # what is between layer norms, before and after them
+    "arithmetic": (lambda: Body(lambda x: (torch.sigmoid(x @ x.transpose(1, 2)) * 2 - 1).clamp(-0.3, 0.4)[:, 1:].softmax(-1)), (2, 4, 3), 1),
+    "resized": (lambda: nn.Sequential(nn.Conv2d(2, 3, 3), nn.Upsample(scale_factor=2, mode="bilinear"), nn.ELU(), nn.AvgPool2d(2)), (1, 2, 8, 8), 1),
+}
+
+
+@pytest.mark.parametrize("name", DELEGATED)
+def test_xnnpack(runtime, tmp_path, name):
+    make, sizes, delegates = DELEGATED[name]
+    torch.manual_seed(0)
+    model = make().eval()
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.running_mean), nn.init.uniform_(module.running_var, 0.5, 2)
+    check(runtime, tmp_path, model, [(torch.randn(sizes),), (torch.randn(sizes),)], ["--xnnpack"])
+    import subprocess
+
+    subprocess.run([BINARY, "compile", tmp_path / "m.pt2", "-o", tmp_path / "m.pte", "--target", "executorch", "--xnnpack"], check=True)
+    assert (tmp_path / "m.pte").read_bytes().count(b"XH00") == delegates
