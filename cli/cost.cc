@@ -83,6 +83,22 @@ double attention(const Info& i) { return 2 * scores(*i.outs[0], in(i, 0), in(i, 
 // Scores again, the gradients of query and key; that of scores and of values.
 double attention_backward(const Info& i) { return 2 * scores(in(i, 0), in(i, 1), in(i, 2), i.args[5]->boolean) * (3 * last(in(i, 1)) + 2 * last(in(i, 3))); }
 
+// Scores of the part of a cache that takes part, and their sum. `start`: the argument start_pos, `mask`: attn_mask.
+double cached_attention(const Info& i, size_t start, size_t mask, int tokens, double room) {
+  const TensorView& y = *i.outs[0];
+  const auto rows = static_cast<double>(y.size(tokens)), before = static_cast<double>(i.args[start]->integer);
+  if (rows == 0) return 0;
+  double kept = rows * (given(i, mask) ? room : before + rows);
+  if (i.args[mask + 2]->boolean) kept -= rows * (rows - 1) / 2;
+  return 4 * elements(y) / rows * kept;
+}
+double custom_sdpa(const Info& i) { return cached_attention(i, 3, 4, 1, last(in(i, 1), 3)); }
+double sdpa_with_kv_cache(const Info& i) { return cached_attention(i, 5, 7, 1, last(in(i, 3), 3)); }
+double custom_quantized_sdpa(const Info& i) {
+  const bool turned = i.args[14]->boolean;
+  return cached_attention(i, 3, 4, turned ? 2 : 1, last(in(i, 1), turned ? 2 : 3));
+}
+
 // Every row of `gates` takes one product with the recurrent weights. w: the first of those.
 double recurrent(const Info& i, size_t w) {
   const TensorView& gates = in(i, 0);
@@ -114,6 +130,11 @@ constexpr Row kRows[] = {
     {"aten::mm", linear},
     {"aten::bmm", linear},
     {"aten::addmm", added_product},
+    {"quantized_decomposed::mixed_mm", linear},
+    {"quantized_decomposed::mixed_linear", linear},
+    {"llama::custom_sdpa", custom_sdpa},
+    {"llama::sdpa_with_kv_cache", sdpa_with_kv_cache},
+    {"llama::custom_quantized_sdpa", custom_quantized_sdpa},
     {"portfire::packed_conv2d", packed_conv2d},
     {"portfire::winograd_conv2d", winograd_conv2d},
     {"portfire::depthwise_conv2d", depthwise_conv2d},

@@ -179,6 +179,7 @@ namespace portfire {
   X(affine, kChooseQparamsAffine) \
   X(affine, kChooseQparamsSymmetric) \
   X(affine, kChooseQparamsPerToken) \
+  X(affine, kChooseQparamsOfBlocks) \
   X(affine, kEmbeddingByte) \
   X(affine, kEmbeddingByteTo) \
   X(affine, kEmbedding4bit) \

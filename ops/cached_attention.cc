@@ -17,7 +17,8 @@ Error check(const TensorView& q, const TensorView& k, const TensorView& v, const
     return Error::make(Code::bad_argument, "query %s, key %s, value %s", TypeText(q).c_str(), TypeText(k).c_str(), TypeText(v).c_str());
   if (mask && causal) return Error::make(Code::bad_argument, "attn_mask and is_causal (expected one of them)");
   if (mask && (mask->rank() != 2 || !is_floating(mask->dtype) || mask->size(0) != q.size(1) || mask->size(1) != k.size(1)))
-    return Error::make(Code::bad_argument, "attn_mask %s for query %s, key %s", TypeText(*mask).c_str(), TypeText(q).c_str(), TypeText(k).c_str());
+    return Error::make(Code::bad_argument, "attn_mask %s for query %s, key %s", TypeText(*mask).c_str(), TypeText(q)
+        .c_str(), TypeText(k).c_str());
   return {};
 }
 
@@ -32,7 +33,8 @@ TensorView turned(TensorView t) {
 // Elements as numbers; integers with the parameters of their token.
 class Reader {
  public:
-  Reader(const TensorView& t, const TensorView* zeros = nullptr, const TensorView* scales = nullptr) : t_(t), zeros_(zeros), scales_(scales) {}
+  Reader(const TensorView& t, const TensorView* zeros = nullptr, const TensorView* scales = nullptr) : t_(t), zeros_(zeros),
+      scales_(scales) {}
   // Element `d` of token `s` in head `h` of batch `b`.
   double operator()(int64_t b, int64_t s, int64_t h, int64_t d) const {
     const double x = load_real(t_, offset(t_, b, s, h) + d * t_.strides[3]);
@@ -40,7 +42,8 @@ class Reader {
   }
 
  private:
-  static int64_t offset(const TensorView& t, int64_t b, int64_t s, int64_t h) { return b * t.strides[0] + s * t.strides[1] + h * t.strides[2]; }
+  static int64_t offset(const TensorView& t, int64_t b, int64_t s,
+      int64_t h) { return b * t.strides[0] + s * t.strides[1] + h * t.strides[2]; }
   TensorView t_;
   const TensorView *zeros_, *scales_;
 };
@@ -81,7 +84,8 @@ Error check_parameters(const TensorView& t, const TensorView* zeros, const Tenso
   Shape tokens = t.shape;
   if (tokens.rank > 0) tokens.sizes[tokens.rank - 1] = 1;
   if (zeros->shape == tokens && scales->shape == tokens && zeros->dtype == DType::i8 && scales->dtype == DType::f32) return {};
-  return Error::make(Code::bad_argument, "zero points %s and scales %s (expected i8 and %s)", TypeText(*zeros).c_str(), TypeText(*scales).c_str(),
+  return Error::make(Code::bad_argument, "zero points %s and scales %s (expected i8 and %s)", TypeText(*zeros)
+      .c_str(), TypeText(*scales).c_str(),
                      TypeText(DType::f32, tokens).c_str());
 }
 

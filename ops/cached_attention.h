@@ -51,7 +51,8 @@ struct SdpaWithKvCacheFunctional {
     auto start = g.integer("start_pos");
     auto keys = kv_cache::updated(g, g.tensor("key_cache"), g.tensor("key"), 1, start);
     auto values = kv_cache::updated(g, g.tensor("value_cache"), g.tensor("value"), 1, start);
-    auto y = g("llama::custom_sdpa", g.tensor("query"), keys, values, start, g.arg("attn_mask"), g.arg("drpout_p"), g.arg("is_causal"), g.arg("scale"));
+    auto y = g("llama::custom_sdpa", g.tensor("query"), keys, values, start, g.arg("attn_mask"), g.arg("drpout_p"), g.arg("is_causal"),
+        g.arg("scale"));
     g.results({y, keys, values});
   }
 };

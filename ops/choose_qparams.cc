@@ -73,7 +73,8 @@ void store(const Args& a, std::span<TensorView> outs, const Extremes& e, Rule ru
 Error Runtime::infer(const Args& a, std::span<TensorSpec> outs) {
   PF_TRY(check_input(a.tensor(0)));
   if (a.integer(1) >= a.integer(2))
-    return Error::make(Code::bad_argument, "integers %lld..%lld", static_cast<long long>(a.integer(1)), static_cast<long long>(a.integer(2)));
+    return Error::make(Code::bad_argument, "integers %lld..%lld", static_cast<long long>(a.integer(1)),
+        static_cast<long long>(a.integer(2)));
   Shape one;
   one.push(1);
   outs[0] = {DType::f64, one};

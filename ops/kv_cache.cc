@@ -18,7 +18,8 @@ Error check_cache(const TensorView& cache, const TensorView& value) {
   bool fits = cache.rank() == 4 && value.rank() == 4 && cache.dtype == value.dtype;
   for (int d : {0, 2, 3}) fits = fits && cache.size(d) == value.size(d);
   if (fits) return {};
-  return Error::make(Code::bad_argument, "%s for cache %s (expected [batch, tokens, heads, depth])", TypeText(value).c_str(), TypeText(cache).c_str());
+  return Error::make(Code::bad_argument, "%s for cache %s (expected [batch, tokens, heads, depth])", TypeText(value)
+      .c_str(), TypeText(cache).c_str());
 }
 
 Error store_tokens(const TensorView& cache, const TensorView& value, int64_t start) {
@@ -45,7 +46,8 @@ Error UpdateCacheWithIndices::infer(const Args& a, std::span<TensorSpec> outs) {
   PF_TRY(check_cache(a.tensor(1), value));
   PF_TRY(check_index_dtype(index));
   if (index.rank() == 2 && index.size(0) == value.size(0) && index.size(1) == value.size(1)) return {};
-  return Error::make(Code::bad_argument, "indices %s for %s (expected one for each token)", TypeText(index).c_str(), TypeText(value).c_str());
+  return Error::make(Code::bad_argument, "indices %s for %s (expected one for each token)", TypeText(index).c_str(), TypeText(value)
+      .c_str());
 }
 Error UpdateCacheWithIndices::reference(const Args& a, std::span<TensorView> outs) {
   const TensorView &value = a.tensor(0), &cache = a.tensor(1), &index = a.tensor(3);

@@ -60,7 +60,8 @@ Error PerTensorInRange::read(const Args& a, AffineCall* c) {
   read_parameters(a, c);
   c->dtype = a.dtype(5, DType::i8);
   for (size_t i : {3, 4})
-    if (a.tensor(i).numel() != 1) return Error::make(Code::bad_argument, "a bound of %s (expected one number)", TypeText(a.tensor(i)).c_str());
+    if (a.tensor(i).numel() != 1) return Error::make(Code::bad_argument, "a bound of %s (expected one number)", TypeText(a.tensor(i))
+        .c_str());
   int64_t low, high;
   if (a.tensor(3).data == nullptr || !quantized_range(c->dtype, &low, &high)) return {};  // shapes are asked for
   c->low = std::max(low, load_int(a.tensor(3), 0));

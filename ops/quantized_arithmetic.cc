@@ -12,7 +12,8 @@ Error check_product(const Args& a, bool transposed) {
                        TypeText(w).c_str());
   if (scales.rank() < 1 || scales.rank() > (transposed ? 2 : 1) || scales.size(0) != w.size(0) || scales.dtype != x.dtype ||
       scales.size(scales.rank() - 1) == 0)
-    return Error::make(Code::bad_argument, "scales %s for weight %s of %s", TypeText(scales).c_str(), TypeText(w).c_str(), name_of(x.dtype));
+    return Error::make(Code::bad_argument, "scales %s for weight %s of %s", TypeText(scales).c_str(), TypeText(w)
+        .c_str(), name_of(x.dtype));
   if (zeros && (!(zeros->shape == scales.shape) || is_complex(zeros->dtype)))
     return Error::make(Code::bad_argument, "zero points %s for scales %s", TypeText(*zeros).c_str(), TypeText(scales).c_str());
   return {};
@@ -23,7 +24,8 @@ Error check_product(const Args& a, bool transposed) {
 Error Add::infer(const Args& a, std::span<TensorSpec> outs) {
   const TensorView &x = a.tensor(0), &y = a.tensor(5);
   if (!(x.shape == y.shape) || x.dtype != y.dtype || !is_integral(x.dtype))
-    return Error::make(Code::bad_argument, "%s and %s (expected integers of one shape and dtype)", TypeText(x).c_str(), TypeText(y).c_str());
+    return Error::make(Code::bad_argument, "%s and %s (expected integers of one shape and dtype)", TypeText(x).c_str(), TypeText(y)
+        .c_str());
   outs[0] = {x.dtype, x.shape};
   return {};
 }
@@ -56,7 +58,8 @@ Error MixedMm::reference(const Args& a, std::span<TensorView> outs) {
     double sum = 0;
     for (int64_t k = 0; k < x.size(1); ++k) {
       const double zero = zeros ? parameter(*zeros, k) : 0;
-      sum += load_real(x, at[0] * x.strides[0] + k * x.strides[1]) * (load_real(w, k * w.strides[0] + at[1] * w.strides[1]) - zero) * parameter(scales, k);
+      sum += load_real(x, at[0] * x.strides[0] + k * x.strides[1]) * (load_real(w,
+          k * w.strides[0] + at[1] * w.strides[1]) - zero) * parameter(scales, k);
     }
     store_real(outs[0], at.offset(outs[0]), sum);
   }

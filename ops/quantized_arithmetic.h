@@ -17,7 +17,8 @@ struct Add {
 template <class G>
 typename G::Tensor dequantized(G& g, const std::string& name) {
   auto x = g.tensor(name);
-  return g("quantized_decomposed::dequantize_per_tensor", x, g.arg(name + "_scale"), g.arg(name + "_zero_point"), g.arg(name + "_quant_min"),
+  return g("quantized_decomposed::dequantize_per_tensor", x, g.arg(name + "_scale"), g.arg(name + "_zero_point"),
+      g.arg(name + "_quant_min"),
            g.arg(name + "_quant_max"), static_cast<int64_t>(x.dtype()));
 }
 template <class G>

@@ -11,7 +11,8 @@ Error check(const Args& a, int bits, DType dtype, TensorSpec* out) {
   if (weight.rank() != 2 || (weight.dtype != DType::u8 && (bits < 8 || weight.dtype != DType::i8)))
     return Error::make(Code::bad_argument, "weight %s (expected a matrix of %s)", TypeText(weight).c_str(), bits < 8 ? "u8" : "u8 or i8");
   const int64_t width = weight.size(1) * (8 / bits), groups = scales.rank() == 2 ? scales.size(1) : 1;
-  if (scales.rank() < 1 || scales.rank() > 2 || scales.size(0) != weight.size(0) || !is_floating(scales.dtype) || groups < 1 || width % groups != 0)
+  if (scales.rank() < 1 || scales.rank() > 2 || scales.size(0) != weight.size(0) || !is_floating(scales.dtype) || groups < 1 ||
+      width % groups != 0)
     return Error::make(Code::bad_argument, "scales %s for weight %s", TypeText(scales).c_str(), TypeText(weight).c_str());
   if (zeros && (!(zeros->shape == scales.shape) || is_complex(zeros->dtype)))
     return Error::make(Code::bad_argument, "zero points %s for scales %s", TypeText(*zeros).c_str(), TypeText(scales).c_str());
@@ -35,7 +36,8 @@ int64_t element(const TensorView& weight, int64_t row, int64_t j, int bits) {
 
 Error look_up(const Args& a, int bits, const TensorView& y) {
   const TensorView &weight = a.tensor(0), &scales = a.tensor(1), *zeros = a.optional_tensor(2), &index = a.tensor(5);
-  const int64_t width = weight.size(1) * (8 / bits), groups = scales.rank() == 2 ? scales.size(1) : 1, group = std::max<int64_t>(width / groups, 1);
+  const int64_t width = weight.size(1) * (8 / bits), groups = scales.rank() == 2 ? scales.size(1) : 1, group =
+      std::max<int64_t>(width / groups, 1);
   const IndexReader read(index, weight.size(0));
   const int last = y.rank() - 1;
   for (int64_t n = 0; n < index.numel(); ++n) {

@@ -1,12 +1,13 @@
 #include "ops/torchao.h"
 
+#include <limits>
+
 namespace portfire::ops::torchao {
 namespace {
 
 // quant_min and quant_max, those of the dtype where there are none.
 struct Range {
   int64_t low = 0, high = 0;
-  double width() const { return static_cast<double>(high) - static_cast<double>(low); }
 };
 Error range_of(const Args& a, size_t first, DType dtype, Range* out) {
   int64_t low, high;
@@ -14,7 +15,8 @@ Error range_of(const Args& a, size_t first, DType dtype, Range* out) {
     return Error::make(Code::bad_argument, "integers of %s (expected u8, i8, i16, u16 or i32)", name_of(dtype));
   const Range r{a.none(first) ? low : a.integer(first), a.none(first + 1) ? high : a.integer(first + 1)};
   if (r.low < low || r.high > high)
-    return Error::make(Code::bad_argument, "integers %lld..%lld of %s", static_cast<long long>(r.low), static_cast<long long>(r.high), name_of(dtype));
+    return Error::make(Code::bad_argument, "integers %lld..%lld of %s", static_cast<long long>(r.low), static_cast<long long>(r.high),
+        name_of(dtype));
   *out = r;
   return {};
 }
@@ -144,21 +146,41 @@ Error ChooseQparams::infer(const Args& a, std::span<TensorSpec> outs) {
   return {};
 }
 
+ChooseQparams::Rule ChooseQparams::rule(const Args& a) {
+  const DType dtype = a.tensor(0).dtype;
+  const std::string_view name = a.string(1);
+  Range range;
+  (void)range_of(a, 4, a.dtype(3, DType::i8), &range);  // `infer` has asked
+  return {name == "ASYMMETRIC" ? Rule::Mapping::asymmetric : name == "SYMMETRIC" ? Rule::Mapping::symmetric
+      : Rule::Mapping::no_clipping, dtype,
+          static_cast<double>(range.low), static_cast<double>(range.high), a.real(6, smallest(dtype))};
+}
+
+ChooseQparams::Rule::Parameters ChooseQparams::Rule::operator()(double least, double most) const {
+  const auto in_dtype = [&](double v) { return round_to(dtype, v); };
+  least = least > 0 ? 0 : least;  // NaN stays
+  most = most < 0 ? 0 : most;
+  double scale;
+  switch (mapping) {
+    case Mapping::symmetric: scale = in_dtype(std::max(-least, most) / ((high - low) / 2)); break;
+    case Mapping::no_clipping: scale = std::max(in_dtype(least / low), in_dtype(most / high)); break;
+    default: scale = in_dtype(in_dtype(most - least) / (high - low));
+  }
+  if (scale < eps) scale = in_dtype(eps);
+  if (mapping != Mapping::asymmetric) return {scale, std::trunc((high + low + 1) / 2)};
+  return {scale, std::clamp(in_dtype(low - std::nearbyint(in_dtype(least / scale))), low, high)};
+}
+
 Error ChooseQparams::reference(const Args& a, std::span<TensorView> outs) {
   const TensorView& x = a.tensor(0);
-  const std::string_view mapping = a.string(1);
+  const Rule choose = rule(a);
   Blocks blocks;
-  Range range;
   PF_TRY(Blocks::tiles(x, a.ints(2), &blocks));
-  PF_TRY(range_of(a, 4, a.dtype(3, DType::i8), &range));
   Shape of_blocks = x.shape, in_block = x.shape;
   for (int d = 0; d < x.rank(); ++d) {
     in_block.sizes[d] = blocks.size[d];
     of_blocks.sizes[d] = x.size(d) / blocks.size[d];
   }
-  const auto in_dtype = [&](double v) { return round_to(x.dtype, v); };
-  const auto low = static_cast<double>(range.low), high = static_cast<double>(range.high);
-  const double eps = a.real(6, smallest(x.dtype));
   int64_t block = 0;
   for (Index b(of_blocks); b.valid(); b.next(), ++block) {
     int64_t first = 0;
@@ -173,21 +195,19 @@ Error ChooseQparams::reference(const Args& a, std::span<TensorView> outs) {
       least = std::min(least, v);
       most = std::max(most, v);
     }
-    if (nan) least = most = std::nan("");
-    double scale, zero = std::trunc((high + low + 1) / 2);
-    if (mapping == "SYMMETRIC")
-      scale = in_dtype(std::max(-least, most) / (range.width() / 2));
-    else if (mapping == "ASYMMETRIC")
-      scale = in_dtype(in_dtype(most - least) / range.width());
-    else
-      scale = std::max(in_dtype(least / low), in_dtype(most / high));
-    if (scale < eps) scale = in_dtype(eps);
-    if (mapping == "ASYMMETRIC") zero = std::clamp(in_dtype(low - std::nearbyint(in_dtype(least / scale))), low, high);
-    const int64_t to = leading_offset(outs[0], outs[0].rank(), block), to_zero = leading_offset(outs[1], outs[1].rank(), block);
-    store_real(outs[0], to, scale);
-    is_floating(outs[1].dtype) ? store_real(outs[1], to_zero, zero) : store_int(outs[1], to_zero, clamped(zero, range.low, range.high));
+    if (nan) least = most = std::numeric_limits<double>::quiet_NaN();
+    store_parameters(outs, block, choose(least, most));
   }
   return {};
+}
+
+void ChooseQparams::store_parameters(std::span<TensorView> outs, int64_t block, const Rule::Parameters& p) {
+  const int64_t scale_at = leading_offset(outs[0], outs[0].rank(), block), zero_at = leading_offset(outs[1], outs[1].rank(), block);
+  store_real(outs[0], scale_at, p.scale);
+  if (is_floating(outs[1].dtype))
+    store_real(outs[1], zero_at, p.zero_point);
+  else
+    store_int(outs[1], zero_at, clamped(p.zero_point, INT32_MIN, INT32_MAX));
 }
 
 }  // namespace portfire::ops::torchao

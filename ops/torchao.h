@@ -31,6 +31,18 @@ struct Dequantize {
 // most / quant_max; zero_point is the middle. Always with 0 between least and most, and scale at least eps. Dimensions with one
 // block go away, unless keepdim.
 struct ChooseQparams {
+  // The rule of a call, for numbers whose extremes are known.
+  struct Rule {
+    enum class Mapping { symmetric, no_clipping, asymmetric } mapping;
+    DType dtype;  // of the input
+    double low, high, eps;
+    struct Parameters {
+      double scale, zero_point;
+    };
+    Parameters operator()(double least, double most) const;
+  };
+  static Rule rule(const Args& a);
+  static void store_parameters(std::span<TensorView> outs, int64_t block, const Rule::Parameters& p);
   static constexpr std::string_view schema =
       "torchao::choose_qparams_affine(Tensor? input, str mapping_type, SymInt[] block_size, ScalarType target_dtype, Scalar? quant_min=None, "
       "Scalar? quant_max=None, float? eps=None, ScalarType? scale_dtype=None, ScalarType? zero_point_dtype=None, bool keepdim=False) -> "

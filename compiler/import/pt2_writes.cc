@@ -64,7 +64,8 @@ void GraphImporter::auto_functionalized(Json n) {
       if (!i.integer() || *i.integer() < 0 || *i.integer() >= static_cast<int64_t>(bases.list()->size()))
         throw Refusal{Code::bad_file, name + ": argument \"" + a.name + "\" is no base"};
       for (const char* part : {"_size", "_slice_dim", "_alias"})
-        if (input("_" + a.name + part)) throw Refusal{Code::unsupported, name + ": a write to a view of \"" + a.name + "\" (export without run_decompositions)"};
+        if (input("_" + a.name + part)) throw Refusal{Code::unsupported,
+            name + ": a write to a view of \"" + a.name + "\" (export without run_decompositions)"};
       args.push_back((*bases.list())[static_cast<size_t>(*i.integer())]);
       base_of.push_back(*i.integer());
     } else if (a.has_default) {

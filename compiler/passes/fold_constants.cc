@@ -15,10 +15,13 @@ using ir::Type;
 // bytes always fold, larger ones only where they do not exceed their operands.
 constexpr int64_t kSmall = 64 << 10, kLarge = 64 << 20;
 
-}  // namespace
+// f32 is four times as large as the integers were, but products with packed f32 weights are what is fast; only what is
+// larger than kLarge stays integers, and is dequantized in every run.
+bool is_dequantizing(std::string_view op) { return op.find("::dequantize_") != op.npos; }
 
-Result<Graph> fold_constants(Graph graph) {
-  return rewrite(graph, [](Builder& b, const Node& n, std::vector<Arg>& args) -> std::optional<std::vector<Arg>> {
+Result<Graph> fold(const Graph& graph, bool dequantizing) {
+  return rewrite(graph, [&](Builder& b, const Node& n, std::vector<Arg>& args) -> std::optional<std::vector<Arg>> {
+    if (is_dequantizing(n.op->name) != dequantizing) return std::nullopt;
     if (!n.op->op || n.outs.empty() || n.op->op->random || n.op->op->data_dependent) return std::nullopt;
     if (!n.op->op->infer && !n.op->op->view) return std::nullopt;
     Graph& g = b.graph();
@@ -39,7 +42,7 @@ Result<Graph> fold_constants(Graph graph) {
       if (!t.is_tensor()) return std::nullopt;
       bytes += t.upper_bytes();
     }
-    if (bytes > kSmall && (bytes > operand_bytes || bytes > kLarge)) return std::nullopt;
+    if (bytes > kSmall && ((bytes > operand_bytes && !dequantizing) || bytes > kLarge)) return std::nullopt;
     if (n.op->op->view && bytes > kSmall) return std::nullopt;  // a view costs nothing as it is
     const ir::CallArgs call(g, *n.op, args, 0, /*with_data=*/true);
     std::vector<TensorView> outs;
@@ -79,5 +82,11 @@ Result<Graph> fold_constants(Graph graph) {
     return results;
   });
 }
+
+}  // namespace
+
+Result<Graph> fold_constants(Graph graph) { return fold(graph, false); }
+
+Result<Graph> fold_dequantized(Graph graph) { return fold(graph, true); }
 
 }  // namespace portfire::passes

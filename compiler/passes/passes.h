@@ -25,8 +25,14 @@ Result<Graph> drop_detach(Graph graph);
 // to inputs become their updates.
 Result<Graph> functionalise(Graph graph);
 
-// What depends on constants alone is computed here, by the operators' references.
+// What depends on constants alone is computed here, by the operators' references; but for dequantized weights.
 Result<Graph> fold_constants(Graph graph);
+
+// Tables and weights that are dequantized for one operator go into it as integers, where an operator takes them so.
+Result<Graph> join_quantized(Graph graph);
+
+// Constants that are dequantized become constants of f32.
+Result<Graph> fold_dequantized(Graph graph);
 
 // Removes operators that change nothing, repeated computations, and what nothing uses.
 Result<Graph> simplify(Graph graph);

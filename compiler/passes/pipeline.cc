@@ -19,6 +19,8 @@ std::span<const Pass> pipeline() {
       {"functionalise", functionalise, Stage::functional},
       {"fold_constants", fold_constants, Stage::functional},
       {"simplify", simplify, Stage::functional},
+      {"join_quantized", join_quantized, Stage::functional, std::nullopt, Target::native},
+      {"fold_dequantized", fold_dequantized, Stage::functional},
       {"recompose", recompose, Stage::functional, std::nullopt, Target::native},
       {"join_scatters", join_scatters, Stage::functional},
       {"recompose_attention", recompose_attention, Stage::functional, std::nullopt, Target::native},

@@ -60,9 +60,11 @@ Error for_each_run(const Operands& o, const KernelContext& context, F f) {
     c.blocks = ops::Blocks::whole();
   }
   const int last = x.rank() - 1;
-  const int64_t n = last < 0 ? 1 : x.size(last), run = last < 0 ? 1 : std::min(c.blocks.size[last], n), step = last < 0 ? 0 : c.blocks.step[last];
+  const int64_t n = last < 0 ? 1 : x.size(last), run = last < 0 ? 1 : std::min(c.blocks.size[last], n), step = last < 0 ? 0
+      : c.blocks.step[last];
   // A run may be cut into chunks where it is the whole row.
-  const int64_t rows = x.numel() / n, chunk = run == n ? std::min(n, kTask) : round_up(std::min(n, kTask), run), chunks = (n + chunk - 1) / chunk;
+  const int64_t rows = x.numel() / n, chunk = run == n ? std::min(n, kTask) : round_up(std::min(n, kTask), run), chunks =
+      (n + chunk - 1) / chunk;
   const int64_t together = chunks > 1 ? 1 : std::max<int64_t>(kTask / n, 1), groups = (rows + together - 1) / together;
   const Parameters scales(c.scales ? *c.scales : x), zeros(c.zero_points ? *c.zero_points : x);
   const double zero = c.scales ? 0 : static_cast<double>(c.zero_point);
@@ -146,6 +148,34 @@ Error run_per_token(const void*, const Operands& o, const KernelContext& context
   return {};
 }
 
+// Blocks that are parts of rows.
+bool prepare_blocks(const Operands& o, void*, size_t*) {
+  const TensorView& x = o.in(0);
+  const std::span<const int64_t> block = Args(o.args).ints(2);
+  for (size_t d = 0; d + 1 < block.size(); ++d)
+    if (block[d] != 1) return false;
+  return x.rank() > 0 && x.dtype == DType::f32 && lies_together(x) && x.numel() > 0;
+}
+Error run_blocks(const void*, const Operands& o, const KernelContext& context) {
+  const Functions& row = functions();
+  const TensorView& x = o.in(0);
+  const Args a(o.args);
+  const ops::torchao::ChooseQparams::Rule choose = ops::torchao::ChooseQparams::rule(a);
+  const int last = x.rank() - 1;
+  const int64_t size = a.ints(2).back(), each = x.size(last) / size, blocks = x.numel() / size, together =
+      std::max<int64_t>(kTask / size, 1);
+  TensorView outs[] = {o.out(0), o.out(1)};
+  parallel(context.pool, static_cast<size_t>((blocks + together - 1) / together), [&](size_t task, size_t) {
+    const int64_t begin = static_cast<int64_t>(task) * together;
+    for (int64_t b = begin; b < std::min(blocks, begin + together); ++b) {
+      const Extremes e = row.extremes(x.as<const float>() + ops::leading_offset(x, last, b / each) + b % each * size,
+          static_cast<size_t>(size));
+      ops::torchao::ChooseQparams::store_parameters(outs, b, choose(e.least, e.most));
+    }
+  });
+  return {};
+}
+
 // Extremes of parts first, then of those.
 bool prepare_choose(const Operands& o, void*, size_t* scratch) {
   *scratch = sizeof(Extremes) * static_cast<size_t>(o.in(0).numel() / kTask + 1);
@@ -182,7 +212,8 @@ PF_AFFINE(kQuantizePerToken, "quantized_decomposed::quantize_per_token", ops::qu
 PF_AFFINE(kQuantizePerGroup, "quantized_decomposed::quantize_per_channel_group", ops::quantize::PerGroup, quantize)
 PF_AFFINE(kQuantizeAffine, "torchao::quantize_affine", ops::torchao::Quantize, quantize)
 PF_AFFINE(kDequantizePerTensor, "quantized_decomposed::dequantize_per_tensor", ops::dequantize::PerTensor, dequantize)
-PF_AFFINE(kDequantizePerTensorOfTensors, "quantized_decomposed::dequantize_per_tensor.tensor", ops::dequantize::PerTensorOfTensors, dequantize)
+PF_AFFINE(kDequantizePerTensorOfTensors, "quantized_decomposed::dequantize_per_tensor.tensor", ops::dequantize::PerTensorOfTensors,
+    dequantize)
 PF_AFFINE(kDequantizePerTensorOut, "quantized_decomposed::dequantize_per_tensor.Tensor", ops::dequantize::PerTensorOut, dequantize)
 PF_AFFINE(kDequantizePerChannel, "quantized_decomposed::dequantize_per_channel", ops::dequantize::PerChannel, dequantize)
 PF_AFFINE(kDequantizePerToken, "quantized_decomposed::dequantize_per_token", ops::dequantize::PerToken, dequantize)
@@ -192,9 +223,12 @@ PF_AFFINE(kDequantizeAffine, "torchao::dequantize_affine", ops::torchao::Dequant
 
 extern const Kernel kChooseQparamsPerToken, kChooseQparams, kChooseQparamsAffine, kChooseQparamsSymmetric;
 const Kernel kChooseQparamsPerToken = {"quantized_decomposed::choose_qparams_per_token_asymmetric", 0, prepare_per_token, run_per_token};
+extern const Kernel kChooseQparamsOfBlocks;
+const Kernel kChooseQparamsOfBlocks = {"torchao::choose_qparams_affine", 0, prepare_blocks, run_blocks};
 using ops::choose_qparams::Rule;
 const Kernel kChooseQparams = {"quantized_decomposed::choose_qparams.Tensor", 0, prepare_choose, run_choose<Rule::runtime>};
 const Kernel kChooseQparamsAffine = {"quantized_decomposed::choose_qparams.tensor", 0, prepare_choose, run_choose<Rule::affine>};
-const Kernel kChooseQparamsSymmetric = {"quantized_decomposed::choose_qparams_symmetric.tensor", 0, prepare_choose, run_choose<Rule::symmetric>};
+const Kernel kChooseQparamsSymmetric = {"quantized_decomposed::choose_qparams_symmetric.tensor", 0, prepare_choose,
+    run_choose<Rule::symmetric>};
 
 }  // namespace portfire::affine

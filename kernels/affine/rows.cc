@@ -44,8 +44,10 @@ void quantize(const float* HWY_RESTRICT x, size_t n, float inverse, float zero, 
     hn::StoreU(hn::DemoteTo(dq, hn::ConvertTo(di, v)), dq, q + i);
   });
 }
-void quantize_i8(const float* x, size_t n, float inverse, float zero, float low, float high, int8_t* q) { quantize(x, n, inverse, zero, low, high, q); }
-void quantize_u8(const float* x, size_t n, float inverse, float zero, float low, float high, uint8_t* q) { quantize(x, n, inverse, zero, low, high, q); }
+void quantize_i8(const float* x, size_t n, float inverse, float zero, float low, float high, int8_t* q) { quantize(x, n, inverse, zero,
+    low, high, q); }
+void quantize_u8(const float* x, size_t n, float inverse, float zero, float low, float high, uint8_t* q) { quantize(x, n, inverse, zero,
+    low, high, q); }
 
 template <class T>
 void dequantize(const T* HWY_RESTRICT q, size_t n, float scale, float zero, float* HWY_RESTRICT x) {
@@ -127,35 +129,74 @@ affine::Extremes extremes(const float* HWY_RESTRICT x, size_t n) {
   return {least, most};
 }
 
-float dot(const float* HWY_RESTRICT x, const float* HWY_RESTRICT y, size_t n) {
+void dots(const float* HWY_RESTRICT x, const float* HWY_RESTRICT rows, ptrdiff_t stride, size_t count, size_t n, float* HWY_RESTRICT sums) {
   const AffineTag d;
-  const size_t lanes = hn::Lanes(d);
-  AffineVec sum0 = hn::Zero(d), sum1 = sum0;
-  size_t i = 0;
-  for (; i + 2 * lanes <= n; i += 2 * lanes) {
-    sum0 = hn::MulAdd(hn::LoadU(d, x + i), hn::LoadU(d, y + i), sum0);
-    sum1 = hn::MulAdd(hn::LoadU(d, x + i + lanes), hn::LoadU(d, y + i + lanes), sum1);
+  const size_t lanes = hn::Lanes(d), whole = n - n % lanes;
+  const auto finish = [&](AffineVec sum, const float* row) HWY_ATTR {
+    float total = hn::GetLane(hn::SumOfLanes(d, sum));
+    for (size_t i = whole; i < n; ++i) total += x[i] * row[i];
+    return total;
+  };
+  size_t r = 0;
+  for (; r + 4 <= count; r += 4) {
+    const float *row0 = rows + static_cast<ptrdiff_t>(r) * stride, *row1 = row0 + stride, *row2 = row1 + stride, *row3 = row2 + stride;
+    AffineVec sum0 = hn::Zero(d), sum1 = sum0, sum2 = sum0, sum3 = sum0;
+    for (size_t i = 0; i < whole; i += lanes) {
+      const AffineVec v = hn::LoadU(d, x + i);
+      sum0 = hn::MulAdd(v, hn::LoadU(d, row0 + i), sum0);
+      sum1 = hn::MulAdd(v, hn::LoadU(d, row1 + i), sum1);
+      sum2 = hn::MulAdd(v, hn::LoadU(d, row2 + i), sum2);
+      sum3 = hn::MulAdd(v, hn::LoadU(d, row3 + i), sum3);
+    }
+    sums[r] = finish(sum0, row0);
+    sums[r + 1] = finish(sum1, row1);
+    sums[r + 2] = finish(sum2, row2);
+    sums[r + 3] = finish(sum3, row3);
   }
-  if (i + lanes <= n) {
-    sum0 = hn::MulAdd(hn::LoadU(d, x + i), hn::LoadU(d, y + i), sum0);
-    i += lanes;
+  for (; r < count; ++r) {
+    const float* row = rows + static_cast<ptrdiff_t>(r) * stride;
+    AffineVec sum = hn::Zero(d);
+    for (size_t i = 0; i < whole; i += lanes) sum = hn::MulAdd(hn::LoadU(d, x + i), hn::LoadU(d, row + i), sum);
+    sums[r] = finish(sum, row);
   }
-  float sum = hn::GetLane(hn::SumOfLanes(d, hn::Add(sum0, sum1)));
-  for (; i < n; ++i) sum += x[i] * y[i];
-  return sum;
 }
 
-void add_scaled(const float* HWY_RESTRICT x, size_t n, float factor, float* HWY_RESTRICT sum) {
+void weighted_sum(const float* HWY_RESTRICT weights, const float* HWY_RESTRICT rows, ptrdiff_t stride, size_t count, size_t n,
+    float* HWY_RESTRICT out) {
   const AffineTag d;
   const size_t lanes = hn::Lanes(d);
-  const AffineVec f = hn::Set(d, factor);
   size_t i = 0;
-  for (; i + lanes <= n; i += lanes) hn::StoreU(hn::MulAdd(hn::LoadU(d, x + i), f, hn::LoadU(d, sum + i)), d, sum + i);
-  for (; i < n; ++i) sum[i] += x[i] * factor;
+  for (; i + 4 * lanes <= n; i += 4 * lanes) {
+    AffineVec sum0 = hn::Zero(d), sum1 = sum0, sum2 = sum0, sum3 = sum0;
+    const float* row = rows + i;
+    for (size_t r = 0; r < count; ++r, row += stride) {
+      const AffineVec w = hn::Set(d, weights[r]);
+      sum0 = hn::MulAdd(w, hn::LoadU(d, row), sum0);
+      sum1 = hn::MulAdd(w, hn::LoadU(d, row + lanes), sum1);
+      sum2 = hn::MulAdd(w, hn::LoadU(d, row + 2 * lanes), sum2);
+      sum3 = hn::MulAdd(w, hn::LoadU(d, row + 3 * lanes), sum3);
+    }
+    hn::StoreU(sum0, d, out + i);
+    hn::StoreU(sum1, d, out + i + lanes);
+    hn::StoreU(sum2, d, out + i + 2 * lanes);
+    hn::StoreU(sum3, d, out + i + 3 * lanes);
+  }
+  for (; i + lanes <= n; i += lanes) {
+    AffineVec sum = hn::Zero(d);
+    const float* row = rows + i;
+    for (size_t r = 0; r < count; ++r, row += stride) sum = hn::MulAdd(hn::Set(d, weights[r]), hn::LoadU(d, row), sum);
+    hn::StoreU(sum, d, out + i);
+  }
+  for (; i < n; ++i) {
+    float sum = 0;
+    for (size_t r = 0; r < count; ++r) sum += weights[r] * rows[static_cast<ptrdiff_t>(r) * stride + static_cast<ptrdiff_t>(i)];
+    out[i] = sum;
+  }
 }
 
 const affine::Functions* get_affine_rows() {
-  static constexpr affine::Functions kFunctions = {quantize_i8, quantize_u8, dequantize_i8, dequantize_u8, dequantize_u4, extremes, dot, add_scaled};
+  static constexpr affine::Functions kFunctions = {quantize_i8, quantize_u8, dequantize_i8, dequantize_u8, dequantize_u4, extremes,
+      dots, weighted_sum};
   return &kFunctions;
 }
 

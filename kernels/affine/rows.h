@@ -1,4 +1,4 @@
-// Loops of quantization over elements that lie together, for the instruction set of this machine.
+// Loops of quantization, and of attention over a cache, over elements that lie together, for the instruction set of this machine.
 #pragma once
 
 #include <cstddef>
@@ -21,8 +21,9 @@ struct Functions {
   void (*dequantize_u4)(const uint8_t* q, size_t n, float scale, float zero, float* x);
   // Of no numbers: infinity and -infinity.
   Extremes (*extremes)(const float* x, size_t n);
-  float (*dot)(const float* x, const float* y, size_t n);
-  void (*add_scaled)(const float* x, size_t n, float factor, float* sum);  // sum += factor * x
+  // sums[r] = sum of x[i] rows[r * stride + i], of n elements; out[i] = sum of weights[r] rows[r * stride + i].
+  void (*dots)(const float* x, const float* rows, ptrdiff_t stride, size_t count, size_t n, float* sums);
+  void (*weighted_sum)(const float* weights, const float* rows, ptrdiff_t stride, size_t count, size_t n, float* out);
 };
 const Functions& functions();
 

@@ -72,11 +72,10 @@ void run_few(const Problem& p, int64_t b, int64_t h, float* scores) {
     const float* q = at(p.query, i, h);
     float* const y = at(p.out, i, h);
     const int64_t seen = p.seen(i);
-    for (int64_t s = 0; s < seen; ++s) scores[s] = vector.dot(q, at(p.key, s, kv_head), depth);
+    vector.dots(q, at(p.key, 0, kv_head), p.key.strides[1], static_cast<size_t>(seen), depth, scores);
     const float sum = row.exp_row(scores, static_cast<size_t>(seen), static_cast<float>(p.scale),
                                   p.mask ? p.mask->as<float>() + i * p.mask->strides[0] : nullptr, nullptr);
-    std::fill_n(y, depth, 0.0f);
-    for (int64_t s = 0; s < seen; ++s) vector.add_scaled(at(p.value, s, kv_head), depth, scores[s], y);
+    vector.weighted_sum(scores, at(p.value, 0, kv_head), p.value.strides[1], static_cast<size_t>(seen), depth, y);
     row.scale_row(y, depth, sum == 0 ? 0 : 1 / sum);
   }
 }
@@ -133,7 +132,8 @@ Error run_with_cache(const void*, const Operands& o, const KernelContext& contex
 // Element 0 of a token, and its parameters.
 struct QuantizedTokens {
   TensorView t, zeros, scales;
-  QuantizedTokens(const Operands& o, size_t tensor, size_t parameters, bool turned) : t(o.in(tensor)), zeros(o.in(parameters)), scales(o.in(parameters + 1)) {
+  QuantizedTokens(const Operands& o, size_t tensor, size_t parameters, bool turned)
+      : t(o.in(tensor)), zeros(o.in(parameters)), scales(o.in(parameters + 1)) {
     for (TensorView* v : {&t, &zeros, &scales})
       if (turned) {
         std::swap(v->shape.sizes[1], v->shape.sizes[2]);
@@ -142,7 +142,8 @@ struct QuantizedTokens {
   }
   void dequantize(int64_t b, int64_t token, int64_t h, float* to) const {
     const auto at = [&](const TensorView& v) { return b * v.strides[0] + token * v.strides[1] + h * v.strides[2]; };
-    affine::functions().dequantize_i8(t.as<int8_t>() + at(t), static_cast<size_t>(t.size(3)), scales.as<float>()[at(scales)], zeros.as<int8_t>()[at(zeros)], to);
+    affine::functions().dequantize_i8(t.as<int8_t>() + at(t), static_cast<size_t>(t.size(3)), scales.as<float>()[at(scales)],
+        zeros.as<int8_t>()[at(zeros)], to);
   }
 };
 
@@ -179,7 +180,9 @@ Error run_quantized(const void*, const Operands& o, const KernelContext& context
     }
     for (int64_t i = 0; i < queries; ++i) q.dequantize(b, i, h, query + i * depth);
     Problem head = p;
-    const auto alone = [&](float* data, int64_t tokens) { return TensorView::of(data, DType::f32, std::initializer_list<int64_t>{1, tokens, 1, depth}); };
+    const auto alone = [&](float* data, int64_t tokens) {
+      return TensorView::of(data, DType::f32, std::initializer_list<int64_t>{1, tokens, 1, depth});
+    };
     head.query = alone(query, queries);
     head.key = alone(keys, p.tokens);
     head.value = alone(values, p.tokens);

@@ -33,15 +33,6 @@ SHAPES.impl("mixed_linear", lambda x, w, s, z, dtype=None: x.new_empty(x.shape[0
 SHAPES.impl("add", lambda a, *rest: torch.empty_like(a), "Meta")
 
 
-class Function(nn.Module):
-    def __init__(self, function):
-        super().__init__()
-        self.function = function
-
-    def forward(self, *args):
-        return self.function(*args)
-
-
 def names(folder, call, letter, tensors):
     paths = []
     for i, t in enumerate(tensors):
@@ -50,7 +41,7 @@ def names(folder, call, letter, tensors):
     return ",".join(paths)
 
 
-def check(folder, program, calls, tolerance=1e-6, precision="f32"):
+def check(folder, program, calls, tolerance=1e-6):
     """calls: pairs of inputs and expected results."""
     torch.export.save(program, folder / "m.pt2")
     done = subprocess.run([BINARY, "compile", folder / "m.pt2", "-o", folder / "m.pte"], capture_output=True, text=True, timeout=60)
@@ -158,6 +149,11 @@ CASES = {
         [random(5, 9, dtype=U8, high=255), random(5, 9, dtype=U8, high=255, seed=1)],
         by_kernel(lambda a, b, out: Q.add.out(a, 0.1, 3, 0, 255, b, 0.2, 5, 0, 255, 0.3, 7, 0, 255, out=out), [((5, 9), U8)]),
     ),
+    "fake_quant_per_channel": (
+        lambda x, s, z: Q.fake_quant_per_channel(x, s, z, 1, -8, 7),
+        [X, scales(6) * 20, random(6, dtype=I32, low=-2, high=2)],
+    ),
+    "convert_element_type": (lambda x: Q.convert_element_type.no_fuse(x, I32), [X]),
     "quantize_affine": (lambda x, s, z: AO.quantize_affine(x, [1, 32], s, z, I8, -8, 7), [random(8, 64), scales(8, 2), random(8, 2, dtype=I32, low=-2, high=2)]),
     "quantize_affine-bf16": (lambda x, s: AO.quantize_affine(x.bfloat16(), [1, 64], s.bfloat16(), torch.zeros(8, 1, dtype=I32), I8, -8, 7), [random(8, 64), scales(8, 1)]),
     "quantize_affine-tensor": (lambda x, s, z: AO.quantize_affine(x, [8, 64], s, z, U8), [random(8, 64), scales(1), torch.tensor([128])]),
@@ -189,12 +185,40 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_operator(name, tmp_path):
-    function, inputs, *answer = CASES[name]
-    program = torch.export.export(Function(function), tuple(inputs), strict=False)
-    expected = listed((answer[0] if answer else function)(*[t.clone() for t in inputs]))
-    check(tmp_path, program, [(inputs, expected)], 2e-3 if name.endswith("f16") else 1e-5)
+def group_of(name):
+    return "f16" if name.endswith("f16") else next(g for g in GROUPS if name.startswith(g))
+
+
+# By the beginning of their names: the cases of a group are one program, whose results are numbered in this order.
+GROUPS = ("quantize_per", "dequantize", "choose_qparams_affine", "choose_qparams", "embedding", "quantize_affine", "custom", "")
+
+
+class Together(nn.Module):
+    def __init__(self, functions, counts):
+        super().__init__()
+        self.functions, self.counts = functions, counts
+
+    def forward(self, *args):
+        results, first = [], 0
+        for function, count in zip(self.functions, self.counts):
+            results += listed(function(*args[first : first + count]))
+            first += count
+        return tuple(results)
+
+
+@pytest.mark.parametrize("group", ["f16", *GROUPS])
+def test_operators(group, tmp_path):
+    cases = {name: case for name, case in CASES.items() if group_of(name) == group}
+    assert cases
+    inputs, expected, named = [], [], []
+    for name, (function, args, *answer) in cases.items():
+        inputs += args
+        answers = listed((answer[0] if answer else function)(*[t.clone() for t in args]))
+        expected += answers
+        named += [f"{len(named) + i}: {name}" for i in range(len(answers))]
+    module = Together([case[0] for case in cases.values()], [len(case[1]) for case in cases.values()])
+    print("\n".join(named))
+    check(tmp_path, torch.export.export(module, tuple(inputs), strict=False), [(inputs, expected)], 2e-3 if group == "f16" else 1e-5)
 
 
 class Cache(nn.Module):
