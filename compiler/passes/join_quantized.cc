@@ -165,7 +165,8 @@ class Joiner {
 
 Result<Graph> join_quantized(Graph graph) {
   Joiner joiner;
-  return rewrite(graph, [&](Builder& b, const Node& n, std::vector<Arg>& args) { return joiner.visit(b, n, args); });
+  PF_ASSIGN(Graph joined, rewrite(graph, [&](Builder& b, const Node& n, std::vector<Arg>& args) { return joiner.visit(b, n, args); }));
+  return eliminate_dead(std::move(joined));
 }
 
 }  // namespace portfire::passes

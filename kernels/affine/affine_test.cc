@@ -120,8 +120,7 @@ TEST(AffineKernels, Embeddings) {
       for (bool zeros : {false, true}) {
         KernelCase c(name);
         c.tensor(DType::u8, {6, bytes}).tensor(DType::f32, {6, 2});
-        zeros ? c.tensor(DType::f32, {6, 2}) : c.none();
-        for (ops::Index at(c.last().shape); zeros && at.valid(); at.next()) ops::store_real(c.last(), at.offset(c.last()), 3);
+        zeros ? c.reals(DType::f32, {6, 2}, {0, 1, 2, 3, -1, -2, -3, 4, 5, 6, 7, -8}) : c.none();
         c.number(-8).number(7).indices({3, 5}, 6, DType::i64).expect_kernel_matches(1e-6);
       }
   KernelCase("quantized_decomposed::embedding_4bit").tensor(DType::u8, {6, 16}).tensor(DType::f32, {6}).none().number(-8).number(7)
