@@ -74,7 +74,8 @@ WHOLE = "abs ceil floor neg relu round sign trunc".split()  # integers stay inte
 
 
 def unary():
-    real = "abs acos acosh asin asinh atan atanh ceil cos cosh erf exp expm1 floor log log10 log1p log2 neg reciprocal relu round rsqrt sigmoid sign sin sinh sqrt tan tanh trunc"
+    real = "abs acos acosh asin asinh atan atanh ceil cos cosh erf exp expm1 floor log log10 log1p log2 neg reciprocal relu "
+    real += "round rsqrt sigmoid sign sin sinh sqrt tan tanh trunc"
     domains = {"acos": (-1, 1), "asin": (-1, 1), "atanh": (-0.9, 0.9), "acosh": (1, 3), "reciprocal": (0.5, 2)}
     for name in real.split():
         low, high = domains.get(name, (0.1, 3) if name.startswith(("log", "rsqrt", "sqrt")) else (-3, 3))
@@ -302,7 +303,8 @@ def products():
     y = torch.convolution(x, w, None, [2, 1], [1, 1], [1, 1], False, [0, 0], 2)
     args = [torch.randn_like(y), x, w, [6], [2, 1], [1, 1], [1, 1], False, [0, 0], 2]
     yield case("aten::convolution_backward.out", *args, [True, True, True])
-    args = [torch.randn_like(torch.conv_transpose2d(x, floats(4, 3, 3, 3), stride=2, padding=1)), x, floats(4, 3, 3, 3), [3], [2, 2], [1, 1], [1, 1], True, [0, 0], 1]
+    wide = torch.conv_transpose2d(x, floats(4, 3, 3, 3), stride=2, padding=1)
+    args = [torch.randn_like(wide), x, floats(4, 3, 3, 3), [3], [2, 2], [1, 1], [1, 1], True, [0, 0], 1]
     yield case("aten::convolution_backward.out", *args, [True, True, True])
     for size in ((2, 3, 6, 7), (3, 6, 7)):
         x = floats(*size)
@@ -389,12 +391,16 @@ def layouts():
     yield case("aten::gelu.out", x, approximate="none", name="channels last", **both)
     yield case("aten::mul.out", x, floats(4, 1, 1), name="channels last", **both)
     yield case("aten::convolution.out", x, w, floats(3), [1, 1], [1, 1], [1, 1], False, [0, 0], 1, name="channels last", **both)
-    yield case("aten::convolution.out", x, w, floats(3), [1, 1], [1, 1], [1, 1], False, [0, 0], 1, name="weight channels last", orders=[last], input_orders={0: last, 1: last})
-    yield case("aten::convolution.out", x, w, floats(3), [1, 1], [1, 1], [1, 1], False, [0, 0], 1, name="input channels last", input_orders={0: last})
-    yield case("aten::max_pool2d_with_indices.out", x, [2, 2], [2, 2], out=[F32, I64], name="channels last", orders=[last, last], input_orders={0: last})
+    yield case("aten::convolution.out", x, w, floats(3), [1, 1], [1, 1], [1, 1], False, [0, 0], 1,
+               name="weight channels last", orders=[last], input_orders={0: last, 1: last})
+    yield case("aten::convolution.out", x, w, floats(3), [1, 1], [1, 1], [1, 1], False, [0, 0], 1,
+               name="input channels last", input_orders={0: last})
+    yield case("aten::max_pool2d_with_indices.out", x, [2, 2], [2, 2], out=[F32, I64],
+               name="channels last", orders=[last, last], input_orders={0: last})
     yield case("aten::avg_pool2d.out", x, [2, 2], name="channels last", **both)
     yield case("aten::_adaptive_avg_pool2d.out", x, [3, 2], name="channels last", **both)
-    yield case("aten::_native_batch_norm_legit_no_training.out", x, floats(4), floats(4), floats(4), floats(4, low=0.5), 0.1, 1e-5, name="channels last",
+    yield case("aten::_native_batch_norm_legit_no_training.out", x, floats(4), floats(4), floats(4), floats(4, low=0.5), 0.1, 1e-5,
+               name="channels last",
                orders=[last, None, None], input_orders={0: last})
     yield case("aten::upsample_nearest2d.vec_out", x, [9, 5], None, name="channels last", **both)
     yield case("aten::upsample_bilinear2d.vec_out", x, [9, 5], False, None, name="channels last", **both)
@@ -411,7 +417,8 @@ def layouts():
     yield case("aten::unbind_copy.int_out", x, 1, out=[F32] * 4, name="channels last", input_orders={0: last})
     yield case("aten::glu.out", x, 1, name="channels last", **both)
     yield case("aten::argmax.out", x, 1, out=I64, name="channels last", input_orders={0: last})
-    yield case("aten::native_group_norm.out", x, floats(4), floats(4), 2, 4, 30, 2, 1e-5, name="channels last", orders=[last, None, None], input_orders={0: last})
+    yield case("aten::native_group_norm.out", x, floats(4), floats(4), 2, 4, 30, 2, 1e-5,
+               name="channels last", orders=[last, None, None], input_orders={0: last})
     yield case("aten::clamp.out", x, -0.5, 0.5, name="channels last", **both)
     yield case("aten::linear.out", floats(2, 3, 4, 5), floats(3, 5), None, name="channels last", **both)
     yield case("aten::repeat.out", x, [1, 2, 1, 1], name="channels last", **both)

@@ -2,9 +2,11 @@
 import torch
 from executorch.exir._serialize._program import PTEFile, serialize_pte_binary
 from executorch.exir.scalar_type import ScalarType
-from executorch.exir.schema import (AllocationDetails, Bool, BoolList, Buffer, Chain, ContainerMetadata, Double, DoubleList, EValue, ExecutionPlan,
-                                    Instruction, Int, IntList, JumpFalseCall, KernelCall, MoveCall, Null, Operator, OptionalTensorList, Program, String,
-                                    SubsegmentOffsets, Tensor, TensorList, TensorShapeDynamism)
+from executorch.exir.schema import (
+    AllocationDetails, Bool, BoolList, Buffer, Chain, ContainerMetadata, Double, DoubleList, EValue,
+    ExecutionPlan, Instruction, Int, IntList, JumpFalseCall, KernelCall, MoveCall, Null, Operator,
+    OptionalTensorList, Program, String, SubsegmentOffsets, Tensor, TensorList, TensorShapeDynamism,
+)
 
 SCALAR_TYPES = {
     torch.uint8: 0, torch.int8: 1, torch.int16: 2, torch.int32: 3, torch.int64: 4, torch.float16: 5, torch.float32: 6, torch.float64: 7,
@@ -77,7 +79,8 @@ class Method:
 
     def plan(self):
         chain = Chain([], [], self.code, None)
-        return ExecutionPlan(self.name, ContainerMetadata("", ""), self.values, self.inputs, self.outputs, [chain], self.operators, [], [0, self.bytes])
+        structure, memory = ContainerMetadata("", ""), [0, self.bytes]
+        return ExecutionPlan(self.name, structure, self.values, self.inputs, self.outputs, [chain], self.operators, [], memory)
 
 
 def method_of(case, name, types):
