@@ -22,7 +22,7 @@ import numpy as np
 
 ROOT = pathlib.Path(__file__).parents[2]
 BINARY = os.environ.get("PORTFIRE_BINARY", str(ROOT / "build/release/portfire"))
-SECONDS = 20  # for a compile, and for the calls of a program
+SECONDS = 120  # for a compile, and for the calls of a program: portable kernels are slow
 
 
 # --- the worker ---
