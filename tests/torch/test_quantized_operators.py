@@ -83,6 +83,7 @@ def scales(*sizes, dtype=F32, seed=5):
 
 X = random(4, 6, 37)
 W = random(8, 64, dtype=I8)
+BYTES = W.view(U8).clone()
 SMALL = torch.tensor([[0.5, 1.5, 2.5, -0.5], [1e-7, 2e-7, 0, -1e-7], [-3, -2, -1, -0.5], [0, 0, 0, 0]])
 TOKENS = (torch.rand(4, 6, 1, dtype=F64) * 0.05 + 0.01, random(4, 6, 1, dtype=I64, low=-20, high=20))
 
@@ -130,10 +131,10 @@ CASES = {
     "embedding_byte": (lambda w, s, z, i: Q.embedding_byte(w, s, z, -128, 127, i), [W, scales(8), random(8), torch.tensor([[1, 7], [0, 3]])]),
     "embedding_byte-u8": (lambda w, s, i: Q.embedding_byte(w, s, None, 0, 255, i), [W.to(U8), scales(8, 4), torch.tensor([5, 2, 2])]),
     "embedding_byte-dtype": (lambda w, s, i: Q.embedding_byte.dtype(w, s, None, -128, 127, i, dtype=torch.float16), [W, scales(8), torch.tensor([5, 2, 2])]),
-    "embedding_2bit": (lambda w, s, i: Q.embedding_2bit(w, s, None, -2, 1, i), [W.view(U8), scales(8, 4), torch.tensor([5, 2, 2])]),
-    "embedding_2bit-dtype": (lambda w, s, i: Q.embedding_2bit.dtype(w, s, None, -2, 1, i, dtype=F32), [W.view(U8), scales(8), torch.tensor([5, 2, 2])]),
-    "embedding_4bit": (lambda w, s, z, i: Q.embedding_4bit(w, s, z, -8, 7, i), [W.view(U8), scales(8, 4), random(8, 4).round(), torch.tensor([5, 2, 2])]),
-    "embedding_4bit-dtype": (lambda w, s, i: Q.embedding_4bit.dtype(w, s, None, -8, 7, i, dtype=F32), [W.view(U8), scales(8), torch.tensor([[5], [0]])]),
+    "embedding_2bit": (lambda w, s, i: Q.embedding_2bit(w, s, None, -2, 1, i), [BYTES, scales(8, 4), torch.tensor([5, 2, 2])]),
+    "embedding_2bit-dtype": (lambda w, s, i: Q.embedding_2bit.dtype(w, s, None, -2, 1, i, dtype=F32), [BYTES, scales(8), torch.tensor([5, 2, 2])]),
+    "embedding_4bit": (lambda w, s, z, i: Q.embedding_4bit(w, s, z, -8, 7, i), [BYTES, scales(8, 4), random(8, 4).round(), torch.tensor([5, 2, 2])]),
+    "embedding_4bit-dtype": (lambda w, s, i: Q.embedding_4bit.dtype(w, s, None, -8, 7, i, dtype=F32), [BYTES, scales(8), torch.tensor([[5], [0]])]),
     "mixed_mm": (
         lambda x, w, s: Q.mixed_mm(x, w, s, None),
         [random(3, 8), W, scales(8)],
@@ -311,3 +312,5 @@ def test_8da4w(tmp_path):
     unwrap_tensor_subclass(model)
     program = torch.export.export(model, (inputs[0],))
     check(tmp_path, program, [([x], [model(x)]) for x in inputs], 1e-3)
+    inside = subprocess.run([BINARY, "inspect", tmp_path / "m.pte"], capture_output=True, text=True, timeout=60).stdout
+    assert "quantized_decomposed::embedding_byte.dtype" in inside and "portfire::linear_qd8" in inside and "torchao::" not in inside, inside
