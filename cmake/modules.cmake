@@ -37,7 +37,7 @@ target_compile_options(portfire_ops PRIVATE -fwrapv)
 
 # The file formats: generated accessors, verified views, writers.
 find_program(flatc flatc REQUIRED)
-foreach(schema program tensor_data xnnpack)
+foreach(schema program tensor_data xnnpack bundle)
   set(header ${PROJECT_BINARY_DIR}/generated/${schema}_generated.h)
   add_custom_command(OUTPUT ${header}
     COMMAND ${flatc} --cpp -o ${PROJECT_BINARY_DIR}/generated ${PROJECT_SOURCE_DIR}/format/${schema}.fbs
