@@ -198,10 +198,10 @@ Error ProgramView::verify_tensor(const pte::ExecutionPlan& plan, const pte::Tens
     if (memory_offset(*a) > room || (t.shape_dynamism() != 2 && static_cast<uint64_t>(bytes) > room - memory_offset(*a)))
       return bad("planned memory reaches past its buffer");
     if (memory_offset(*a) % alignment) return bad("planned memory is not aligned");
-    if (t.data_buffer_idx() > 0 && t.shape_dynamism() == 2) return bad("state without a bound");
+    if ((t.data_buffer_idx() > 0 || is_external(t)) && t.shape_dynamism() == 2) return bad("state without a bound");
   }
-  const bool external = t.extra_tensor_info() && t.extra_tensor_info()->location() == 1;
-  if (t.data_buffer_idx() > 0 && !external) {
+  if (is_external(t) && !t.extra_tensor_info()->fully_qualified_name()) return bad("data in another file, without a name");
+  if (t.data_buffer_idx() > 0 && !is_external(t)) {
     const bool state = t.allocation_info() != nullptr;
     const pte::SubsegmentOffsets* table =
         !state ? root_->constant_segment()
@@ -318,6 +318,8 @@ Error ProgramView::verify_chain(const pte::ExecutionPlan& plan, const pte::Chain
   }
   return {};
 }
+
+bool is_external(const pte::Tensor& t) { return t.extra_tensor_info() && t.extra_tensor_info()->location() == 1; }
 
 Shape shape_of(const pte::Tensor& t) {
   Shape s;

@@ -55,6 +55,8 @@ class ProgramView {
   uint64_t segment_base_ = 0;
 };
 
+// Whether its data is in another file (`.ptd`), under its fully qualified name.
+bool is_external(const pte::Tensor& t);
 // Dimensions, checked: the upper bound where sizes are dynamic.
 Shape shape_of(const pte::Tensor& t);
 // Where a planned tensor lies in its buffer.

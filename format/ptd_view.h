@@ -27,6 +27,8 @@ class PtdView {
   // the file's, and not to be written to.
   TensorView tensor(size_t i) const;
   bool has_type(size_t i) const { return entry(i).tensor_layout() != nullptr; }
+  // NameIndex::kNone where there is none of that name.
+  size_t index(std::string_view name) const { return names_.find(name); }
   // Nothing where there is none of that name.
   std::optional<TensorView> find(std::string_view name) const;
 

@@ -94,6 +94,9 @@ Error Method::load_values(const pte::ExecutionPlan& plan) {
   outputs_ = memory_.make<Value*>(count(plan.outputs()));
   if ((n && !tensors_.data()) || (count(plan.outputs()) && !outputs_.data())) return kOutOfMemory;
   PF_TRY(load_state());
+  for (uint32_t i = 0; i < count(plan.non_const_buffer_device()); ++i)
+    if (const pte::NonConstBufferDevice* d = plan.non_const_buffer_device()->Get(i); d->device_type() != 0)
+      return Error::make(Code::unsupported, "buffer %d lies on a device of type %d (expected 0, the CPU)", d->buffer_idx(), d->device_type());
   for (uint32_t i = 1; i < count(plan.non_const_buffer_sizes()); ++i)
     PF_TRY(reserve(buffers_[i], static_cast<size_t>(plan.non_const_buffer_sizes()->Get(i))));
   for (size_t i = 0; i < n; ++i) {
@@ -111,16 +114,20 @@ Error Method::load_values(const pte::ExecutionPlan& plan) {
   PF_TRY(load_inputs(plan));
   const uint32_t first = written_inputs(plan);
   outputs_ = outputs_.subspan(first);
-  for (uint32_t i = 0; i < outputs_.size(); ++i) outputs_[i] = &values_[static_cast<size_t>(plan.outputs()->Get(first + i))];
+  for (uint32_t i = 0; i < outputs_.size(); ++i) {
+    outputs_[i] = &values_[static_cast<size_t>(plan.outputs()->Get(first + i))];
+    if (const auto kind = outputs_[i]->kind; kind >= Value::Kind::int_list)
+      return Error::make(Code::unsupported, "output %u is %s (expected a tensor, number or string)", i, name_of(kind));
+  }
   return {};
 }
 
 Error Method::load_state() {
-  if (!program_->view().shared_state()) return {};
   if (!options_.state) {
     PF_ASSIGN(options_.state, State::create(program_));
     owns_state_ = true;
   }
+  if (!options_.state) return {};
   if (options_.state->buffer() < buffers_.size()) buffers_[options_.state->buffer()].borrow(options_.state->memory());
   random_counter_ = &options_.state->random_counter;
   return {};
@@ -142,7 +149,7 @@ Error Method::load_inputs(const pte::ExecutionPlan& plan) {
       dynamic_ |= !in.fixed;
       continue;
     }
-    if (values_[v].kind != Value::Kind::tensor || info.constant || info.file->data_buffer_idx() > 0)
+    if (values_[v].kind != Value::Kind::tensor || info.constant || info.initial)
       return Error::make(Code::bad_file, "input %u is %s (expected a tensor without content, or a number)", i,
                          info.file ? "a weight" : name_of(values_[v].kind));
     // Where the program wants another order of dimensions than callers have, there must be room for a copy.
@@ -170,22 +177,27 @@ Error Method::load_tensor(const pte::ExecutionPlan& plan, size_t i, const pte::T
   info.dynamism = t.shape_dynamism();
   dynamic_ |= info.dynamism != 0;
   info.capacity = v.bytes();
-  if (t.extra_tensor_info() && t.extra_tensor_info()->location() == 1)
-    return Error::make(Code::unsupported, "value %zu: weights in a separate .ptd file", i);
+  if (t.extra_tensor_info() && t.extra_tensor_info()->device_type() != 0)
+    return Error::make(Code::unsupported, "value %zu lies on a device of type %d (expected 0, the CPU)", i,
+                       t.extra_tensor_info()->device_type());
   if (const pte::AllocationDetails* a = t.allocation_info()) {
     info.buffer = a->memory_id();
     info.backed = true;
     info.fixed = info.dynamism != 2;
     v.data = buffers_[a->memory_id()].data() + memory_offset(*a);
+    PF_ASSIGN(info.initial, program_->initial(t));
     if (info.dynamism == 2 && buffers_[a->memory_id()].borrowed()) return Error::make(Code::bad_file, "value %zu grows in shared state", i);
     if (info.dynamism == 2) {
       info.capacity = static_cast<size_t>(plan.non_const_buffer_sizes()->Get(a->memory_id())) - memory_offset(*a);
       if (v.bytes() > info.capacity) v.data = nullptr;  // until the first result finds memory
     }
-  } else if (t.data_buffer_idx() > 0) {
+  } else if (t.data_buffer_idx() > 0 || is_external(t)) {
     info.backed = info.fixed = info.constant = true;
-    // Constants are never written: `bind` refuses that.
-    v.data = const_cast<std::byte*>(program_->view().constant(t.data_buffer_idx()));
+    const std::byte* data = is_external(t) ? nullptr : program_->view().constant(t.data_buffer_idx());
+    if (is_external(t)) {
+      PF_ASSIGN(data, program_->external(t));
+    }
+    v.data = const_cast<std::byte*>(data);  // constants are never written: `bind` refuses that
   }
   return {};
 }
@@ -299,7 +311,7 @@ Error Method::bind_move(Instruction* in) {
   if (from != Value::Kind::tensor || to != Value::Kind::tensor)
     return Error::make(Code::bad_file, "a move from %s to %s", name_of(from), name_of(to));
   if (!source.backed) return Error::make(Code::bad_file, "a move of what is not computed yet");
-  if (target.result || target.input || target.file->data_buffer_idx() > 0)
+  if (target.result || target.input || target.file->data_buffer_idx() > 0 || is_external(*target.file))
     return Error::make(Code::bad_file, "a move to an input, a weight or a result");
   target.shown = target.backed = true;
   target.fixed = false;
@@ -419,25 +431,23 @@ Error Method::bind_view(Instruction* in) {
   return {};
 }
 
-// Tensors of the method's own that the file gives a beginning.
+// Tensors of the method's own that the file gives a beginning. What is shared begins with the state.
 void Method::fill_values() {
   for (size_t i = 0; i < values_.size(); ++i) {
-    const pte::Tensor* t = tensors_[i].file;
-    if (!t || tensors_[i].buffer == 0 || t->data_buffer_idx() == 0) continue;
+    const TensorInfo& info = tensors_[i];
+    if (!info.initial || buffers_[info.buffer].borrowed()) continue;
     TensorView& v = *values_[i].tensor;
-    v.shape = shape_of(*t);
-    set_strides(*t, &v);
-    std::memcpy(v.data, program_->view().initial_state(t->data_buffer_idx()), v.bytes());
+    v.shape = shape_of(*info.file);
+    set_strides(*info.file, &v);
+    std::memcpy(v.data, info.initial, v.bytes());
     ++versions_[i];
   }
 }
 
 Error Method::reset() {
-  // What the program reads before it writes begins as zeros.
-  for (const Buffer& b : buffers_)
-    if (!b.borrowed() && b.bytes()) std::memset(b.data(), 0, b.bytes());
+  for (Buffer& b : buffers_) b.clear();  // what the program reads before it writes, state without a beginning among it, begins as zeros
   fill_values();
-  if (owns_state_) options_.state->reset();
+  if (owns_state_ && options_.state) options_.state->reset();
   if (!options_.state) *random_counter_ = 0;
   return {};
 }
@@ -445,6 +455,12 @@ Error Method::reset() {
 size_t Method::arena_bytes() const {
   size_t sum = 0;
   for (const Buffer& b : buffers_) sum += b.bytes();
+  return sum;
+}
+
+size_t Method::shared_bytes() const {
+  size_t sum = 0;
+  for (const Buffer& b : buffers_) sum += b.borrowed() ? b.bytes() : 0;
   return sum;
 }
 

@@ -70,6 +70,12 @@ Error Buffer::reserve(size_t bytes) {
   return {};
 }
 
+void Buffer::clear() {
+  if (borrowed_ || bytes_ == 0) return;
+  // The system gives zeros for pages that it took back.
+  if (PF_WATCHED || madvise(data_, bytes_, MADV_DONTNEED) != 0) std::memset(data_, 0, bytes_);
+}
+
 void Buffer::borrow(const Buffer& other) {
   release();
   data_ = other.data_;

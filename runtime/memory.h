@@ -47,6 +47,8 @@ class Buffer {
   ~Buffer() { release(); }
 
   Error reserve(size_t bytes);
+  // Zeros, as it began. What is another's stays.
+  void clear();
   // Shows another's memory, which must outlive this; never grows.
   void borrow(const Buffer& other);
   bool borrowed() const { return borrowed_; }

@@ -60,6 +60,7 @@ class Method {
   // The same, and tells `hook` instead.
   Error execute(const Hook& hook);
   const Value& output(size_t i) const { return *outputs_[i]; }
+  bool output_is_dynamic(size_t i) const { return tensors_[index_of(outputs_[i])].dynamism != 0; }
 
   // What runs, in the order of the program; a jump may leave instructions out, or repeat them. Of a program with dynamic
   // sizes `by` and the shapes are those of the last run. Views of the method's own memory, good while it lives.
@@ -77,8 +78,9 @@ class Method {
 
   // Puts state back to its initial values; shared state only where it is the method's own.
   Error reset();
-  // Bytes of planned tensor memory, all buffers, shared state included.
+  // Bytes of planned tensor memory, all buffers, shared state included; and of that alone.
   size_t arena_bytes() const;
+  size_t shared_bytes() const;
 
  private:
   struct Instruction;
@@ -93,6 +95,7 @@ class Method {
   // What is known of a value beyond its view or number.
   struct TensorInfo {
     const pte::Tensor* file = nullptr;
+    const std::byte* initial = nullptr;  // what its memory begins as
     size_t capacity = 0;     // bytes that its memory holds
     uint32_t buffer = 0;     // memory id; 0: none
     int dynamism = 0;

@@ -10,19 +10,26 @@ DType dtype_of(Value::Kind kind) {
   return kind == Value::Kind::real ? DType::f64 : kind == Value::Kind::boolean ? DType::boolean : DType::i64;
 }
 
+// As the program declares it; a name only where it has one.
+TensorInfo describe(const Value& v, std::string_view name, bool dynamic) {
+  switch (v.kind) {
+    case Value::Kind::tensor: return {name, v.tensor->dtype, v.tensor->shape, dynamic};
+    case Value::Kind::string:
+      return {name, DType::u8, Shape{.rank = 1, .sizes = {static_cast<int64_t>(v.string.size())}}, false, TensorInfo::Kind::string};
+    default: return {name, dtype_of(v.kind), Shape(), false, TensorInfo::Kind::number};
+  }
+}
+
 Error describe(LoadedMethod* l) {
   const Method& m = *l->method;
   l->inputs.reset(new (std::nothrow) TensorInfo[m.input_count()]);
+  l->output_types.reset(new (std::nothrow) TensorInfo[m.output_count()]);
   l->outputs.reset(new (std::nothrow) TensorView[m.output_count()]);
   l->numbers.reset(new (std::nothrow) Value[m.output_count()]);
-  if (!l->inputs || !l->outputs || !l->numbers) return Error::make(Code::out_of_memory, "no memory to load the method");
-  for (size_t i = 0; i < m.input_count(); ++i) {
-    const Value& v = m.input_type(i);
-    if (v.kind == Value::Kind::tensor)
-      l->inputs[i] = {m.input_name(i), v.tensor->dtype, v.tensor->shape, m.input_is_dynamic(i)};
-    else
-      l->inputs[i] = {m.input_name(i), dtype_of(v.kind), Shape(), false};
-  }
+  if (!l->inputs || !l->output_types || !l->outputs || !l->numbers) return Error::make(Code::out_of_memory, "no memory to load the method");
+  for (size_t i = 0; i < m.input_count(); ++i) l->inputs[i] = describe(m.input_type(i), m.input_name(i), m.input_is_dynamic(i));
+  for (size_t i = 0; i < m.output_count(); ++i)
+    if (m.output(i).kind != Value::Kind::none) l->output_types[l->output_count++] = describe(m.output(i), {}, m.output_is_dynamic(i));
   return {};
 }
 
@@ -36,6 +43,9 @@ std::span<const TensorView> Module::Impl::outputs(LoadedMethod& l) {
     TensorView& out = l.outputs[n];
     if (v.kind == Value::Kind::tensor) {
       out = *v.tensor;
+    } else if (v.kind == Value::Kind::string) {
+      const int64_t bytes = static_cast<int64_t>(v.string.size());
+      out = TensorView::of(v.string.data(), DType::u8, {&bytes, 1});
     } else {
       out = TensorView();
       out.dtype = dtype_of(v.kind);
@@ -106,14 +116,14 @@ Module& Module::operator=(Module&&) noexcept = default;
 Module::~Module() = default;
 
 Result<Module> Module::open(const char* path, const Options& options) {
-  PF_ASSIGN(auto program, Program::open(path));
+  PF_ASSIGN(auto program, Program::open(path, options.data));
   PF_ASSIGN(auto impl, Impl::make(std::move(program), options));
   if (const Error e = load_forward(*impl)) return e.at(path);
   return Module(std::move(impl));
 }
 
 Result<Module> Module::from_bytes(std::span<const std::byte> bytes, const Options& options) {
-  PF_ASSIGN(auto program, Program::from_bytes(bytes));
+  PF_ASSIGN(auto program, Program::from_bytes(bytes, options.data));
   PF_ASSIGN(auto impl, Impl::make(std::move(program), options));
   PF_TRY(load_forward(*impl));
   return Module(std::move(impl));
@@ -133,6 +143,11 @@ Result<std::span<const TensorInfo>> Module::inputs(std::string_view method) {
   return std::span<const TensorInfo>(l->inputs.get(), l->method->input_count());
 }
 
+Result<std::span<const TensorInfo>> Module::outputs(std::string_view method) {
+  PF_ASSIGN(LoadedMethod * l, impl_->find(method));
+  return std::span<const TensorInfo>(l->output_types.get(), l->output_count);
+}
+
 Error Module::reset() {
   if (impl_->state) impl_->state->reset();
   for (size_t i = 0; i < impl_->count(); ++i)
@@ -141,10 +156,9 @@ Error Module::reset() {
 }
 
 size_t Module::arena_bytes() const {
-  const size_t shared = impl_->state ? impl_->state->memory().bytes() : 0;
-  size_t sum = shared;
+  size_t sum = impl_->state ? impl_->state->memory().bytes() : 0;
   for (size_t i = 0; i < impl_->count(); ++i)
-    if (impl_->methods[i].method) sum += impl_->methods[i].method->arena_bytes() - shared;
+    if (const Method* m = impl_->methods[i].method.get()) sum += m->arena_bytes() - m->shared_bytes();
   return sum;
 }
 

@@ -13,6 +13,8 @@ namespace portfire {
 struct LoadedMethod {
   std::unique_ptr<Method> method;
   std::unique_ptr<TensorInfo[]> inputs;
+  std::unique_ptr<TensorInfo[]> output_types;  // of the outputs that are not None
+  size_t output_count = 0;
   // One for each output that is not None. Numbers lie in `numbers`.
   std::unique_ptr<TensorView[]> outputs;
   std::unique_ptr<Value[]> numbers;

@@ -33,7 +33,7 @@ Trainer::~Trainer() = default;
 
 Result<Trainer> Trainer::make(Module module, const Options& options) {
   Trainer t(std::move(module), options);
-  if (!t.module_.impl_->state) return Error::make(Code::unsupported, "not a training program (compile it with --train)");
+  if (!t.module_.impl_->program->view().shared_state()) return Error::make(Code::unsupported, "not a training program (compile it with --train)");
   if (const auto step = t.module_.impl_->find(kStep); !step.ok()) return step.error();
   t.module_.impl_->state->random_counter = t.first_random_number();
   return t;
@@ -41,14 +41,14 @@ Result<Trainer> Trainer::make(Module module, const Options& options) {
 
 Result<Trainer> Trainer::open(const char* path, const Options& options) {
   PF_ASSIGN(auto program, Program::open(path));
-  PF_ASSIGN(auto impl, Module::Impl::make(std::move(program), {options.threads}));
+  PF_ASSIGN(auto impl, Module::Impl::make(std::move(program), {.threads = options.threads}));
   Result<Trainer> t = make(Module(std::move(impl)), options);
   return t.ok() ? std::move(t) : Result<Trainer>(t.error().at(path));
 }
 
 Result<Trainer> Trainer::from_bytes(std::span<const std::byte> bytes, const Options& options) {
   PF_ASSIGN(auto program, Program::from_bytes(bytes));
-  PF_ASSIGN(auto impl, Module::Impl::make(std::move(program), {options.threads}));
+  PF_ASSIGN(auto impl, Module::Impl::make(std::move(program), {.threads = options.threads}));
   return make(Module(std::move(impl)), options);
 }
 

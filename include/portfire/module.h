@@ -10,7 +10,9 @@
 #include <initializer_list>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "portfire/error.h"
 #include "portfire/tensor.h"
@@ -23,6 +25,8 @@ struct TensorInfo {
   DType dtype;
   Shape shape;             // upper bounds where `dynamic`
   bool dynamic = false;    // whether sizes may differ from call to call
+  enum class Kind : uint8_t { tensor, number, string };  // numbers are tensors of rank 0 of i64, f64 or bool, strings of bytes
+  Kind kind = Kind::tensor;
 };
 
 // Not thread-safe: one call at a time. Several modules of one file, one for each thread, share its
@@ -33,12 +37,14 @@ class Module {
     // How many threads a call may use: 1 only the caller's own; 0 one for each core, from a pool that
     // all modules of the process share (so only one of them should be called at a time).
     int threads = 0;
+    // Paths of `.ptd` files: weights, and data of delegates, that the program names and does not hold. Weights are used in place.
+    std::vector<std::string> data;
   };
 
-  // Maps and verifies the file, loads its method "forward" if it has one. The file must not change
-  // while the module lives.
+  // Maps and verifies the file, a `.pte` or a `.bpte`, loads its method "forward" if it has one. The files
+  // must not change while the module lives.
   // Errors: Code::io (cannot be read), bad_file (damaged), unsupported (an operator that this build has
-  // not), out_of_memory.
+  // not), bad_argument (a weight is in none of the data files), out_of_memory.
   static Result<Module> open(const char* path, const Options& options);
   static Result<Module> open(const char* path) { return open(path, Options()); }
   // The same from bytes that outlive the module.
@@ -50,7 +56,7 @@ class Module {
 
   // Runs method "forward". Inputs stand in the order of the exported module's arguments, flattened;
   // dtype, rank and sizes must be those declared, strides row-major. Outputs are flattened likewise,
-  // numbers as tensors of rank 0; they belong to the module and stay until its next call.
+  // None left out, numbers as tensors of rank 0, strings as their bytes; they belong to the module and stay until its next call.
   // Errors: Code::bad_argument (an input is wrong; the text says which, what was expected, what came),
   // failed (an assertion of the exported model did not hold), out_of_memory.
   // No memory is taken from the heap, except by results whose size has no bound.
@@ -66,6 +72,8 @@ class Module {
   std::string_view method_name(size_t i) const;
   // What a method takes. Loads it.
   Result<std::span<const TensorInfo>> inputs(std::string_view method = "forward");
+  // What a method gives, in the order of `call`'s answer. Loads it.
+  Result<std::span<const TensorInfo>> outputs(std::string_view method = "forward");
   // Puts the state (buffers that calls change) of all methods back to what the file says.
   Error reset();
   // Bytes of tensor memory that the loaded methods hold, weights not counted: those stay in the file.
