@@ -7,6 +7,7 @@
 
 #include "cli/commands.h"
 #include "cli/inputs.h"
+#include "cli/open_program.h"
 #include "cli/precision.h"
 #include "kernels/thread_pool.h"
 #include "runtime/method.h"
@@ -38,7 +39,7 @@ double peak_mib() {
 int bench(const BenchOptions& o) {
   const auto start = Clock::now();
   ThreadPool pool(static_cast<size_t>(o.threads));
-  Result<std::shared_ptr<const Program>> program = Program::open(o.model.c_str());
+  Result<std::shared_ptr<const Program>> program = open_program(o.model, o.data);
   if (!program.ok()) return report(program.error());
   Result<std::unique_ptr<Method>> loaded = Method::load(*program, o.method, {&pool});
   if (!loaded.ok()) return report(loaded.error().at(o.model.c_str()));

@@ -19,6 +19,7 @@ struct CompileCommand {
   bool vjp = false, xnnpack = false;
   TrainFlags train;
   std::vector<std::string> methods;  // "NAME=IN.pt2"
+  std::vector<std::string> data;     // `.ptd` files of what a `.pte` names only
 };
 int compile(const CompileCommand& command, const Switches& switches);
 
@@ -29,9 +30,10 @@ struct PassCommand {
 };
 int pass(const PassCommand& command);
 
-// Says what a `.pt2`, a `.pte`, a `.ptd` or a `.safetensors` holds.
+// Says what a `.pt2`, a `.pte`, a `.bpte`, a `.ptd` or a `.safetensors` holds.
 struct InspectCommand {
   std::string input;
+  std::vector<std::string> data;  // `.ptd` files of what a program names only
   // Of a `.pte`:
   bool full = false;     // prints everything
   std::string html;      // where to write a page instead; empty: nowhere
@@ -53,6 +55,7 @@ int operators(const std::string& core_file);
 
 struct RunOptions {
   std::string model, method = "forward";
+  std::vector<std::string> data;  // `.ptd` files
   std::vector<std::string> inputs, outputs, expects;
   std::vector<std::string> calls;  // "x0.npy,x1.npy=y0.npy,..."
   double tolerance = 1e-4;
@@ -71,6 +74,16 @@ struct DiffCommand {
   int64_t memory_mib = 1024;       // for values that are held while they are compared
 };
 int diff(const DiffCommand& command);
+
+// Runs the test sets of a bundle.
+struct VerifyCommand {
+  std::string model;              // a `.bpte`
+  std::string method;             // empty: all that have test sets
+  std::vector<std::string> data;
+  double tolerance = 1e-4;
+  int threads = 0;
+};
+int verify(const VerifyCommand& command);
 
 struct TrainCommand {
   std::string model;
@@ -97,7 +110,7 @@ int merge(const MergeCommand& command, const Switches& switches);
 
 struct BenchOptions {
   std::string model, method = "forward";
-  std::vector<std::string> inputs;
+  std::vector<std::string> inputs, data;
   int threads = 0;
   double seconds = 1;
   bool json = false;
@@ -106,7 +119,7 @@ int bench(const BenchOptions& options);
 
 struct ProfileOptions {
   std::string model, method = "forward";
-  std::vector<std::string> inputs;
+  std::vector<std::string> inputs, data;
   std::string trace;  // where to write Chrome's trace events; empty: nowhere
   int threads = 0;
   double seconds = 1;

@@ -43,9 +43,13 @@ int compile(const CompileCommand& c, const Switches& s) {
   if (executorch && c.precision != "f32")
     return report(Error::make(Code::unsupported, "compile: --target executorch --precision %s (expected f32)", c.precision.c_str()));
   if (c.xnnpack && !executorch) return report(Error::make(Code::bad_argument, "compile: --xnnpack without --target executorch"));
+  if (!c.data.empty() && !c.input.ends_with(".pte"))
+    return report(Error::make(Code::bad_argument, "compile: --data %s (expected with a program, .pte, got %s)", c.data[0].c_str(),
+                              c.input.c_str()));
   CompileOptions o;
   o.output = c.output;
   o.weights = c.weights;
+  o.data = c.data;
   if (c.precision == "bf16") o.passes.precision = passes::Precision::bf16;
   if (executorch) o.passes.target = passes::Target::executorch;
   o.passes.xnnpack = c.xnnpack;

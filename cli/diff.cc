@@ -3,7 +3,7 @@
 
 #include <fmt/format.h>
 
-#include "cli/answer.h"
+#include "cli/answers.h"
 #include "cli/commands.h"
 #include "cli/inputs.h"
 #include "cli/listing_text.h"

@@ -9,6 +9,7 @@
 #include "compiler/import/tensor_file.h"
 #include "compiler/ir/pytree.h"
 #include "core/file_map.h"
+#include "format/bundle_view.h"
 
 namespace portfire::cli {
 
@@ -40,14 +41,15 @@ Error inspect_file(const InspectCommand& command) {
   auto has = [&](size_t at, std::string_view magic) {
     return bytes.size() >= at + magic.size() && std::memcmp(bytes.data() + at, magic.data(), magic.size()) == 0;
   };
-  const bool tensors = import::TensorFile::format_of(bytes).has_value();
-  if ((tensors || has(0, "PK")) && (command.full || !command.html.empty() || command.profile))
+  const bool program = has(4, "ET12") || is_bundle(bytes), tensors = import::TensorFile::format_of(bytes).has_value();
+  if (!program && (command.full || !command.html.empty() || command.profile))
     return Error::make(Code::bad_argument, "%s: --full, --html and --profile are of .pte programs", path.c_str());
+  if (!program && !command.data.empty()) return Error::make(Code::bad_argument, "inspect: --data %s (expected with a program, .pte or .bpte)", command.data[0].c_str());
   if (command.profile && command.html.empty()) return Error::make(Code::bad_argument, "--profile: only with --html (portfire profile prints times)");
+  if (program) return inspect_pte(command);
   if (tensors) return inspect_tensors(path);
   if (has(0, "PK")) return inspect_pt2(path);
-  if (has(4, "ET12")) return inspect_pte(command);
-  return Error::make(Code::bad_file, "%s: unknown format (expected a .pt2 archive, a .pte program, or tensors: .ptd, .safetensors)", path.c_str());
+  return Error::make(Code::bad_file, "%s: unknown format (expected a .pt2 archive, a program: .pte, .bpte, or tensors: .ptd, .safetensors)", path.c_str());
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "cli/commands.h"
 #include "cli/text.h"
@@ -13,6 +14,7 @@
 namespace portfire::cli {
 
 Error inspect_pt2(const std::string& path);
+// A program, or a bundle of one with test sets.
 Error inspect_pte(const InspectCommand& command);
 // `.ptd` and `.safetensors`.
 Error inspect_tensors(const std::string& path);

@@ -7,9 +7,10 @@
 #include "cli/page.h"
 #include "core/file_map.h"
 #include "core/new_file.h"
-#include "format/program_view.h"
+#include "format/bundle_view.h"
 #include "format/reading.h"
 #include "ops/panels.h"
+#include "runtime/program.h"
 
 namespace portfire::cli {
 namespace {
@@ -142,6 +143,7 @@ Error write_page(const InspectCommand& command, const ProgramView& program) {
   for (size_t i = 0; command.profile && i < methods.size(); ++i) {
     ProfileOptions o{.model = command.input, .method = methods[i].plan->name()->str(), .threads = command.threads,
                      .seconds = command.seconds};
+    o.data = command.data;
     PF_ASSIGN(Profile p, measure_profile(o));
     profiles.push_back(std::move(p));
   }
@@ -151,20 +153,28 @@ Error write_page(const InspectCommand& command, const ProgramView& program) {
   return out.finish();
 }
 
+// Of a bundle: what stands beside its program.
+Error print_test_sets(const std::string& path) {
+  PF_ASSIGN(const FileMap file, FileMap::open(path.c_str()));
+  if (!is_bundle(file.bytes())) return {};
+  PF_ASSIGN(const BundleView bundle, BundleView::open(file.bytes()));
+  for (size_t m = 0; m < bundle.method_count(); ++m) fmt::print("test sets of {}: {}\n", bundle.method(m), bundle.set_count(m));
+  return {};
+}
+
 }  // namespace
 
 Error inspect_pte(const InspectCommand& command) {
   const std::string& path = command.input;
-  PF_ASSIGN(const FileMap file, FileMap::open(path.c_str()));
-  Result<ProgramView> view = ProgramView::open(file.bytes());
-  if (!view.ok()) return view.error().at(path.c_str());
+  PF_ASSIGN(const std::shared_ptr<const Program> opened, Program::open(path.c_str(), command.data));
+  const ProgramView* view = &opened->view();
   if (!command.html.empty()) return write_page(command, *view);
   const pte::Program& program = view->root();
   uint64_t weights = 0;
   if (program.constant_segment() && program.constant_segment()->segment_index() < count(program.segments()))
     weights = program.segments()->Get(program.constant_segment()->segment_index())->size();
   for (uint32_t i = 0; i < count(program.constant_buffer()); ++i) weights += count(program.constant_buffer()->Get(i)->storage());
-  fmt::print("{}: program, {}; weights {}\n", path, bytes_text(file.bytes().size()), bytes_text(weights));
+  fmt::print("{}: program, {}; weights {}\n", path, bytes_text(view->file().size()), bytes_text(weights));
   for (const pte::ExecutionPlan* plan : *program.execution_plan()) {
     const Listing listing = list_method(*view, *plan);
     PlanPrinter(*plan, view->interface_of(*plan), view->shared_state() ? view->shared_state()->buffer() : 0).print(listing);
@@ -172,6 +182,8 @@ Error inspect_pte(const InspectCommand& command) {
   }
   if (view->shared_state()) print_shared_state(*view->shared_state());
   if (command.full) print_data(*view);
+  PF_TRY(print_test_sets(path));
+  for (const std::string& file : command.data) PF_TRY(inspect_tensors(file));
   return {};
 }
 

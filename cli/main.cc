@@ -8,25 +8,6 @@
 #include "cli/switches.h"
 #include "kernels/isa.h"
 
-namespace portfire::cli {
-
-int report(const Error& e) {
-  if (e.ok()) return 0;
-  fmt::print(stderr, "portfire: {}\n", e.text());
-  switch (e.code()) {
-    case Code::ok: return 0;
-    case Code::bad_file:
-    case Code::unsupported:
-    case Code::io: return 3;
-    case Code::bad_argument: return 2;
-    case Code::out_of_memory:
-    case Code::failed: return 1;
-  }
-  return 1;
-}
-
-}  // namespace portfire::cli
-
 int main(int argc, char** argv) {
   using namespace portfire::cli;
   const portfire::Result<Switches> environment = switches();
@@ -43,6 +24,7 @@ int main(int argc, char** argv) {
   c->add_option("-o,--output", cc.output, "OUT.pte")->required();
   c->add_option("--method", cc.methods, "NAME=IN.pt2: another method of the same program");
   c->add_option("--weights", cc.weights, "IN.ptd or IN.safetensors: its tensors take the place of parameters and buffers of the same names");
+  c->add_option("--data", cc.data, "WEIGHTS.ptd: what the program names and does not hold")->allow_extra_args(false);
   c->add_flag("--vjp", cc.vjp, "of the vector-Jacobian product: a seed for each floating output comes after the inputs, the gradients after the outputs");
   c->add_flag("--train", cc.train.train, "a training program: methods train_step, evaluate and forward on one set of weights");
   c->add_option("--loss", cc.train.loss, "cross_entropy, mse, l1, huber, bce_with_logits, nll, kl_div (means), or output:K of the model");
@@ -71,13 +53,14 @@ int main(int argc, char** argv) {
   p->add_option("-o,--output", pc.output, "OUT.txt; without it the graph is printed");
 
   InspectCommand ic;
-  CLI::App* i = app.add_subcommand("inspect", "say what FILE.pt2, .pte, .ptd or .safetensors holds");
+  CLI::App* i = app.add_subcommand("inspect", "say what FILE.pt2, .pte, .bpte, .ptd or .safetensors holds");
   i->add_option("file", ic.input, "the file")->required();
   i->add_flag("--full", ic.full, "of a .pte: instructions, delegates, memory over time, constants, segments");
   i->add_option("--html", ic.html, "OUT.html: of a .pte, everything as one page that needs nothing else");
   i->add_flag("--profile", ic.profile, "with --html: times of each instruction, on random inputs");
   i->add_option("--threads", ic.threads, "with --profile: threads to use; 0: one for each core")->check(CLI::Range(0, 64));
   i->add_option("--seconds", ic.seconds, "with --profile: how long to measure each method");
+  i->add_option("--data", ic.data, "WEIGHTS.ptd: what the program names and does not hold")->allow_extra_args(false);
 
   ConvertCommand vc;
   CLI::App* v = app.add_subcommand("convert", "tensors of IN.ptd or IN.safetensors to OUT.safetensors or OUT.ptd");
@@ -93,6 +76,7 @@ int main(int argc, char** argv) {
   CLI::App* r = app.add_subcommand("run", "run MODEL.pte on .npy inputs");
   r->add_option("model", ro.model, "MODEL.pte")->required();
   r->add_option("--method", ro.method, "which method");
+  r->add_option("--data", ro.data, "WEIGHTS.ptd: what the program names and does not hold")->allow_extra_args(false);
   r->add_option("--input", ro.inputs, "an input, in order")->allow_extra_args(false);
   r->add_option("--output", ro.outputs, "where to write an output, in order")->allow_extra_args(false);
   r->add_option("--expect", ro.expects, "compare an output with this, in order")->allow_extra_args(false);
@@ -111,6 +95,14 @@ int main(int argc, char** argv) {
   d->add_flag("--all", dc.all, "list all values that are the same in both, with their errors");
   d->add_option("--threads", dc.threads, "threads to use; 0: one for each core")->check(CLI::Range(0, 64));
   d->add_option("--memory", dc.memory_mib, "MiB of values to hold at a time; less makes more runs")->check(CLI::Range(1, 1 << 20));
+
+  VerifyCommand yc;
+  CLI::App* y = app.add_subcommand("verify", "run the test sets of MODEL.bpte and compare");
+  y->add_option("model", yc.model, "MODEL.bpte")->required();
+  y->add_option("--method", yc.method, "only this method's");
+  y->add_option("--data", yc.data, "WEIGHTS.ptd: what the program names and does not hold")->allow_extra_args(false);
+  y->add_option("--tolerance", yc.tolerance, "largest relative difference");
+  y->add_option("--threads", yc.threads, "threads to use; 0: one for each core")->check(CLI::Range(0, 64));
 
   TrainCommand tc;
   CLI::App* t = app.add_subcommand("train", "train MODEL.train.pte on .npy arrays, whose rows are examples");
@@ -142,6 +134,7 @@ int main(int argc, char** argv) {
   CLI::App* b = app.add_subcommand("bench", "time MODEL.pte");
   b->add_option("model", bo.model, "MODEL.pte")->required();
   b->add_option("--method", bo.method, "which method");
+  b->add_option("--data", bo.data, "WEIGHTS.ptd: what the program names and does not hold")->allow_extra_args(false);
   b->add_option("--input", bo.inputs, "an input, in order; random ones where none is given")->allow_extra_args(false);
   b->add_option("--threads", bo.threads, "threads to use; 0: one for each core")->check(CLI::Range(0, 64));
   b->add_option("--seconds", bo.seconds, "how long to measure");
@@ -151,6 +144,7 @@ int main(int argc, char** argv) {
   CLI::App* f = app.add_subcommand("profile", "time each instruction of MODEL.pte, against what this machine can do");
   f->add_option("model", po.model, "MODEL.pte")->required();
   f->add_option("--method", po.method, "which method");
+  f->add_option("--data", po.data, "WEIGHTS.ptd: what the program names and does not hold")->allow_extra_args(false);
   f->add_option("--input", po.inputs, "an input, in order; random ones where none is given")->allow_extra_args(false);
   f->add_option("--threads", po.threads, "threads to use; 0: one for each core")->check(CLI::Range(0, 64));
   f->add_option("--seconds", po.seconds, "how long to measure");
@@ -173,6 +167,7 @@ int main(int argc, char** argv) {
     if (*v) return convert(vc);
     if (*ops) return operators(core_file);
     if (*r) return run(ro, *environment);
+    if (*y) return verify(yc);
     if (*f) return profile(po);
     if (*d) return diff(dc);
     if (*t) return train(tc);

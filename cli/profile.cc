@@ -6,6 +6,7 @@
 
 #include "cli/commands.h"
 #include "cli/inputs.h"
+#include "cli/open_program.h"
 #include "cli/precision.h"
 #include "cli/profile.h"
 #include "cli/recorder.h"
@@ -72,7 +73,7 @@ Result<Profile> measure_profile(const ProfileOptions& o) {
     p.bytes_roof = measure_bandwidth(p.pool.get(), memory);
     p.flops_roof = measure_flops(p.pool.get());
   }
-  PF_ASSIGN(std::shared_ptr<const Program> program, Program::open(o.model.c_str()));
+  PF_ASSIGN(std::shared_ptr<const Program> program, open_program(o.model, o.data));
   Recorder recorder;
   Method::Options options;
   options.pool = p.pool.get();

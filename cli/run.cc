@@ -1,12 +1,13 @@
 #include <fmt/format.h>
 
-#include "cli/answer.h"
+#include "cli/answers.h"
 #include "cli/commands.h"
-#include "cli/compare.h"
 #include "cli/npy.h"
+#include "cli/open_program.h"
 #include "cli/precision.h"
 #include "cli/recorder.h"
 #include "cli/text.h"
+#include "compiler/ir/text.h"
 #include "kernels/thread_pool.h"
 #include "runtime/method.h"
 
@@ -17,6 +18,22 @@ struct Call {
   std::vector<std::string> inputs, expects, outputs;
   bool compare = false;
 };
+
+// Their types; numbers and texts, as constant methods give them, as they are.
+void print_answers(const Method& m, const std::vector<Array>& answers) {
+  size_t at = 0;
+  for (size_t i = 0; i < m.output_count(); ++i) {
+    const Value& v = m.output(i);
+    if (v.kind == Value::Kind::none) continue;
+    fmt::print("output {}: {}", at, TypeText(answers[at].view).c_str());
+    if (v.kind == Value::Kind::integer) fmt::print(" {}", v.integer);
+    if (v.kind == Value::Kind::boolean) fmt::print(" {}", v.boolean);
+    if (v.kind == Value::Kind::real) fmt::print(" {}", v.real);
+    if (v.kind == Value::Kind::string) fmt::print(" {}", ir::quoted(v.string));
+    fmt::print("\n");
+    ++at;
+  }
+}
 
 // 0: fine, else the exit code.
 int run_call(Method& m, const Call& call, double tolerance) {
@@ -36,13 +53,11 @@ int run_call(Method& m, const Call& call, double tolerance) {
     if (Error e = m.set_input(i, held.back().view)) return report(e.at(call.inputs[i].c_str()));
   }
   if (Error e = m.execute()) return report(e);
-  std::vector<Array> answers;
-  for (size_t i = 0; i < m.output_count(); ++i)
-    if (m.output(i).kind != Value::Kind::none) answers.push_back(answer_of(m.output(i)));
+  const std::vector<Array> answers = answers_of(m);
   for (size_t i = 0; i < call.outputs.size() && i < answers.size(); ++i)
     if (Error e = write_npy(call.outputs[i], answers[i].view)) return report(e);
   if (!call.compare) {
-    for (size_t i = 0; i < answers.size(); ++i) fmt::print("output {}: {}\n", i, TypeText(answers[i].view).c_str());
+    print_answers(m, answers);
     return 0;
   }
   if (call.expects.size() != answers.size()) {
@@ -53,17 +68,7 @@ int run_call(Method& m, const Call& call, double tolerance) {
   for (size_t i = 0; i < answers.size(); ++i) {
     Result<Array> b = read_npy(call.expects[i]);
     if (!b.ok()) return report(b.error());
-    const Difference d = compare(answers[i].view, b->view);
-    const bool ok = d.within(tolerance);
-    fmt::print("output {}: {} largest error {:.3g}, relative {:.3g} (tolerance {:g}): {}\n", i, TypeText(answers[i].view).c_str(),
-               d.largest, d.relative, tolerance, ok ? "ok" : "DIFFERS");
-    if (ok) continue;
-    code = 1;
-    if (!d.same_shape)
-      fmt::print(stderr, "portfire: output {}: wrong shape (expected {}, got {})\n", i, TypeText(b->view).c_str(), TypeText(answers[i].view).c_str());
-    else
-      fmt::print(stderr, "portfire: output {}: differs from {} (expected at most {:g}, got {:.3g}{})\n", i, call.expects[i], tolerance,
-                 d.relative, d.same_special ? "" : "; NaN or infinities in other places");
+    if (!print_comparison(i, answers[i].view, b->view, call.expects[i], tolerance)) code = 1;
   }
   return code;
 }
@@ -71,7 +76,7 @@ int run_call(Method& m, const Call& call, double tolerance) {
 }  // namespace
 
 int run(const RunOptions& o, const Switches& environment) {
-  Result<std::shared_ptr<const Program>> program = Program::open(o.model.c_str());
+  Result<std::shared_ptr<const Program>> program = open_program(o.model, o.data);
   if (!program.ok()) return report(program.error());
   ThreadPool pool(static_cast<size_t>(o.threads));
   Recorder recorder;
