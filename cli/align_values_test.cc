@@ -5,8 +5,11 @@
 
 #include <gtest/gtest.h>
 
+#include "cli/inputs.h"
 #include "cli/measure_pairs.h"
 #include "cli/trace_values.h"
+#include "compiler/driver/compile.h"
+#include "core/file_map.h"
 
 namespace portfire::cli {
 namespace {
@@ -216,6 +219,48 @@ TEST(Measure, FindsTheOrderOfDimensions) {
   EXPECT_EQ(m.value_a, 0);
   const Measured other = measure(TensorView::of(x.data(), {4, 6}), TensorView::of(y.data(), {4, 5}), {}, 1e-4);
   EXPECT_FALSE(other.difference.same_shape);
+}
+
+// Values of a program with state, over two calls: however little may be held at a time, all are measured, each against its own.
+TEST(Measure, InAsManyRunsAsMemoryWants) {
+  const auto archive = FileMap::open((std::string(PORTFIRE_SOURCE_DIR) + "/tests/corpus/state.pt2").c_str());
+  ASSERT_TRUE(archive.ok());
+  const auto bytes = compile_bytes(archive->bytes());
+  ASSERT_TRUE(bytes.ok());
+  const auto program = Program::from_bytes(*bytes);
+  auto a = Method::load(*program, "forward", {}), b = Method::load(*program, "forward", {});
+  ASSERT_TRUE(a.ok() && b.ok());
+  Calls calls;
+  std::vector<Trace> traces;
+  std::vector<std::vector<Pair>> pairs;
+  Tracer tracer(**a);
+  for (int call = 0; call < 2; ++call) {
+    calls.a.push_back(*read_inputs(**a, {}));
+    calls.b.push_back(*read_inputs(**a, {}));
+    traces.push_back(*tracer.trace(calls.a.back()));
+    pairs.push_back(align(traces.back(), traces.back(), 1e-4));
+    ASSERT_FALSE(pairs.back().empty());
+  }
+  for (const size_t most : {size_t{1}, size_t{16}, SIZE_MAX}) {
+    const auto measured = measure(**a, **b, calls, pairs, 1e-4, most);
+    ASSERT_TRUE(measured.ok());
+    for (size_t c = 0; c < 2; ++c) {
+      ASSERT_EQ((*measured)[c].size(), pairs[c].size());
+      for (size_t p = 0; p < pairs[c].size(); ++p) {
+        const Measured& m = (*measured)[c][p];
+        EXPECT_EQ(m.pair.a, pairs[c][p].a);
+        EXPECT_TRUE(m.difference.same_shape);
+        EXPECT_EQ(m.difference.largest, 0);
+      }
+    }
+  }
+  // Another input in the first call of b: its values differ.
+  for (std::byte& x : calls.b[0][0].bytes) x = std::byte{0};
+  const auto measured = measure(**a, **b, calls, pairs, 1e-4, 1);
+  ASSERT_TRUE(measured.ok());
+  bool differs = false;
+  for (const Measured& m : (*measured)[0]) differs |= m.difference.largest > 0;
+  EXPECT_TRUE(differs);
 }
 
 }  // namespace

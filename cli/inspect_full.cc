@@ -9,6 +9,7 @@
 #include "cli/arena_text.h"
 #include "cli/listing_text.h"
 #include "cli/text.h"
+#include "cli/xnnpack_text.h"
 #include "format/reading.h"
 
 namespace portfire::cli {
@@ -61,7 +62,9 @@ std::span<const std::byte> delegate_bytes(const ProgramView& program, const pte:
   return data ? std::as_bytes(std::span(data->data(), data->size())) : std::span<const std::byte>();
 }
 
-std::string delegate_text(const ProgramView&, const pte::BackendDelegate&) { return {}; }
+std::string delegate_text(const ProgramView& program, const pte::BackendDelegate& d) {
+  return d.id() && d.id()->string_view() == "XnnpackBackend" ? xnnpack_text(delegate_bytes(program, d)) : std::string();
+}
 
 std::string spec_text(const pte::CompileSpec& spec) {
   const uint32_t n = count(spec.value());

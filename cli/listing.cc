@@ -206,7 +206,8 @@ class Lister {
   void give(int32_t value, Role role) {
     Value& v = l_.values[static_cast<size_t>(value)];
     v.role = role;
-    if (v.memory) owners_[v.memory].write(v.offset, v.offset + v.bytes, -2 - value);
+    // A result that is computed right in the memory of state comes after what the state was.
+    if (v.memory && owners_[v.memory].at(v.offset) == Owners::kNobody) owners_[v.memory].write(v.offset, v.offset + v.bytes, -2 - value);
   }
 
   void show(int32_t view, int32_t of) {

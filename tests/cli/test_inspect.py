@@ -70,6 +70,13 @@ class Full(CliCase):
         self.assertIn("unless False", loop)
         self.assertRegex(self.full(self.compiled("state")), r"%\d+ total f32\[3\] @1\+\d+ state")
 
+    def test_state_that_is_computed_in_its_place(self):
+        program = self.dir / "train.pte"
+        self.expect(DONE, "compile", CORPUS / "mlp_gelu.pt2", "--train", "--loss", "mse", "--optimizer", "sgd", "-o", program)
+        text = self.full(program)
+        self.assertRegex(text, r"%\d+ 0.weight f32\[8,4\] @2\+\d+ state")
+        self.assertNotRegex(text, r"0.weight f32\[8,4\] @2\+\d+ of %")
+
     def test_every_program_of_the_corpus(self):
         for path in sorted(CORPUS.glob("*.pt2")):
             with self.subTest(path.stem):
