@@ -23,7 +23,7 @@ struct Side {
 
 Error load(const std::string& path, const DiffCommand& d, ThreadPool* pool, Side* side) {
   side->path = path;
-  PF_ASSIGN(std::shared_ptr<const Program> program, Program::open(path.c_str()));
+  PF_ASSIGN(std::shared_ptr<const Program> program, open_program(path, data));
   Result<std::unique_ptr<Method>> method = Method::load(program, d.method, {pool});
   if (!method.ok()) return method.error().at(path.c_str());
   side->method = *std::move(method);

@@ -341,4 +341,26 @@ void set_strides(const pte::Tensor& t, TensorView* view) {
   }
 }
 
+uint32_t written_inputs(const pte::ExecutionPlan& plan) {
+  const pte::ContainerMetadata* structure = plan.container_meta_type();
+  if (!structure || count(structure->encoded_out_str()) == 0) return 0;
+  const std::string_view text = structure->encoded_out_str()->string_view();
+  constexpr std::string_view kNode = "\"type\": ", kLeaf = "\"type\": null";
+  if (text.find(kNode) == text.npos) return 0;
+  int64_t extra = static_cast<int64_t>(count(plan.outputs()));
+  for (size_t at = text.find(kLeaf); at != text.npos; at = text.find(kLeaf, at + 1)) --extra;
+  if (extra <= 0 || !plan.inputs()) return 0;
+  for (int64_t i = 0; i < extra; ++i)
+    if (std::find(plan.inputs()->begin(), plan.inputs()->end(), plan.outputs()->Get(static_cast<uint32_t>(i))) ==
+        plan.inputs()->end())
+      return 0;
+  return static_cast<uint32_t>(extra);
+}
+
+bool has_delegates(const pte::Program& program) {
+  for (const pte::ExecutionPlan* plan : *program.execution_plan())
+    if (count(plan->delegates()) > 0) return true;
+  return false;
+}
+
 }  // namespace portfire

@@ -64,4 +64,12 @@ uint64_t memory_offset(const pte::AllocationDetails& a);
 // Dense strides in the tensor's dimension order.
 void set_strides(const pte::Tensor& t, TensorView* view);
 
+// ExecuTorch lists inputs that the program writes to before what its caller is given. How many those are: outputs beyond the leaves of the
+// structure that the caller gets, all of them inputs.
+uint32_t written_inputs(const pte::ExecutionPlan& plan);
+
+// The one backend whose delegates the compiler knows.
+inline constexpr const char* kXnnpackBackend = "XnnpackBackend";
+bool has_delegates(const pte::Program& program);
+
 }  // namespace portfire

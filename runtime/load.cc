@@ -45,22 +45,13 @@ bool is_used(const pte::ExecutionPlan& plan, int32_t value) {
   return false;
 }
 
-// ExecuTorch lists inputs that the program writes to before what its caller is given. How many those are: outputs beyond the
-// leaves of the structure that the caller gets, all of them inputs.
-uint32_t written_inputs(const pte::ExecutionPlan& plan) {
-  const pte::ContainerMetadata* structure = plan.container_meta_type();
-  if (!structure || count(structure->encoded_out_str()) == 0) return 0;
-  const std::string_view text = structure->encoded_out_str()->string_view();
-  constexpr std::string_view kNode = "\"type\": ", kLeaf = "\"type\": null";
-  if (text.find(kNode) == text.npos) return 0;
-  int64_t extra = static_cast<int64_t>(count(plan.outputs()));
-  for (size_t at = text.find(kLeaf); at != text.npos; at = text.find(kLeaf, at + 1)) --extra;
-  if (extra <= 0 || !plan.inputs()) return 0;
-  for (int64_t i = 0; i < extra; ++i)
-    if (std::find(plan.inputs()->begin(), plan.inputs()->end(), plan.outputs()->Get(static_cast<uint32_t>(i))) ==
-        plan.inputs()->end())
-      return 0;
-  return static_cast<uint32_t>(extra);
+// A program that holds delegates' has to be compiled first.
+Error refuse_delegate(const pte::BackendDelegate& d) {
+  const std::string_view id = d.id() ? d.id()->string_view() : "?";
+  if (id != kXnnpackBackend)
+    return Error::make(Code::unsupported, "delegate \"%.*s\" is a program for another backend (expected %s or none: export without its partitioner)",
+                       PF_NAME(id), kXnnpackBackend);
+  return Error::make(Code::unsupported, "delegate \"%s\" has to be compiled (portfire compile IN.pte -o OUT.pte, or Module::Options::compiler)", kXnnpackBackend);
 }
 
 }  // namespace
@@ -280,7 +271,7 @@ Error Method::load_instructions(const pte::ExecutionPlan& plan) {
         break;
       case pte::InstructionArguments_DelegateCall: {
         const auto* delegate = plan.delegates()->Get(static_cast<uint32_t>(from->instr_args_as_DelegateCall()->delegate_index()));
-        e = Error::make(Code::unsupported, "delegate \"%s\" (export without a delegate)", delegate->id() ? delegate->id()->c_str() : "?");
+        e = refuse_delegate(*delegate);
         break;
       }
       default: break;  // FreeCall: memory is planned, there is nothing to free

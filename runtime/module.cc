@@ -116,14 +116,14 @@ Module& Module::operator=(Module&&) noexcept = default;
 Module::~Module() = default;
 
 Result<Module> Module::open(const char* path, const Options& options) {
-  PF_ASSIGN(auto program, Program::open(path, options.data));
+  PF_ASSIGN(auto program, Program::open(path, options.data, options.compiler));
   PF_ASSIGN(auto impl, Impl::make(std::move(program), options));
   if (const Error e = load_forward(*impl)) return e.at(path);
   return Module(std::move(impl));
 }
 
 Result<Module> Module::from_bytes(std::span<const std::byte> bytes, const Options& options) {
-  PF_ASSIGN(auto program, Program::from_bytes(bytes, options.data));
+  PF_ASSIGN(auto program, Program::from_bytes(bytes, options.data, options.compiler));
   PF_ASSIGN(auto impl, Impl::make(std::move(program), options));
   PF_TRY(load_forward(*impl));
   return Module(std::move(impl));

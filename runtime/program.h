@@ -3,6 +3,8 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "core/file_map.h"
 #include "format/program_view.h"
@@ -12,10 +14,15 @@ namespace portfire {
 
 class Program {
  public:
+  // Makes a program without delegates of one with.
+  using Compile = Error (*)(std::span<const std::byte> program, std::span<const std::string> data, std::vector<std::byte>* compiled);
+
   // `data`: paths of `.ptd` files. What the program names and they lack is an error where a method that needs it is loaded.
-  static Result<std::shared_ptr<const Program>> open(const char* path, std::span<const std::string> data = {});
+  // `compile`: for programs that hold delegates; null: such are opened, but their methods cannot be loaded.
+  static Result<std::shared_ptr<const Program>> open(const char* path, std::span<const std::string> data = {}, Compile compile = nullptr);
   // The bytes must outlive the program.
-  static Result<std::shared_ptr<const Program>> from_bytes(std::span<const std::byte> bytes, std::span<const std::string> data = {});
+  static Result<std::shared_ptr<const Program>> from_bytes(std::span<const std::byte> bytes, std::span<const std::string> data = {},
+                                                           Compile compile = nullptr);
 
   const ProgramView& view() const { return view_; }
   // Where the data of a tensor lies that is outside of the program's file. Code::bad_argument where no data file has it,
@@ -29,9 +36,10 @@ class Program {
   void forget(const std::byte* begin, size_t bytes) const { file_.forget(begin, bytes); }
 
  private:
-  Error read(std::span<const std::byte> bytes, std::span<const std::string> data);
+  Error read(std::span<const std::byte> bytes, std::span<const std::string> data, Compile compile);
 
   FileMap file_;
+  std::vector<std::byte> compiled_;
   ProgramView view_;
   DataFiles data_;
 };

@@ -15,7 +15,7 @@ ALLOWED = {  # folder: what it may include beside itself
     "compiler/import": ["core", "ops", "format", "compiler/ir"],
     "compiler/passes": ["core", "ops", "compiler/ir"],
     "compiler/emit": ["core", "ops", "format", "compiler/ir"],
-    "compiler/driver": ["core", "compiler/ir", "compiler/import", "compiler/passes", "compiler/emit"],
+    "compiler/driver": ["portfire", "core", "compiler/ir", "compiler/import", "compiler/passes", "compiler/emit"],
     "autodiff": ["core", "ops", "compiler/ir", "compiler/passes"],
     "training": ["core", "ops", "compiler/ir", "compiler/passes", "compiler/driver", "autodiff"],
     "tests": ["portfire", "core", "format", "ops", "kernels", "runtime", "compiler/ir", "compiler/import", "compiler/passes",

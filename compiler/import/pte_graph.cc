@@ -63,10 +63,10 @@ void PlanImporter::begin() {
 ir::Graph PlanImporter::finish() {
   run(root_, {0, count(plan_.chains()->Get(0)->instructions())});
   ir::Graph& graph = root_.graph;
-  for (uint32_t i = 0; i < count(plan_.outputs()); ++i) {
+  for (uint32_t i = written_inputs(plan_); i < count(plan_.outputs()); ++i) {
     const auto v = static_cast<uint32_t>(plan_.outputs()->Get(i));
     ir::Output out;
-    out.name = "output" + std::to_string(i);
+    out.name = "output" + std::to_string(graph.outputs.size());
     const Arg a = argument(root_, v, "");
     if (a.list() || a.string()) throw Refusal{Code::unsupported, out.name + " is a list or a string"};
     if (a.ref())

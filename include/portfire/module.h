@@ -39,6 +39,9 @@ class Module {
     int threads = 0;
     // Paths of `.ptd` files: weights, and data of delegates, that the program names and does not hold. Weights are used in place.
     std::vector<std::string> data;
+    // Compiles programs that hold XNNPACK's delegates when they are opened: portfire::compile_program (<portfire/compiler.h>), of the
+    // library portfire::compiler. Null: such programs are refused.
+    Error (*compiler)(std::span<const std::byte> program, std::span<const std::string> data, std::vector<std::byte>* compiled) = nullptr;
   };
 
   // Maps and verifies the file, a `.pte` or a `.bpte`, loads its method "forward" if it has one. The files
