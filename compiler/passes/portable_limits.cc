@@ -103,13 +103,10 @@ const std::map<std::string_view, Limit>& limits() {
       {"aten::constant_pad_nd", {takes_away, cut_and_padded}},
       {"aten::convolution", {is_volume, volume_convolution}},
       {"aten::cumsum", {[](const PortableCall& c) { return c.tensor(0).rank() == 0; }, [](const PortableCall& c) { return c.b("aten::clone", c.b.cast(c.tensor(0), result(c)), 0); }}},
+      // Images of bytes are rounded between the two dimensions, which no other operator says.
       {"aten::upsample_bilinear2d",
        {[](const PortableCall& c) { return !is_floating(result(c)); },
-        [](const PortableCall& c) {
-          std::vector<Arg> args = c.args;
-          args[0] = c.b.cast(c.tensor(0), DType::f32);
-          return c.b.cast(c.b("aten::round", c.b.one("aten::upsample_bilinear2d", args)), result(c));
-        }}},
+        [](const PortableCall& c) -> Tensor { c.b.refuse(std::string("aten::upsample_bilinear2d of ") + name_of(result(c)) + " has no form in ExecuTorch's portable operators"); }}},
   };
   return all;
 }
