@@ -71,7 +71,8 @@ Measured measure(const TensorView& a, const TensorView& b, const Pair& pair, dou
       turned.strides[d] = x.strides[order[static_cast<size_t>(d)]];
     }
     if (!(turned.shape == y.shape)) continue;
-    const Measured m = measured(turned, y, pair);
+    Measured m = measured(turned, y, pair);
+    m.pair.permuted = !std::is_sorted(order.begin(), order.end());
     if (tried++ == 0 || better(m.difference, best.difference)) best = m;
   } while (!best.difference.within(tolerance) && tried < kMostOrders && std::next_permutation(order.begin(), order.end()));
   return best;
