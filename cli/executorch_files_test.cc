@@ -67,7 +67,7 @@ TEST(ExecutorchFiles, Bundle) {
 }
 
 // A bundle around a program of ExecuTorch's, with its weights as answers: those of forward, wrong ones, and calls that are wrong.
-class Verify : public testing::Test {
+class VerifyBundle : public testing::Test {
  protected:
   struct Set {
     std::vector<std::vector<float>> answers;
@@ -108,7 +108,7 @@ class Verify : public testing::Test {
   TestFolder folder_;
 };
 
-TEST_F(Verify, ExitsWithWhatItFound) {
+TEST_F(VerifyBundle, ExitsWithWhatItFound) {
   EXPECT_EQ(verify({{{w_, v_}}, {{w_, v_}}}), 0);
   EXPECT_EQ(verify({{{w_, {-1, 0, 1.5}}}, {{w_, v_}}}), 1) << "a value differs";
   EXPECT_EQ(verify({{{w_, {-1, 0}}}}), 1) << "a shape differs";

@@ -4,7 +4,7 @@
 #include "format/ptd_writer.h"
 #include "portfire/portfire.h"
 #include "runtime/method.h"
-#include "runtime/program_maker.h"
+#include "runtime/methods_case.h"
 
 namespace portfire {
 namespace {

@@ -87,7 +87,8 @@ Error Method::load_values(const pte::ExecutionPlan& plan) {
   PF_TRY(load_state());
   for (uint32_t i = 0; i < count(plan.non_const_buffer_device()); ++i)
     if (const pte::NonConstBufferDevice* d = plan.non_const_buffer_device()->Get(i); d->device_type() != 0)
-      return Error::make(Code::unsupported, "buffer %d lies on a device of type %d (expected 0, the CPU)", d->buffer_idx(), d->device_type());
+      return Error::make(Code::unsupported, "buffer %d lies on a device of type %d (expected 0, the CPU)", d->buffer_idx(),
+                         d->device_type());
   for (uint32_t i = 1; i < count(plan.non_const_buffer_sizes()); ++i)
     PF_TRY(reserve(buffers_[i], static_cast<size_t>(plan.non_const_buffer_sizes()->Get(i))));
   for (size_t i = 0; i < n; ++i) {
@@ -119,7 +120,7 @@ Error Method::load_state() {
     owns_state_ = true;
   }
   if (!options_.state) return {};
-  if (options_.state->buffer() < buffers_.size()) buffers_[options_.state->buffer()].borrow(options_.state->memory());
+  if (options_.state->buffer() < count(plan_->non_const_buffer_sizes())) buffers_[options_.state->buffer()].borrow(options_.state->memory());
   random_counter_ = &options_.state->random_counter;
   return {};
 }

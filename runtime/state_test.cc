@@ -5,7 +5,7 @@
 
 #include "portfire/portfire.h"
 #include "runtime/method.h"
-#include "runtime/program_maker.h"
+#include "runtime/methods_case.h"
 
 namespace portfire {
 namespace {

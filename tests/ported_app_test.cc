@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "format/ptd_writer.h"
-#include "runtime/program_case.h"
+#include "runtime/methods_case.h"
 
 namespace {
 
