@@ -256,14 +256,6 @@ def test_answers(name, tmp_path):
         same(got, want, tolerance)
 
 
-def test_as_it_is(tmp_path):
-    """Without compiling it first."""
-    program, inputs, tolerance = made("inverted")
-    (tmp_path / "theirs.pte").write_bytes(program)
-    expected = theirs(program, inputs)
-    same(ours(tmp_path / "theirs.pte", inputs, tmp_path, 1)[0], expected[0], tolerance)
-
-
 def test_dynamic_batch(tmp_path):
     """Sizes in the delegate are the most that there can be: those of a call decide."""
     torch.manual_seed(0)
