@@ -68,6 +68,7 @@ struct DiffCommand {
   std::string a, b, method = "forward";
   std::vector<std::string> inputs;
   std::vector<std::string> calls;  // "x0.npy,x1.npy"
+  std::vector<std::string> data;   // `.ptd` files, of either
   double tolerance = 1e-4;
   bool all = false;                // lists all values that are the same in both
   int threads = 0;

@@ -6,6 +6,7 @@
 #include "cli/answers.h"
 #include "cli/commands.h"
 #include "cli/inputs.h"
+#include "cli/open_program.h"
 #include "cli/listing_text.h"
 #include "cli/measure_pairs.h"
 #include "cli/text.h"
@@ -23,7 +24,7 @@ struct Side {
 
 Error load(const std::string& path, const DiffCommand& d, ThreadPool* pool, Side* side) {
   side->path = path;
-  PF_ASSIGN(std::shared_ptr<const Program> program, open_program(path, data));
+  PF_ASSIGN(std::shared_ptr<const Program> program, open_program(path, d.data));
   Result<std::unique_ptr<Method>> method = Method::load(program, d.method, {pool});
   if (!method.ok()) return method.error().at(path.c_str());
   side->method = *std::move(method);

@@ -91,6 +91,7 @@ int main(int argc, char** argv) {
   d->add_option("--method", dc.method, "which method");
   d->add_option("--input", dc.inputs, "an input, in order; random ones where none is given")->allow_extra_args(false);
   d->add_option("--call", dc.calls, "x0.npy,x1.npy: one call of several, in order")->allow_extra_args(false)->delimiter('\0');
+  d->add_option("--data", dc.data, "WEIGHTS.ptd: what the programs name and do not hold")->allow_extra_args(false);
   d->add_option("--tolerance", dc.tolerance, "largest relative difference");
   d->add_flag("--all", dc.all, "list all values that are the same in both, with their errors");
   d->add_option("--threads", dc.threads, "threads to use; 0: one for each core")->check(CLI::Range(0, 64));

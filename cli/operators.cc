@@ -20,6 +20,7 @@ bool has_kernel(std::string_view op) {
 
 const char* kind_of(const ir::OpInfo& op) {
   if (op.name == "portfire::cond" || op.name == "portfire::while_loop" || op.name == "portfire::scan") return "control flow";
+  if (op.name == "portfire::xnnpack") return "for ExecuTorch";
   if (op.is_view()) return "view";
   if (!op.op) return "composite";
   return op.decompose ? "runs or decomposes" : "runs";

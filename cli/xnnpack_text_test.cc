@@ -30,7 +30,8 @@ TEST(XnnpackText, ValuesAndNodes) {
 
 TEST(XnnpackText, AtAnyAddressAndDamaged) {
   XnnpackBlob blob;
-  blob.unary(xnn::NodeKind_Abs, blob.input({4}), blob.output({4}));
+  const uint32_t x = blob.input({4}), y = blob.output({4});
+  blob.unary(xnn::NodeKind_Abs, x, y);
   const std::vector<uint64_t> bytes = blob.finish();
   std::vector<std::byte> odd(bytes.size() * 8 + 1);
   std::memcpy(odd.data() + 1, bytes.data(), bytes.size() * 8);

@@ -37,8 +37,6 @@ struct CompileOptions {
   // A file of tensors (`.ptd`, `.safetensors`) that take the place of the archives' parameters and buffers of the same names
   // (compiler/import/new_weights.h). Empty: the archives' own.
   std::string weights;
-  // `.ptd` files of what a program that is compiled again (`.pte`) names only.
-  std::vector<std::string> data;
   passes::PipelineOptions passes;
   // What becomes of a graph: one method or several, each named by its graph (training). May be empty.
   std::function<Result<std::vector<MethodSource>>(ir::Dump, const passes::PipelineOptions&)> expand;

@@ -1,5 +1,6 @@
 """Programs that ExecuTorch made (executorch_cases.py), of the folders in PORTFIRE_EXECUTORCH_CASES (colon-separated), run as
-they are: by `portfire run`, without the compiler. Where the file itself is wrong, NOT_IN_THE_FILE says why."""
+they are, by `portfire run`, without the compiler where they hold no delegate; and recompiled, by `portfire compile`. Where the file itself is
+wrong, NOT_IN_THE_FILE says why."""
 import os
 import pathlib
 import subprocess
@@ -42,7 +43,25 @@ def arrays(folder, name, call, letter):
 @pytest.mark.skipif(not FOLDERS, reason="PORTFIRE_EXECUTORCH_CASES is not set")
 @pytest.mark.parametrize("folder,name,calls,tolerance", list(cases()))
 def test_program(folder, name, calls, tolerance):
-    words = [BINARY, "run", str(folder / f"{name}.pte"), "--tolerance", tolerance]
+    run(folder / f"{name}.pte", folder, name, calls, tolerance)
+
+
+# What the compiler knows of and the file does not tell: that the number is one.
+COMPILED = {"dynamic-number_input"}
+
+
+@pytest.mark.skipif(not FOLDERS, reason="PORTFIRE_EXECUTORCH_CASES is not set")
+@pytest.mark.parametrize("folder,name,calls,tolerance", [p for p in cases() if p.values[1] not in COMPILED])
+def test_recompiled(tmp_path, folder, name, calls, tolerance):
+    program = tmp_path / "new.pte"
+    words = [BINARY, "compile", str(folder / f"{name}.pte"), "-o", str(program)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    run(program, folder, name, calls, tolerance)
+
+
+def run(program, folder, name, calls, tolerance):
+    words = [BINARY, "run", str(program), "--tolerance", tolerance]
     for k in range(calls):
         words += ["--call", arrays(folder, name, k, "x") + "=" + arrays(folder, name, k, "y")]
     done = subprocess.run(words, capture_output=True, text=True, timeout=120)
