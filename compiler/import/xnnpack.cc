@@ -210,6 +210,8 @@ void XnnpackImporter::pad(const xnn::StaticConstantPad& n) {
     amounts[at] = n.pre_paddings()->Get(d);
     amounts[at + 1] = n.post_paddings()->Get(d);
   }
+  // As ATen's callers write it: without the dimensions before the first that is padded.
+  while (amounts.size() > 2 && amounts[amounts.size() - 1] == 0 && amounts[amounts.size() - 2] == 0) amounts.resize(amounts.size() - 2);
   if (same_integers(in, n.output_id())) {
     const float value = n.padding_value();
     const auto [low, high] = integer_bounds({value, value}, affine(in));

@@ -34,6 +34,9 @@ Result<Graph> join_quantized(Graph graph);
 // Constants that are dequantized become constants of f32.
 Result<Graph> fold_dequantized(Graph graph);
 
+// Products of rows that a view flattened take them as they were, and views of views are views of what lies there.
+Result<Graph> lift_products(Graph graph);
+
 // Removes operators that change nothing, repeated computations, and what nothing uses.
 Result<Graph> simplify(Graph graph);
 

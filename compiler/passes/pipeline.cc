@@ -18,6 +18,7 @@ std::span<const Pass> pipeline() {
       {"decompose", decompose, Stage::decomposed},
       {"functionalise", functionalise, Stage::functional},
       {"fold_constants", fold_constants, Stage::functional},
+      {"lift_products", lift_products, Stage::functional, std::nullopt, Target::native},
       {"simplify", simplify, Stage::functional},
       {"join_quantized", join_quantized, Stage::functional, std::nullopt, Target::native},
       {"fold_dequantized", fold_dequantized, Stage::functional},

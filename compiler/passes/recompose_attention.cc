@@ -3,6 +3,7 @@
 // With a mask only where rows that it hides wholly give zeros, as decomposing leaves it.
 #include <cmath>
 
+#include "compiler/ir/infer.h"
 #include "compiler/passes/match.h"
 #include "compiler/passes/passes.h"
 #include "compiler/passes/rewrite.h"
@@ -35,8 +36,10 @@ class Matcher {
     return match_scores(scores, safe) && (v_ = through_views(id(n.args[1])), same_batches());
   }
 
-  ValueId q() const { return q_; }
-  std::vector<Arg> arguments() const { return {Ref{q_}, Ref{k_}, Ref{v_}, mask_, 0.0, false, scale_, false}; }
+  // The keys are `key_source` with its dimensions in the order `key_order`; that is empty where they are it.
+  ValueId key_source() const { return k_; }
+  const std::vector<int64_t>& key_order() const { return k_order_; }
+  std::vector<Arg> arguments(ValueId keys) const { return {Ref{q_}, Ref{keys}, Ref{v_}, mask_, 0.0, false, scale_, false}; }
   Type result() const {
     Type t = Type::tensor(DType::f32, g_.type(q_).sizes);
     t.sizes.back() = g_.type(v_).sizes.back();
@@ -106,18 +109,22 @@ class Matcher {
     const Node* turned = made_by(without_scale(through_views(id(product->args[1]))));
     if (!turned || turned->op->name != "aten::permute") return false;
     k_ = id(turned->args[0]);
-    const Arg::List& dims = *turned->args[1].list();
-    const auto rank = static_cast<int64_t>(dims.size());
-    for (int64_t d = 0; d < rank; ++d) {
-      const int64_t want = d == rank - 1 ? rank - 2 : d == rank - 2 ? rank - 1 : d;
-      if (*dims[static_cast<size_t>(d)].integer() != want) return false;
-    }
+    const auto rank = static_cast<int64_t>(turned->args[1].list()->size());
+    bool in_order = true;
+    k_order_.clear();
+    for (const Arg& d : *turned->args[1].list()) k_order_.push_back(*d.integer() < 0 ? *d.integer() + rank : *d.integer());
+    if (rank < 2) return false;
+    std::swap(k_order_[k_order_.size() - 1], k_order_[k_order_.size() - 2]);
+    for (int64_t d = 0; d < rank; ++d) in_order &= k_order_[static_cast<size_t>(d)] == d;
+    if (in_order) k_order_.clear();
     return true;
   }
 
   // [..., queries, depth], [..., keys, depth], [..., keys, width] of equal leading sizes, rank 3 or 4.
   bool same_batches() const {
-    const Type &q = g_.type(q_), &k = g_.type(k_), &v = g_.type(v_);
+    const Type &q = g_.type(q_), &v = g_.type(v_);
+    Type k = g_.type(k_);
+    for (size_t d = 0; d < k_order_.size(); ++d) k.sizes[d] = g_.type(k_).sizes[static_cast<size_t>(k_order_[d])];
     const int rank = q.rank();
     if ((rank != 3 && rank != 4) || k.rank() != rank || v.rank() != rank) return false;
     for (size_t d = 0; d + 2 < q.sizes.size(); ++d)
@@ -128,6 +135,7 @@ class Matcher {
   const Graph& g_;
   const Uses uses_;
   ValueId q_ = 0, k_ = 0, v_ = 0, hidden_of_ = 0;
+  std::vector<int64_t> k_order_;
   Arg mask_;
   double scale_ = 1;
 };
@@ -158,8 +166,16 @@ Result<Graph> recompose_attention(Graph graph) {
         nodes.push_back(n);
         continue;
       }
+      ValueId keys = matcher.key_source();
+      if (!matcher.key_order().empty()) {
+        std::vector<Arg> permute{Ref{keys}, Arg::List(matcher.key_order().begin(), matcher.key_order().end())};
+        const ir::OpInfo& op = *ir::find_op_info("aten::permute");
+        PF_ASSIGN(const std::vector<Type> types, ir::infer(graph, op, permute));
+        keys = graph.add_value(types[0], "keys");
+        nodes.push_back({&op, std::move(permute), {keys}, n.origin});
+      }
       const ValueId whole = graph.add_value(matcher.result(), "attention");
-      nodes.push_back({ir::find_op_info("aten::scaled_dot_product_attention"), matcher.arguments(), {whole}, n.origin});
+      nodes.push_back({ir::find_op_info("aten::scaled_dot_product_attention"), matcher.arguments(keys), {whole}, n.origin});
       nodes.push_back({ir::find_op_info("aten::view"), {Ref{whole}, sizes}, n.outs, n.origin});
     }
   }

@@ -41,12 +41,28 @@ Kind mask_kind(const Graph& g, const Node& n) {
   return Kind::other;
 }
 
+bool is_number(const Graph& g, const Arg& a, float number) {
+  const ir::Constant* c = a.ref() ? constant_of(g, a.ref()->id) : nullptr;
+  return c && c->bytes == sizeof(float) && g.type(a.ref()->id).dtype == DType::f32 && *static_cast<const float*>(c->data) == number;
+}
+
+// A mask of numbers that is made of one of truths, 0 where something takes part and -infinity elsewhere: that one.
+Arg truths_of(const Graph& g, const Uses& uses, const Arg& mask) {
+  const Node* where = mask.ref() ? uses.producer(mask.ref()->id) : nullptr;
+  if (!where || where->op->name != "aten::where.self" || !where->args[0].ref()) return mask;
+  if (!is_number(g, where->args[1], 0) || !is_number(g, where->args[2], -INFINITY)) return mask;
+  const ir::Type& truths = g.type(where->args[0].ref()->id);
+  return truths.sizes == g.type(mask.ref()->id).sizes && truths.is_contiguous() ? where->args[0] : mask;
+}
+
 }  // namespace
 
 Result<Graph> simplify_masks(Graph graph) {
   PF_TRY(rewrite_sub_graphs(&graph, simplify_masks));
+  const Uses uses(graph);
   for (Node& n : graph.nodes) {
     if (n.op->name != "aten::scaled_dot_product_attention" || !n.args[5].boolean() || *n.args[5].boolean()) continue;
+    n.args[3] = truths_of(graph, uses, n.args[3]);
     const Kind kind = mask_kind(graph, n);
     if (kind == Kind::other) continue;
     n.args[3] = Arg();
