@@ -357,6 +357,11 @@ uint32_t written_inputs(const pte::ExecutionPlan& plan) {
   return static_cast<uint32_t>(extra);
 }
 
+bool is_unplanned_state(const pte::Tensor& t) {
+  const pte::ExtraTensorInfo* extra = t.extra_tensor_info();
+  return !t.allocation_info() && t.data_buffer_idx() == 0 && t.shape_dynamism() == 0 && extra && extra->location() == 0 && count(extra->fully_qualified_name()) > 0;
+}
+
 bool has_delegates(const pte::Program& program) {
   for (const pte::ExecutionPlan* plan : *program.execution_plan())
     if (count(plan->delegates()) > 0) return true;

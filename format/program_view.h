@@ -64,6 +64,9 @@ uint64_t memory_offset(const pte::AllocationDetails& a);
 // Dense strides in the tensor's dimension order.
 void set_strides(const pte::Tensor& t, TensorView* view);
 
+// Whether a tensor that is no input is state without memory or content: all the file says is its name.
+bool is_unplanned_state(const pte::Tensor& t);
+
 // ExecuTorch lists inputs that the program writes to before what its caller is given. How many those are: outputs beyond the leaves of the
 // structure that the caller gets, all of them inputs.
 uint32_t written_inputs(const pte::ExecutionPlan& plan);

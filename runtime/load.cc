@@ -104,6 +104,9 @@ Error Method::load_values(const pte::ExecutionPlan& plan) {
   }
   for (size_t i = 0; i < n; ++i) PF_TRY(load_list(plan, i));
   PF_TRY(load_inputs(plan));
+  // State for which ExecuTorch's caller would give memory: it has a name, and nothing else.
+  for (size_t i = 0; i < n; ++i)
+    if (tensors_[i].file && is_unplanned_state(*tensors_[i].file) && !tensors_[i].input) PF_TRY(give_memory(i));
   const uint32_t first = written_inputs(plan);
   outputs_ = outputs_.subspan(first);
   for (uint32_t i = 0; i < outputs_.size(); ++i) {

@@ -73,6 +73,7 @@ std::vector<bool> PlanImporter::used_from(uint32_t first) const {
   }
   for (uint32_t i = 0; i < count(plan_.outputs()); ++i) mark(static_cast<uint32_t>(plan_.outputs()->Get(i)));
   for (const State& s : states_) used[s.tensor] = true;
+  for (const State& s : unplanned_) used[s.tensor] = true;
   for (const auto& [v, known] : inputs_) used[v] = true;
   return used;
 }

@@ -53,6 +53,12 @@ void PlanImporter::begin() {
   }
   for (uint32_t v = 0; v < count(plan_.values()); ++v) {
     const pte::Tensor* t = tensor(v);
+    if (t && is_unplanned_state(*t) && used[v] && !root_.values.count(v)) {
+      const ValueId id = graph.add_value(type_of(*t), name_of(v));
+      unplanned_.push_back({v, graph.buffers.size(), {Ref{id}, &root_}});
+      graph.buffers.push_back({id, name_of(v), ir::kNoValue, ir::Role::buffer, /*shared=*/true});
+      hold(root_, v, Ref{id});
+    }
     if (!t || t->data_buffer_idx() == 0) continue;
     const auto place = place_of(*t);
     const bool known = place && std::any_of(states_.begin(), states_.end(), [&](const State& s) { return *place_of(*tensor(s.tensor)) == *place; });
@@ -78,6 +84,10 @@ ir::Graph PlanImporter::finish() {
   for (const State& s : states_) {
     const Tensor now = read_place(root_, s.tensor, *place_of(*tensor(s.tensor)));
     if (now.id != s.initial.arg.ref()->id) graph.buffers[s.buffer].update = now.id;
+  }
+  for (const State& s : unplanned_) {
+    const Known& now = root_.values.at(s.tensor);
+    if (!(now == s.initial)) graph.buffers[s.buffer].update = use(root_, now).ref()->id;
   }
   for (const auto& [v, initial] : inputs_) {
     const Known& now = root_.values.at(v);

@@ -117,6 +117,7 @@ class PlanImporter {
   Scope root_{nullptr};
   std::vector<State> states_;
   std::vector<std::pair<uint32_t, Known>> inputs_;  // tensors in the caller's memory
+  std::vector<State> unplanned_;                    // likewise, that no caller of ours gives: they are known by their names
 };
 
 }  // namespace portfire::import
