@@ -55,7 +55,7 @@ class Residual(nn.Module):
     def forward(self, x):
         x = F.relu(self.norm(self.first(x)))
         x = x + F.relu6(self.point(F.relu6(self.depthwise(x))))
-        x = F.max_pool2d(F.relu(self.grouped(x)), 2)
+        x = F.max_pool2d(F.relu(self.grouped(x)), 2, 2)
         x = self.dilated(x)
         return self.end(torch.flatten(F.adaptive_avg_pool2d(x, (1, 1)), 1))
 
