@@ -141,7 +141,7 @@ class Html(CliCase):
     def test_names_stay_text(self):
         dump, changed = self.dir / "dump", self.dir / "changed.txt"
         self.expect(DONE, "compile", CORPUS / "mlp_gelu.pt2", "-o", self.dir / "a.pte", "--dump", dump)
-        text = (dump / "04-simplify.txt").read_text().replace("constants constants.bin", f"constants {dump}/constants.bin")
+        text = next(dump.glob("*-simplify.txt")).read_text().replace("constants constants.bin", f"constants {dump}/constants.bin")
         self.assertIn("return F.gelu(input, approximate=self.approximate)", text)
         changed.write_text(text.replace("return F.gelu(input, approximate=self.approximate)", MARKUP).replace("make.py:1821 |  |", f"{MARKUP}:3 | {MARKUP} |"))
         self.expect(DONE, "compile", changed, "-o", self.dir / "b.pte")
