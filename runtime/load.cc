@@ -29,7 +29,9 @@ bool is_used(const pte::ExecutionPlan& plan, int32_t value) {
   const auto has = [&](const flatbuffers::Vector<int32_t>* args) {
     return args && std::find(args->begin(), args->end(), value) != args->end();
   };
-  for (const pte::Instruction* in : *plan.chains()->Get(0)->instructions()) {
+  const auto* code = plan.chains()->Get(0)->instructions();
+  for (uint32_t i = 0; i < count(code); ++i) {
+    const pte::Instruction* in = code->Get(i);
     const pte::KernelCall* call = in->instr_args_as_KernelCall();
     const pte::DelegateCall* delegate = in->instr_args_as_DelegateCall();
     const pte::MoveCall* move = in->instr_args_as_MoveCall();

@@ -236,6 +236,7 @@ uint32_t PlanImporter::loop(Scope& s, uint32_t top, uint32_t back) {
     if (selects) {
       if (number(s, static_cast<uint32_t>(k->args()->Get(1))) != Arg(0)) throw other;
       const Tensor x = read(s, static_cast<uint32_t>(k->args()->Get(0)));
+      if (x.rank() < 1) throw other;
       Type row = x.type();
       row.sizes.erase(row.sizes.begin());
       xs.push_back(x);
@@ -254,7 +255,7 @@ uint32_t PlanImporter::loop(Scope& s, uint32_t top, uint32_t back) {
     body.graph.outputs.push_back(result_of(read(body, v)));
     types.push_back(s.graph.type(read(s, v).id));
   }
-  const Type& rows = s.graph.type(xs[0].ref()->id);
+  const Type rows = s.graph.type(xs[0].ref()->id);
   for (const auto& [v, row] : stacked) {
     body.graph.outputs.push_back(result_of(row));
     Type type = row.type();

@@ -81,19 +81,19 @@ ir::Graph PlanImporter::finish() {
       out.literal = a;
     graph.outputs.push_back(std::move(out));
   }
-  for (const State& s : states_) {
+  const std::vector<State> states = states_;  // reading may find more
+  for (const State& s : states) {
     const Tensor now = read_place(root_, s.tensor, *place_of(*tensor(s.tensor)));
     if (now.id != s.initial.arg.ref()->id) graph.buffers[s.buffer].update = now.id;
   }
   for (const State& s : unplanned_) {
-    const Known& now = root_.values.at(s.tensor);
-    if (!(now == s.initial)) graph.buffers[s.buffer].update = use(root_, now).ref()->id;
+    if (!(root_.values.at(s.tensor) == s.initial)) graph.buffers[s.buffer].update = read(root_, s.tensor).id;
   }
   for (const auto& [v, initial] : inputs_) {
     const Known& now = root_.values.at(v);
     if (now == initial) continue;
     for (size_t i = 0; i < graph.inputs.size(); ++i)
-      if (graph.inputs[i].value == initial.arg.ref()->id) graph.input_mutations.push_back({i, use(root_, now).ref()->id});
+      if (graph.inputs[i].value == initial.arg.ref()->id) graph.input_mutations.push_back({i, read(root_, v).id});
   }
   return std::move(graph);
 }

@@ -20,7 +20,7 @@ namespace {
 std::vector<int64_t> order_of(const pte::Tensor& t) {
   std::vector<int64_t> order(count(t.sizes()));
   std::iota(order.begin(), order.end(), 0);
-  if (count(t.dim_order()) == order.size()) std::copy(t.dim_order()->begin(), t.dim_order()->end(), order.begin());
+  if (t.dim_order() && count(t.dim_order()) == order.size()) std::copy(t.dim_order()->begin(), t.dim_order()->end(), order.begin());
   return order;
 }
 
@@ -79,7 +79,11 @@ Arg PlanImporter::use(Scope& s, const Known& known) {
 Tensor PlanImporter::read(Scope& s, uint32_t v) {
   const pte::Tensor* t = tensor(v);
   if (!t) throw Refusal{Code::bad_file, "value " + std::to_string(v) + " is no tensor"};
-  if (auto it = s.values.find(v); it != s.values.end()) return {&s.build, use(s, it->second).ref()->id};
+  if (auto it = s.values.find(v); it != s.values.end()) {
+    const Arg a = use(s, it->second);
+    if (!a.ref() || !s.graph.type(a.ref()->id).is_tensor()) throw Refusal{Code::bad_file, "value " + std::to_string(v) + " became a number (expected a tensor)"};
+    return {&s.build, a.ref()->id};
+  }
   if (const auto place = place_of(*t)) return read_place(s, v, *place);
   if (t->data_buffer_idx() > 0 || (t->extra_tensor_info() && t->extra_tensor_info()->location() == 1)) return constant(s, v);
   if (type_of(*t).upper_bytes() == 0) {
@@ -185,7 +189,11 @@ PlanImporter::Known PlanImporter::new_state(Scope& s, uint32_t v, const Place& p
 }
 
 Arg PlanImporter::number(Scope& s, uint32_t v) {
-  if (auto it = s.values.find(v); it != s.values.end()) return use(s, it->second);
+  if (auto it = s.values.find(v); it != s.values.end()) {
+    const Arg a = use(s, it->second);
+    if (a.ref() && s.graph.type(a.ref()->id).is_tensor()) throw Refusal{Code::bad_file, "value " + std::to_string(v) + " became a tensor (expected a number)"};
+    return a;
+  }
   switch (value(v).val_type()) {
     case pte::KernelTypes_Int: return int64_t{value(v).val_as_Int()->value()};
     case pte::KernelTypes_Bool: return value(v).val_as_Bool()->value();
