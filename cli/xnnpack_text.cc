@@ -110,7 +110,7 @@ std::string xnnpack_text(std::span<const std::byte> blob) {
   std::vector<uint64_t> aligned;  // where a file has it at an odd address
   if (reinterpret_cast<uintptr_t>(blob.data()) % 8 != 0) {
     aligned.resize((blob.size() + 7) / 8);
-    std::memcpy(aligned.data(), blob.data(), blob.size());
+    if (!blob.empty()) std::memcpy(aligned.data(), blob.data(), blob.size());
     blob = std::as_bytes(std::span(aligned)).first(blob.size());
   }
   const Result<XnnpackView> view = XnnpackView::open(blob);

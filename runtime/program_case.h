@@ -45,6 +45,7 @@ class ProgramCase {
     code_.push_back(pte::CreateInstruction(out_, pte::InstructionArguments_JumpFalseCall, pte::CreateJumpFalseCall(out_, condition, to).Union()));
   }
 
+  // Must not outlive the case.
   Result<std::unique_ptr<Method>> load(const std::vector<int32_t>& inputs, const std::vector<int32_t>& outputs) {
     const auto chain = pte::CreateChain(out_, out_.CreateVector(inputs), out_.CreateVector(outputs), out_.CreateVector(code_));
     const std::vector<int64_t> buffers{0, 256};
@@ -52,9 +53,9 @@ class ProgramCase {
                                                out_.CreateVector(outputs), out_.CreateVector(&chain, 1), out_.CreateVector(operators_), 0,
                                                out_.CreateVector(buffers));
     out_.Finish(pte::CreateProgram(out_, 0, out_.CreateVector(&plan, 1)), "ET12");
-    std::vector<std::byte> bytes(out_.GetSize());
-    std::memcpy(bytes.data(), out_.GetBufferPointer(), bytes.size());
-    PF_ASSIGN(auto program, Program::from_bytes(bytes));
+    bytes_.resize(out_.GetSize());
+    std::memcpy(bytes_.data(), out_.GetBufferPointer(), bytes_.size());
+    PF_ASSIGN(auto program, Program::from_bytes(bytes_));
     Method::Options options;
     options.max_instructions = 1000;
     options.max_arena_bytes = 1 << 20;
@@ -80,6 +81,7 @@ class ProgramCase {
   std::vector<flatbuffers::Offset<pte::EValue>> values_;
   std::vector<flatbuffers::Offset<pte::Operator>> operators_;
   std::vector<Instruction> code_;
+  std::vector<std::byte> bytes_;  // which the method reads as long as it is there
 };
 
 }  // namespace portfire
