@@ -17,6 +17,8 @@ from torch._higher_order_ops.map import map as map_rows
 pytest.importorskip("executorch")
 SAMPLE = int(os.environ.get("PORTFIRE_SAMPLE", "12"))
 FOLDERS = [pathlib.Path(p) for p in os.environ.get("PORTFIRE_CASES", "").split(":") if p]
+if SAMPLE != 1:  # of OpInfo's cases not all were tried yet
+    FOLDERS = [f for f in FOLDERS if f.name != "opinfo"]
 REASONS = [line for line in (pathlib.Path(__file__).parent / "refused_there.txt").read_text().splitlines() if line and not line.startswith("#")]
 
 
