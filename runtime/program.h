@@ -7,12 +7,11 @@
 #include <vector>
 
 #include "core/file_map.h"
-#include "format/program_view.h"
-#include "runtime/data_files.h"
+#include "format/program_data.h"
 
 namespace portfire {
 
-class Program {
+class Program : public ProgramData {
  public:
   // Makes a program without delegates of one with.
   using Compile = Error (*)(std::span<const std::byte> program, std::span<const std::string> data, std::vector<std::byte>* compiled);
@@ -24,14 +23,6 @@ class Program {
   static Result<std::shared_ptr<const Program>> from_bytes(std::span<const std::byte> bytes, std::span<const std::string> data = {},
                                                            Compile compile = nullptr);
 
-  const ProgramView& view() const { return view_; }
-  // Where the data of a tensor lies that is outside of the program's file. Code::bad_argument where no data file has it,
-  // Code::bad_file where it is of another type; both name it.
-  Result<const std::byte*> external(const pte::Tensor& t) const;
-  // What a tensor with memory of its own begins as, in this file or in a data file; null where the file does not say.
-  Result<const std::byte*> initial(const pte::Tensor& t) const;
-  // What a delegate's blob names by `key`: the program's own data, else that of the data files. Nothing where there is none.
-  std::optional<std::span<const std::byte>> named_data(std::string_view key) const;
   // Bytes of the program that nobody reads again soon.
   void forget(const std::byte* begin, size_t bytes) const { file_.forget(begin, bytes); }
 
@@ -40,8 +31,6 @@ class Program {
 
   FileMap file_;
   std::vector<std::byte> compiled_;
-  ProgramView view_;
-  DataFiles data_;
 };
 
 }  // namespace portfire

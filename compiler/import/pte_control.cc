@@ -40,12 +40,20 @@ ir::Output result_of(const Arg& a) {
 
 }  // namespace
 
-std::optional<uint32_t> PlanImporter::back_edge_to(uint32_t top, uint32_t end) const {
-  for (uint32_t i = end; i-- > top;) {
-    const auto* jump = instruction(i).instr_args_as_JumpFalseCall();
-    if (jump && static_cast<uint32_t>(jump->destination_instruction()) == top) return i;
+std::set<std::pair<uint32_t, uint32_t>> PlanImporter::back_edges(const pte::ExecutionPlan& plan) {
+  std::set<std::pair<uint32_t, uint32_t>> edges;
+  const auto* code = plan.chains()->Get(0)->instructions();
+  for (uint32_t i = 0; i < count(code); ++i) {
+    const auto* jump = code->Get(i)->instr_args_as_JumpFalseCall();
+    if (jump && static_cast<uint32_t>(jump->destination_instruction()) <= i) edges.emplace(static_cast<uint32_t>(jump->destination_instruction()), i);
   }
-  return std::nullopt;
+  return edges;
+}
+
+std::optional<uint32_t> PlanImporter::back_edge_to(uint32_t top, uint32_t end) const {
+  const auto next = back_edges_.lower_bound({top, end});
+  if (next == back_edges_.begin() || std::prev(next)->first != top) return std::nullopt;
+  return std::prev(next)->second;
 }
 
 // Which values something from `instruction` on mentions, the outputs and state included.

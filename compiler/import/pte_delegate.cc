@@ -56,7 +56,7 @@ void PlanImporter::delegate(Scope& s, const pte::DelegateCall& call) {
     if (t && is_channels_last(*tensor(v))) t = s.build.permute(t, {0, 2, 3, 1});
     inputs.push_back(t);
   }
-  const auto named = [&](std::string_view key) { return file_->named(key); };
+  const auto named = [&](std::string_view key) { return file_->named_data(key).value_or(std::span<const std::byte>()); };
   const std::vector<Tensor> outputs = import_xnnpack(s.build, blob, named, inputs, owner);
   for (uint32_t i = 0; i < results; ++i) {
     const auto v = static_cast<uint32_t>(call.args()->Get(args - results + i));

@@ -29,7 +29,7 @@ void PlanImporter::begin() {
     const auto v = static_cast<uint32_t>(plan_.inputs()->Get(i));
     Type type = Type::integer(ir::Dim());
     if (const pte::Tensor* t = tensor(v)) {
-      if (t->data_buffer_idx() > 0) throw Refusal{Code::bad_file, "input " + std::to_string(i) + " is a weight"};
+      if (t->data_buffer_idx() > 0 || is_external(*t)) throw Refusal{Code::bad_file, "input " + std::to_string(i) + " is a weight"};
       type = Type::tensor(static_cast<DType>(t->scalar_type()), sizes_.at(tensors++));
       type.unbounded = t->shape_dynamism() == 2;
     } else {
@@ -59,7 +59,7 @@ void PlanImporter::begin() {
       graph.buffers.push_back({id, name_of(v), ir::kNoValue, ir::Role::buffer, /*shared=*/true});
       hold(root_, v, Ref{id});
     }
-    if (!t || t->data_buffer_idx() == 0) continue;
+    if (!t || (t->data_buffer_idx() == 0 && !is_external(*t))) continue;
     const auto place = place_of(*t);
     const bool known = place && std::any_of(states_.begin(), states_.end(), [&](const State& s) { return *place_of(*tensor(s.tensor)) == *place; });
     if (place && !known) new_state(root_, v, *place);

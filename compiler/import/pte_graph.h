@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -107,12 +108,16 @@ class PlanImporter {
   // Imports the structure that begins at `pc`; the instruction after it.
   uint32_t choose(Scope& s, uint32_t pc, uint32_t end);
   uint32_t loop(Scope& s, uint32_t top, uint32_t back);
+  // Jumps back: where to, and where from.
+  static std::set<std::pair<uint32_t, uint32_t>> back_edges(const pte::ExecutionPlan& plan);
+  // The last one to `top` that stands before `end`.
   std::optional<uint32_t> back_edge_to(uint32_t top, uint32_t end) const;
   std::vector<bool> used_from(uint32_t instruction) const;
   const pte::Instruction& instruction(uint32_t i) const { return *plan_.chains()->Get(0)->instructions()->Get(i); }
 
   std::shared_ptr<const PteFile> file_;
   const pte::ExecutionPlan& plan_;
+  const std::set<std::pair<uint32_t, uint32_t>> back_edges_ = back_edges(plan_);
   std::vector<std::vector<ir::Dim>> sizes_;
   Scope root_{nullptr};
   std::vector<State> states_;

@@ -41,6 +41,11 @@ std::vector<int64_t> inverse(const std::vector<int64_t>& order) {
   return back;
 }
 
+const std::byte* found(const Result<const std::byte*>& data) {
+  if (!data.ok()) throw Refusal{data.error().code(), data.error().text()};
+  return *data;
+}
+
 }  // namespace
 
 std::optional<Place> PlanImporter::place_of(const pte::Tensor& t) {
@@ -85,7 +90,7 @@ Tensor PlanImporter::read(Scope& s, uint32_t v) {
     return {&s.build, a.ref()->id};
   }
   if (const auto place = place_of(*t)) return read_place(s, v, *place);
-  if (t->data_buffer_idx() > 0 || (t->extra_tensor_info() && t->extra_tensor_info()->location() == 1)) return constant(s, v);
+  if (t->data_buffer_idx() > 0 || is_external(*t)) return constant(s, v);
   if (type_of(*t).upper_bytes() == 0) {
     const std::vector<int64_t> sizes(t->sizes() ? std::vector<int64_t>(t->sizes()->begin(), t->sizes()->end()) : std::vector<int64_t>());
     return s.build.constant(static_cast<DType>(t->scalar_type()), sizes, nullptr);
@@ -139,16 +144,7 @@ Tensor PlanImporter::constant(Scope& s, uint32_t v) {
   auto data = std::make_shared<ir::Constant>();
   data->bytes = static_cast<size_t>(type.upper_bytes());
   data->owner = file_;
-  if (t.extra_tensor_info() && t.extra_tensor_info()->location() == 1) {
-    const NamedTensor* found = file_->external(name_of(v));
-    if (!found) throw Refusal{Code::bad_argument, "weight \"" + name_of(v) + "\" is in no data file (give it by --data)"};
-    if (found->tensor.dtype != type.dtype || !(found->tensor.shape == shape_of(t)))
-      throw Refusal{Code::bad_argument, "weight \"" + name_of(v) + "\" is " + TypeText(found->tensor).c_str() + " in the data file (expected " +
-                                            TypeText(type.dtype, shape_of(t)).c_str() + ")"};
-    data->data = found->tensor.data;
-  } else {
-    data->data = file_->view().constant(t.data_buffer_idx());
-  }
+  data->data = is_external(t) ? found(file_->external(t)) : file_->view().constant(t.data_buffer_idx());
   const std::vector<int64_t> order = order_of(t);
   const bool row_major = is_row_major(t);
   if (!row_major) {  // as it lies in memory
@@ -171,9 +167,9 @@ PlanImporter::Known PlanImporter::new_state(Scope& s, uint32_t v, const Place& p
   const auto bytes = static_cast<size_t>(type.upper_bytes());
   const ValueId id = root_.graph.add_value(std::move(type), name_of(v));
   ir::Buffer buffer{id, name_of(v), ir::kNoValue, ir::Role::buffer};
-  if (t.data_buffer_idx() > 0) {
+  if (const std::byte* initial = found(file_->initial(t))) {
     auto data = std::make_shared<ir::Constant>();
-    *data = {file_->view().initial_state(t.data_buffer_idx()), bytes, file_};
+    *data = {initial, bytes, file_};
     root_.graph.values[id].constant = std::move(data);
   } else {  // begins as zeros
     buffer.shared = true;

@@ -1,4 +1,4 @@
-#include "runtime/data_files.h"
+#include "format/data_files.h"
 
 namespace portfire {
 
