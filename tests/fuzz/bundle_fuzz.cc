@@ -1,7 +1,5 @@
 // A `.bpte`: the view, every value of its test sets, and its program, which is run as any other.
-#include <cstdlib>
 #include <cstring>
-#include <memory>
 
 #include "format/bundle_view.h"
 #include "tests/fuzz/mutate.h"
@@ -34,11 +32,8 @@ void touch(const BundleView& bundle) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace portfire;
-  // Aligned as a mapped file is; the last byte stands at the end of the block where sizes allow.
-  const size_t room = (size + 15) / 16 * 16;
-  const std::unique_ptr<void, void (*)(void*)> copy(aligned_alloc(16, room ? room : 16), free);
-  if (size) std::memcpy(copy.get(), data, size);
-  const std::span<const std::byte> bytes(static_cast<const std::byte*>(copy.get()), size);
+  const fuzz::AlignedCopy copy(data, size);
+  const std::span<const std::byte> bytes = copy.bytes();
   const auto bundle = BundleView::open(bytes);
   if (!bundle.ok()) return 0;
   fuzz::touch(*bundle);
@@ -49,6 +44,5 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
 // A flatbuffer in a flatbuffer: sizes mostly stay.
 extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t, unsigned seed) {
   portfire::fuzz::Random random(seed);
-  portfire::fuzz::mutate_in_place({data, size}, random);
-  return random.one_in(64) ? random.below(size + 1) : size;
+  return portfire::fuzz::mutate_flatbuffer({data, size}, size, random);
 }

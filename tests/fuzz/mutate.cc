@@ -193,4 +193,16 @@ void mutate_in_place(std::span<uint8_t> bytes, Random& random) {
   }
 }
 
+size_t mutate_flatbuffer(std::span<uint8_t> bytes, size_t part, Random& random) {
+  mutate_in_place(bytes.first(part), random);
+  return random.one_in(64) ? random.below(bytes.size() + 1) : bytes.size();
+}
+
+size_t mutate_program(std::span<uint8_t> bytes, size_t anywhere, Random& random) {
+  uint64_t program = bytes.size();
+  if (bytes.size() >= 24) std::memcpy(&program, bytes.data() + 16, 8);
+  if (program > bytes.size() || random.one_in(anywhere)) program = bytes.size();
+  return mutate_flatbuffer(bytes, program, random);
+}
+
 }  // namespace portfire::fuzz

@@ -26,9 +26,8 @@ void touch(const PtdView& view) {
 
 // So that what lies behind the checksums of the list and of small tensors is reached: they are made right again.
 void repair(std::span<uint8_t> bytes) {
-  const std::unique_ptr<void, void (*)(void*)> copy(aligned_alloc(16, (bytes.size() + 31) / 16 * 16), free);
-  std::memcpy(copy.get(), bytes.data(), bytes.size());
-  const auto view = PtdView::open({static_cast<const std::byte*>(copy.get()), bytes.size()});
+  const AlignedCopy copy(bytes.data(), bytes.size());
+  const auto view = PtdView::open(copy.bytes());
   if (!view.ok() || view->size() < 2 || view->bytes(view->size() - 1).size() != view->size() * 4) return;
   const size_t n = view->size();
   const auto table = static_cast<size_t>(view->bytes(n - 1).data() - view->file().data());
@@ -43,11 +42,8 @@ void repair(std::span<uint8_t> bytes) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace portfire;
-  // Files in memory must be aligned as a mapped file is; the last byte stands at the end of the block where sizes allow.
-  const size_t room = (size + 15) / 16 * 16;
-  const std::unique_ptr<void, void (*)(void*)> copy(aligned_alloc(16, room ? room : 16), free);
-  if (size) std::memcpy(copy.get(), data, size);
-  const std::span<const std::byte> bytes(static_cast<const std::byte*>(copy.get()), size);
+  const fuzz::AlignedCopy copy(data, size);
+  const std::span<const std::byte> bytes = copy.bytes();
   const auto view = PtdView::open(bytes);
   if (view.ok()) fuzz::touch(*view);
   const auto checkpoint = CheckpointFile::from_bytes(bytes);

@@ -47,10 +47,8 @@ void import_all(const XnnpackView& view, std::span<const std::byte> blob) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace portfire;
-  const size_t room = (size + 15) / 16 * 16;
-  const std::unique_ptr<void, void (*)(void*)> copy(aligned_alloc(16, room ? room : 16), free);
-  if (size) std::memcpy(copy.get(), data, size);
-  const std::span<const std::byte> bytes(static_cast<const std::byte*>(copy.get()), size);
+  const fuzz::AlignedCopy copy(data, size);
+  const std::span<const std::byte> bytes = copy.bytes();
   const auto view = XnnpackView::open(bytes);
   if (!view.ok()) return 0;
   volatile uint8_t sum = 0;
@@ -68,6 +66,5 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
 
 extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t, unsigned seed) {
   portfire::fuzz::Random random(seed);
-  portfire::fuzz::mutate_in_place({data, size}, random);
-  return random.one_in(64) ? random.below(size + 1) : size;
+  return portfire::fuzz::mutate_flatbuffer({data, size}, size, random);
 }
