@@ -39,4 +39,17 @@ inline Error groups_of(const TensorView& x, const TensorView& scales, int64_t si
   return Blocks::tiles(x, sizes, out);
 }
 
+// An operator by its `read` and by what its file does with a call: `check` its arguments for the result's type, `store` the result.
+#define PF_AFFINE_OPERATOR(type)                                     \
+  Error type::infer(const Args& a, std::span<TensorSpec> outs) {     \
+    AffineCall c;                                                    \
+    PF_TRY(read(a, &c));                                             \
+    return check(a, c, &outs[0]);                                    \
+  }                                                                  \
+  Error type::reference(const Args& a, std::span<TensorView> outs) { \
+    AffineCall c;                                                    \
+    PF_TRY(read(a, &c));                                             \
+    return store(a, c, outs[0]);                                     \
+  }
+
 }  // namespace portfire::ops

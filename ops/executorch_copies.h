@@ -1,22 +1,14 @@
 // Operators of ExecuTorch that only copy: in front of what a backend did not take, or tile by tile.
 #pragma once
 
-#include "ops/element.h"
 #include "ops/op.h"
 #include "ops/rows.h"
+#include "ops/view_copy.h"
 
 namespace portfire::ops::executorch_copies {
 
-struct Fallback {
+struct Fallback : view_copy::Copied<view_copy::same_view> {
   static constexpr std::string_view schema = "llama::fallback(Tensor input) -> Tensor";
-  static Error infer(const Args& a, std::span<TensorSpec> outs) {
-    outs[0] = {a.tensor(0).dtype, a.tensor(0).shape};
-    return {};
-  }
-  static Error reference(const Args& a, std::span<TensorView> outs) {
-    copy_view(outs[0], a.tensor(0));
-    return {};
-  }
 };
 struct Alias {
   static constexpr std::string_view schema = "executorch::alias(Tensor x, Tensor y) -> (Tensor, Tensor)";

@@ -85,24 +85,12 @@ Error PerGroup::read(const Args& a, AffineCall* c) {
   return groups_of(a.tensor(0), a.tensor(1), a.integer(6), &c->blocks);
 }
 
-#define PF_QUANTIZE(type)                                              \
-  Error type::infer(const Args& a, std::span<TensorSpec> outs) {       \
-    AffineCall c;                                                      \
-    PF_TRY(read(a, &c));                                               \
-    return check(a, c, &outs[0]);                                      \
-  }                                                                    \
-  Error type::reference(const Args& a, std::span<TensorView> outs) {   \
-    AffineCall c;                                                      \
-    PF_TRY(read(a, &c));                                               \
-    return store(a, c, outs[0]);                                       \
-  }
-PF_QUANTIZE(PerTensor)
-PF_QUANTIZE(PerTensorOfTensors)
-PF_QUANTIZE(PerTensorOut)
-PF_QUANTIZE(PerTensorInRange)
-PF_QUANTIZE(PerChannel)
-PF_QUANTIZE(PerToken)
-PF_QUANTIZE(PerGroup)
-#undef PF_QUANTIZE
+PF_AFFINE_OPERATOR(PerTensor)
+PF_AFFINE_OPERATOR(PerTensorOfTensors)
+PF_AFFINE_OPERATOR(PerTensorOut)
+PF_AFFINE_OPERATOR(PerTensorInRange)
+PF_AFFINE_OPERATOR(PerChannel)
+PF_AFFINE_OPERATOR(PerToken)
+PF_AFFINE_OPERATOR(PerGroup)
 
 }  // namespace portfire::ops::quantize
