@@ -118,6 +118,29 @@ Result<emit::EmitProgram> plan(std::vector<emit::Lowered> lowered, const std::ve
   return program;
 }
 
+// What is to become of a graph, the graph itself or what `expand` makes of it, lowered; `dumps`: where each is dumped.
+Error lower_input(ir::Dump input, const std::string& path, const CompileOptions& options, const passes::PipelineOptions& passes,
+                  std::vector<emit::Lowered>* lowered, std::vector<std::string>* dumps) {
+  if (!passes.dump_dir.empty() && same_folder(passes.dump_dir, std::filesystem::path(path).parent_path().string()))
+    return Error::make(Code::bad_argument, "%s: dumps would overwrite it (expected another folder)", path.c_str());
+  std::vector<MethodSource> sources;
+  if (options.expand) {
+    PF_ASSIGN(sources, options.expand(std::move(input), passes));
+    for (MethodSource& s : sources)
+      if (!passes.dump_dir.empty() && sources.size() > 1) s.passes.dump_dir += "/" + s.input.graph.name;
+  } else {
+    sources.push_back({std::move(input), passes});
+  }
+  for (MethodSource& s : sources) {
+    const std::string dump = s.passes.dump_dir;
+    Result<emit::Lowered> method = lower_within(std::move(s));
+    if (!method.ok()) return options.expand ? method.error().at(path.c_str()) : in_file(method.error(), path);
+    lowered->push_back(*std::move(method));
+    dumps->push_back(dump);
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<std::vector<ir::Dump>> read_graphs(const std::string& path, const std::vector<std::string>& data) {
@@ -162,28 +185,13 @@ Error compile(const CompileOptions& options, CompileReport* report) {
         if (weights) PF_TRY(take_weights(*weights, input, path, last_file && &input == &inputs.back()));
         passes::PipelineOptions passes = options.passes;
         if (!passes.dump_dir.empty() && several) passes.dump_dir += "/" + input.graph.name;
-        if (!passes.dump_dir.empty() && same_folder(passes.dump_dir, std::filesystem::path(path).parent_path().string()))
-          return Error::make(Code::bad_argument, "%s: dumps would overwrite it (expected another folder)", path.c_str());
-        std::vector<MethodSource> sources;
-        if (options.expand) {
-          PF_ASSIGN(sources, options.expand(std::move(input), passes));
-          for (MethodSource& s : sources)
-            if (!passes.dump_dir.empty() && sources.size() > 1) s.passes.dump_dir += "/" + s.input.graph.name;
-        } else {
-          sources.push_back({std::move(input), passes});
-        }
-        for (MethodSource& s : sources) {
-          const std::string dump = s.passes.dump_dir;
-          Result<emit::Lowered> method = lower_within(std::move(s));
-          if (!method.ok()) return options.expand ? method.error().at(path.c_str()) : in_file(method.error(), path);
-          if (report) report->bf16_products += emit::count_bf16_products(*method);
-          lowered.push_back(*std::move(method));
-          dumps.push_back(dump);
-        }
+        PF_TRY(lower_input(std::move(input), path, options, passes, &lowered, &dumps));
       }
       return {};
     }));
   if (report && weights) report->new_weights = weights->used();
+  if (report)
+    for (const emit::Lowered& method : lowered) report->bf16_products += emit::count_bf16_products(method);
   return guarded(options.output, [&]() -> Error {
     PF_ASSIGN(const emit::EmitProgram program, plan(std::move(lowered), dumps));
     if (report) note_memory(program, report);

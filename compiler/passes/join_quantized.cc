@@ -143,7 +143,7 @@ class Joiner {
   static std::optional<std::vector<Arg>> linear(Builder& b, const Calls& calls, const std::vector<Arg>& args) {
     Weight w;
     Tensor x;
-    if (!ir::find_op_info("portfire::linear_qd8") || !read_rows(b, calls, maker(calls, args[0]), &x)) return std::nullopt;
+    if (!read_rows(b, calls, maker(calls, args[0]), &x)) return std::nullopt;
     if (!read_weight(b, maker(calls, args[1]), &w) || !w.zeros.empty() || w.q.dtype() != DType::i8) return std::nullopt;
     const auto* q = static_cast<const int8_t*>(constant_of(b.graph(), w.q.id)->data);
     const size_t count = static_cast<size_t>(w.rows * w.width);
