@@ -59,10 +59,11 @@ void PlanImporter::begin() {
       graph.buffers.push_back({id, name_of(v), ir::kNoValue, ir::Role::buffer, /*shared=*/true});
       hold(root_, v, Ref{id});
     }
-    if (!t || (t->data_buffer_idx() == 0 && !is_external(*t))) continue;
-    const auto place = place_of(*t);
-    const bool known = place && std::any_of(states_.begin(), states_.end(), [&](const State& s) { return *place_of(*tensor(s.tensor)) == *place; });
-    if (place && !known) new_state(root_, v, *place);
+    // State that another method may have left its content in, or that begins as something, whether or not it is read before it is written.
+    const auto place = t ? place_of(*t) : std::nullopt;
+    if (!place || (t->data_buffer_idx() == 0 && !is_external(*t) && !file_->shared_at(place->buffer, place->begin))) continue;
+    const bool known = std::any_of(states_.begin(), states_.end(), [&](const State& s) { return *place_of(*tensor(s.tensor)) == *place; });
+    if (!known) new_state(root_, v, *place);
   }
 }
 

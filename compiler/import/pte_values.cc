@@ -166,14 +166,18 @@ PlanImporter::Known PlanImporter::new_state(Scope& s, uint32_t v, const Place& p
   if (!is_row_major(t)) throw Refusal{Code::unsupported, "state \"" + name_of(v) + "\" is not row-major"};
   const auto bytes = static_cast<size_t>(type.upper_bytes());
   const ValueId id = root_.graph.add_value(std::move(type), name_of(v));
+  const SharedTensor* shared = file_->shared_at(place.buffer, place.begin);
+  const std::byte* initial = found(file_->initial(shared && shared->initial ? *shared->initial : t));
   ir::Buffer buffer{id, name_of(v), ir::kNoValue, ir::Role::buffer};
-  if (const std::byte* initial = found(file_->initial(t))) {
+  buffer.shared = shared || !initial;  // what begins as zeros has no constant to begin as
+  if (shared)
+    buffer.name = shared->name.empty() ? "state at " + std::to_string(place.begin) : std::string(shared->name);
+  else if (!initial && !t.extra_tensor_info())
+    buffer.name = plan_.name()->str() + "." + buffer.name;
+  if (initial) {
     auto data = std::make_shared<ir::Constant>();
     *data = {initial, bytes, file_};
     root_.graph.values[id].constant = std::move(data);
-  } else {  // begins as zeros
-    buffer.shared = true;
-    if (!t.extra_tensor_info()) buffer.name = plan_.name()->str() + "." + buffer.name;
   }
   const Known known{Ref{id}, &root_};
   states_.push_back({v, root_.graph.buffers.size(), known});

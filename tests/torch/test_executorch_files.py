@@ -145,6 +145,8 @@ def test_methods_share_state(initial, named, tmp_path):
     steps = [("add", [x], [2 * (begin + x)]), ("add", [x], [2 * (begin + 2 * x)]), ("get", [], [begin + 2 * x, torch.tensor([2])]),
              ("set", [x], [torch.tensor([2])])]
     assert "4 test sets, 0 differ" in run_app(tmp_path, pte, steps)
+    portfire("compile", pte, "-o", tmp_path / "ours.pte")
+    assert "4 test sets, 0 differ" in run_app(tmp_path, tmp_path / "ours.pte", steps)
 
 
 @pytest.mark.parametrize("initial", [False, True])
