@@ -84,7 +84,8 @@ Tensor embedding_dense_backward(const Call& c) {
   index = b.reshape(index, {count, 1});
   grad = b.reshape(grad, {count, width});
   if (c.args[3].integer() && *c.args[3].integer() >= 0) grad = b.where(b("aten::eq.Scalar", index, c.args[3]), 0.0, grad);
-  return b("aten::scatter_add", b.full({rows, width}, 0.0, grad.dtype()), 0, b("aten::expand", index, std::vector<Int>{count, width}), grad);
+  const Tensor target = b("aten::expand", index, std::vector<Int>{count, width}), zeros = b.full({rows, width}, 0.0, grad.dtype());
+  return b("aten::scatter_add", zeros, 0, target, grad);
 }
 
 // x r w with r = 1 / sqrt(mean x^2 + eps), computed in f32.

@@ -104,9 +104,9 @@ class Joiner {
     Weight w;
     if (!read_weight(b, maker(calls, args[0]), &w)) return std::nullopt;
     const bool is_signed = w.q.dtype() == DType::i8;
-    return std::vector<Arg>{b("quantized_decomposed::embedding_byte.dtype", w.q, parameters(b, w, w.scales),
-                              w.zeros.empty() ? Tensor() : parameters(b, w, w.zeros), is_signed ? -128 : 0, is_signed ? 127 : 255,
-                                  args[1], DType::f32)};
+    const Tensor zeros = w.zeros.empty() ? Tensor() : parameters(b, w, w.zeros), scales = parameters(b, w, w.scales);
+    return std::vector<Arg>{b("quantized_decomposed::embedding_byte.dtype", w.q, scales, zeros, is_signed ? -128 : 0, is_signed ? 127 : 255,
+                              args[1], DType::f32)};
   }
 
   // What was quantized row by row, with parameters that its rows were asked for, and dequantized; false where `c` did not.

@@ -31,7 +31,8 @@ Tensor ranks(Builder& b, Tensor x, bool descending) {
     same = b("aten::logical_or", same, b("aten::logical_and", own_nan, other_nan));
   }
   const Int n = b.size(x, -1);
-  const Tensor earlier = b("aten::lt.Tensor", counting(b, n), b("aten::unsqueeze", counting(b, n), 1));
+  const Tensor column = b("aten::unsqueeze", counting(b, n), 1), row = counting(b, n);
+  const Tensor earlier = b("aten::lt.Tensor", row, column);
   return b("aten::sum.dim_IntList", b("aten::logical_or", before, b("aten::logical_and", same, earlier)), std::vector<int64_t>{-1}, false);
 }
 
@@ -50,7 +51,8 @@ Results sorted(const Call& c) {
   std::swap(order[static_cast<size_t>(dim)], order.back());  // is its own inverse
   const Tensor x = b.permute(given.dtype() == DType::boolean ? b.cast(given, DType::u8) : given, order);
   const Tensor rank = ranks(b, x, descending);
-  const Tensor indices = b("aten::scatter.src", b.full(b.sizes(x), 0, DType::i64), -1, rank, b("aten::expand", counting(b, n), b.sizes(x)));
+  const Tensor positions = b("aten::expand", counting(b, n), b.sizes(x)), zeros = b.full(b.sizes(x), 0, DType::i64);
+  const Tensor indices = b("aten::scatter.src", zeros, -1, rank, positions);
   const Tensor values = b("aten::gather", x, -1, indices);
   return {b.cast(b.permute(values, order), given.dtype()), b.permute(indices, order)};
 }
