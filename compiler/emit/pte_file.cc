@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
+#include <string_view>
 
 namespace portfire::emit {
 namespace {
@@ -29,6 +31,24 @@ Error write_segment(const Sink& sink, const Segment& s) {
 }
 
 }  // namespace
+
+uint32_t Segment::add(const void* data, size_t bytes, bool is_table) {
+  constexpr size_t kHashed = 64;
+  const std::string_view first{static_cast<const char*>(data), std::min(bytes, kHashed)};
+  const std::pair key{bytes, std::hash<std::string_view>()(first)};
+  for (auto [it, end] = known_.equal_range(key); it != end; ++it) {
+    Piece& piece = pieces_[it->second - 1];
+    if (bytes > 0 && piece.data != data && std::memcmp(piece.data, data, bytes) != 0) continue;
+    piece.is_table |= is_table;
+    return it->second;
+  }
+  const auto index = static_cast<uint32_t>(offsets_.size());
+  known_.emplace(key, index);
+  offsets_.push_back(size_);
+  pieces_.push_back({data, bytes, is_table});
+  size_ = aligned(size_ + bytes);
+  return index;
+}
 
 Error write_file(const Sink& sink, const flatbuffers::FlatBufferBuilder& out, const std::vector<const Segment*>& segments) {
   uint64_t data = 0;

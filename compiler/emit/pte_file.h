@@ -15,16 +15,8 @@ inline uint64_t aligned(uint64_t n) { return (n + kSegmentAlignment - 1) / kSegm
 // The bytes of one segment, in pieces that stay where they are.
 class Segment {
  public:
-  // The index in the table of offsets. Equal constants are stored once.
-  uint32_t add(const void* data, size_t bytes, bool is_table = false) {
-    auto [it, fresh] = known_.try_emplace({data, bytes}, static_cast<uint32_t>(offsets_.size()));
-    if (fresh) {
-      offsets_.push_back(size_);
-      pieces_.push_back({data, bytes, is_table});
-      size_ = aligned(size_ + bytes);
-    }
-    return it->second;
-  }
+  // The index in the table of offsets. Equal bytes are stored once: several uses of one weight pack it each for itself.
+  uint32_t add(const void* data, size_t bytes, bool is_table = false);
   bool empty() const { return pieces_.empty(); }
   uint64_t size() const { return size_; }
   const std::vector<uint64_t>& offsets() const { return offsets_; }
@@ -38,7 +30,7 @@ class Segment {
  private:
   std::vector<uint64_t> offsets_{0};  // entry 0 is not used
   std::vector<Piece> pieces_;
-  std::map<std::pair<const void*, size_t>, uint32_t> known_;
+  std::multimap<std::pair<size_t, size_t>, uint32_t> known_;  // by size, and a hash of the first bytes
   uint64_t size_ = 0;
 };
 

@@ -4,6 +4,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "compiler/emit/pte_file.h"
 #include "compiler/ir/parse_text.h"
 #include "format/program_view.h"
 
@@ -81,6 +82,20 @@ TEST(WritePte, TheViewRefusesAnInterfaceThatDoesNotFit) {
       EXPECT_EQ(view.error().code(), Code::bad_file);
     }
   }
+}
+
+TEST(Segment, StoresEqualBytesOnce) {
+  const std::vector<float> a(100, 1.5f), same = a;
+  std::vector<float> differs_late = a;
+  differs_late.back() = 2;
+  Segment segment;
+  const uint32_t first = segment.add(a.data(), 400);
+  EXPECT_EQ(segment.add(same.data(), 400, /*is_table=*/true), first);
+  EXPECT_NE(segment.add(differs_late.data(), 400), first);
+  EXPECT_NE(segment.add(a.data(), 200), first);
+  EXPECT_EQ(segment.add(nullptr, 0), segment.add(a.data(), 0));
+  EXPECT_EQ(segment.pieces().size(), 4u);
+  EXPECT_TRUE(segment.pieces()[first - 1].is_table);
 }
 
 }  // namespace

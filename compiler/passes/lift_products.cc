@@ -3,8 +3,11 @@
 //   view(addmm(bias, view(x, [n, k]), w), [..., m])   ->   linear(x, w^T, bias)
 //   view(addmm(bias, x, w), [..., m])                 ->   linear(view(x, [..., k]), w^T, bias)   where nothing else reads the product
 //
+//   bmm(x, w repeated for each of the batch) [+ bias]  ->   linear(x, w^T, bias)
+//
 // so that what follows, a residual or an activation, stands next to the product and is taken into it. With constant weights only. Also, a view of
 // a view becomes a view of what lies there, or that itself.
+#include <cstring>
 #include <map>
 
 #include "compiler/passes/match.h"
@@ -28,6 +31,7 @@ struct Known {
     Arg bias;
   };
   std::map<ValueId, Product> products;  // that only a view reads
+  std::map<ValueId, Product> batches;   // without a bias
 
   ValueId root(ValueId v) const {
     const auto it = viewed.find(v);
@@ -88,15 +92,59 @@ std::optional<std::vector<Arg>> view(Builder& b, Known& known, const Node& n, co
   return result;
 }
 
+// The matrix that a constant [b, k, m] repeats; none where its matrices differ.
+std::optional<Tensor> repeated(Builder& b, ValueId v) {
+  const Type type = b.graph().type(v);
+  const ir::Constant* c = constant_of(b.graph(), v);
+  if (!c || type.dtype != DType::f32 || !type.is_static() || c->bytes == 0) return std::nullopt;
+  const auto* data = static_cast<const std::byte*>(c->data);
+  const size_t each = c->bytes / static_cast<size_t>(type.sizes[0].at[0]);
+  for (size_t at = each; at < c->bytes; at += each)
+    if (std::memcmp(data, data + at, each) != 0) return std::nullopt;
+  return b.constant(DType::f32, {type.sizes[1].at[0], type.sizes[2].at[0]}, data);
+}
+
+std::optional<std::vector<Arg>> batches(Builder& b, Known& known, const std::vector<Arg>& args) {
+  if (b.graph().type(args[0].ref()->id).dtype != DType::f32) return std::nullopt;
+  const std::optional<Tensor> w = repeated(b, args[1].ref()->id);
+  if (!w) return std::nullopt;
+  const Tensor x{&b, args[0].ref()->id}, weights = b.permute(*w, {1, 0}), y = b("aten::linear", x, weights);
+  known.batches[y.id] = {x, weights, Arg()};
+  return std::vector<Arg>{y};
+}
+
+// y + bias, where y is such a product.
+std::optional<std::vector<Arg>> with_bias(Builder& b, const Known& known, const std::vector<Arg>& args) {
+  for (const auto& [y, bias] : {std::pair{args[0], args[1]}, std::pair{args[1], args[0]}}) {
+    const auto it = y.ref() ? known.batches.find(y.ref()->id) : known.batches.end();
+    if (it == known.batches.end() || !bias.ref() || !is_one(args[2])) continue;
+    const Type &of_y = b.graph().type(y.ref()->id), &of_bias = b.graph().type(bias.ref()->id);
+    if (!constant_of(b.graph(), bias.ref()->id) || of_bias.dtype != DType::f32) continue;
+    if (of_bias.rank() != 1 || of_bias.sizes[0] != of_y.sizes.back()) continue;
+    return std::vector<Arg>{b("aten::linear", it->second.x, it->second.weights, bias)};
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 Result<Graph> lift_products(Graph graph) {
   PerGraph<Known> per_graph;
   const Uses uses(graph);
   const auto own = [&](const Node& n) { return &n >= graph.nodes.data() && &n < graph.nodes.data() + graph.nodes.size(); };  // of no sub-graph
+  const auto only_adds = [&](const Node& add) {  // whether nothing else reads a product that it adds to, or a view of it
+    for (const Arg& a : {add.args[0], add.args[1]}) {
+      const Node* from = a.ref() ? uses.producer(a.ref()->id) : nullptr;
+      const Node* behind = from && from->op->name == "aten::view" ? uses.producer(from->args[0].ref()->id) : from;
+      if (behind && behind->op->name == "aten::bmm" && uses.only_user(a.ref()->id) && uses.only_user(behind->outs[0])) return true;
+    }
+    return false;
+  };
   Result<Graph> out = rewrite(graph, [&](Builder& b, const Node& n, std::vector<Arg>& args) -> std::optional<std::vector<Arg>> {
     Known& known = per_graph.of(b);
     if (n.op->name == "aten::addmm" || n.op->name == "aten::mm") return lift(b, known, n, args, own(n) && uses.only_user(n.outs[0]));
+    if (n.op->name == "aten::bmm") return batches(b, known, args);
+    if (n.op->name == "aten::add.Tensor" && own(n) && only_adds(n)) return with_bias(b, known, args);
     if (n.op->name == "aten::view") return view(b, known, n, args);
     if (n.op->name != "aten::permute" || b.graph().type(args[0].ref()->id).rank() != 2) return std::nullopt;
     const std::vector<Arg> result = b.call(*n.op, args);

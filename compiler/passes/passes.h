@@ -60,6 +60,9 @@ Result<Graph> attention_to_bf16(Graph graph);
 Result<Graph> pack_linear(Graph graph);
 Result<Graph> pack_linear_bf16(Graph graph);  // in bf16
 
+// Recurrent layers that were unrolled step by step become layers over sequences again.
+Result<Graph> roll_recurrent(Graph graph);
+
 // Recurrent layers with constant f32 weights take them prepacked.
 Result<Graph> pack_recurrent(Graph graph);
 

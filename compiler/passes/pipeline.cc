@@ -23,6 +23,7 @@ std::span<const Pass> pipeline() {
       {"join_quantized", join_quantized, Stage::functional, std::nullopt, Target::native},
       {"fold_dequantized", fold_dequantized, Stage::functional},
       {"recompose", recompose, Stage::functional, std::nullopt, Target::native},
+      {"roll_recurrent", roll_recurrent, Stage::functional, std::nullopt, Target::native},
       {"join_scatters", join_scatters, Stage::functional},
       {"recompose_attention", recompose_attention, Stage::functional, std::nullopt, Target::native},
       {"simplify_masks", simplify_masks, Stage::functional},

@@ -138,6 +138,32 @@ Error rewrite_sub_graphs(Graph* graph, Result<Graph> (*pass)(Graph)) {
   return {};
 }
 
+Graph in_order(Graph graph) {
+  constexpr size_t kNone = SIZE_MAX;
+  std::vector<size_t> maker(graph.values.size(), kNone);
+  for (size_t i = 0; i < graph.nodes.size(); ++i)
+    for (ValueId v : graph.nodes[i].outs) maker[v] = i;
+  std::vector<bool> placed(graph.nodes.size());
+  std::vector<size_t> order, waiting;
+  for (size_t first = 0; first < graph.nodes.size(); ++first) {
+    if (!placed[first]) waiting.push_back(first);
+    while (!waiting.empty()) {
+      const size_t i = waiting.back(), before = waiting.size();
+      for_each_ref(graph.nodes[i], [&](ValueId v) {
+        if (maker[v] != kNone && !placed[maker[v]]) waiting.push_back(maker[v]);
+      });
+      if (waiting.size() != before) continue;
+      waiting.pop_back();
+      if (!placed[i]) order.push_back(i);
+      placed[i] = true;
+    }
+  }
+  std::vector<Node> nodes;
+  for (size_t i : order) nodes.push_back(std::move(graph.nodes[i]));
+  graph.nodes = std::move(nodes);
+  return graph;
+}
+
 Graph eliminate_dead(Graph graph) {
   std::vector<bool> live(graph.values.size());
   auto mark = [&](ValueId v) {

@@ -42,6 +42,9 @@ class PerGraph {
   std::map<const Graph*, T> kept_;
 };
 
+// The graph with each node behind those that it reads, in the order they had as far as that allows. Nodes must not read each other in turn.
+Graph in_order(Graph graph);
+
 // Removes nodes whose results nothing uses. Checks and state updates stay.
 Graph eliminate_dead(Graph graph);
 
