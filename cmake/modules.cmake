@@ -91,6 +91,8 @@ add_custom_command(OUTPUT ${program_objects}
   DEPENDS ${PROJECT_SOURCE_DIR}/format/program.fbs VERBATIM)
 add_custom_target(portfire_program_objects DEPENDS ${program_objects})
 add_dependencies(portfire_compiler portfire_program_objects)
+# What links it gets it as the runtime's compiler (runtime/module.cc asks, and takes nothing from it).
+target_link_options(portfire_compiler INTERFACE "LINKER:-u,$<$<BOOL:${APPLE}>:_>portfire_compiler")
 target_link_libraries(portfire_compiler PUBLIC portfire_ops portfire_format fmt::fmt simdjson::simdjson PkgConfig::minizip ZLIB::ZLIB)
 
 portfire_module(autodiff autodiff/*.cc)
@@ -108,6 +110,7 @@ add_custom_command(OUTPUT ${page_text}
   COMMAND ${CMAKE_COMMAND} -DFOLDER=${PROJECT_SOURCE_DIR}/cli/html -DOUT=${page_text} -P ${PROJECT_SOURCE_DIR}/cmake/page.cmake
   DEPENDS ${page_sources} ${PROJECT_SOURCE_DIR}/cmake/page.cmake VERBATIM)
 target_sources(portfire_cli PRIVATE ${page_text})
+target_compile_options(portfire_cli PRIVATE $<$<CONFIG:Release>:-O1>)  # for compile time: it reads arguments and writes text
 target_link_libraries(portfire_cli PUBLIC portfire_training portfire_autodiff portfire_compiler portfire_runtime fmt::fmt)
 add_executable(portfire cli/main.cc)
 target_link_libraries(portfire PRIVATE portfire_cli)

@@ -17,6 +17,7 @@ add_executable(portfire_tests tests/main/gtest_main.cc ${test_sources})
 target_compile_definitions(portfire_tests PRIVATE PORTFIRE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
 target_link_libraries(portfire_tests PRIVATE portfire_cli GTest::gtest GTest::gmock)
 target_precompile_headers(portfire_tests PRIVATE <gtest/gtest.h>)
+target_compile_options(portfire_tests PRIVATE $<$<CONFIG:Release>:-O1>)  # they are built more often than they take long
 
 include(GoogleTest)
 gtest_discover_tests(portfire_tests DISCOVERY_TIMEOUT 60)

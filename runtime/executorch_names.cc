@@ -132,6 +132,11 @@ runtime::Result<Module::Loaded*> Module::find(const std::string& method) {
 
 runtime::Error Module::load_method(const std::string& method) { return find(method).error(); }
 
+bool Module::unload_method(const std::string& method) {
+  if (module_) module_->unload(method);
+  return methods_.erase(method) > 0;
+}
+
 runtime::Result<runtime::MethodMeta> Module::method_meta(const std::string& method) {
   const auto l = find(method);
   if (!l.ok()) return l.error();

@@ -57,6 +57,15 @@ TEST(TensorPtr, OrdersOfDimensions) {
   float data[6] = {};
   const auto columns = from_blob(data, {2, 3}, {1, 2});
   EXPECT_EQ(ints(columns->dim_order()), (std::vector<int>{1, 0}));
+  bool ended = false;
+  {
+    int32_t numbers[6] = {};
+    const TensorPtr same = for_blob(numbers, {2, 3}).type(ScalarType::Int).strides({1, 2}).deleter([&](void*) { ended = true; });
+    EXPECT_EQ(ints(same->dim_order()), (std::vector<int>{1, 0}));
+    EXPECT_EQ(same->scalar_type(), ScalarType::Int);
+    EXPECT_EQ(ints(for_blob(numbers, {1, 2, 3}, ScalarType::Int).dim_order({0, 2, 1}).make_tensor_ptr()->strides()), (std::vector<int>{6, 1, 2}));
+  }
+  EXPECT_TRUE(ended);
 }
 
 TEST(TensorPtr, ShowsAnothersDataUntilTheEnd) {

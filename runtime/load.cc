@@ -53,7 +53,7 @@ Error refuse_delegate(const pte::BackendDelegate& d) {
   if (id != kXnnpackBackend)
     return Error::make(Code::unsupported, "delegate \"%.*s\" is a program for another backend (expected %s or none: export without its partitioner)",
                        PF_NAME(id), kXnnpackBackend);
-  return Error::make(Code::unsupported, "delegate \"%s\" has to be compiled (portfire compile IN.pte -o OUT.pte, or Module::Options::compiler)", kXnnpackBackend);
+  return Error::make(Code::unsupported, "delegate \"%s\" has to be compiled: by portfire compile IN.pte -o OUT.pte, or here, by an app that links portfire::compiler", kXnnpackBackend);
 }
 
 }  // namespace

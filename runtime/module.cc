@@ -3,6 +3,9 @@
 
 #include "runtime/module_impl.h"
 
+// Of the library portfire::compiler, which has the linker ask for it. Its address is null where that is not linked.
+extern "C" [[gnu::weak]] portfire::Compiler* const portfire_compiler;
+
 namespace portfire {
 namespace {
 
@@ -108,6 +111,10 @@ Error load_forward(ModuleImpl& impl) {
   return {};
 }
 
+Compiler* compiler_of(const Module::Options& options) {
+  return options.compiler ? options.compiler : &portfire_compiler ? portfire_compiler : nullptr;
+}
+
 }  // namespace
 
 Module::Module(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -116,14 +123,14 @@ Module& Module::operator=(Module&&) noexcept = default;
 Module::~Module() = default;
 
 Result<Module> Module::open(const char* path, const Options& options) {
-  PF_ASSIGN(auto program, Program::open(path, options.data, options.compiler));
+  PF_ASSIGN(auto program, Program::open(path, options.data, compiler_of(options)));
   PF_ASSIGN(auto impl, Impl::make(std::move(program), options));
   if (const Error e = load_forward(*impl)) return e.at(path);
   return Module(std::move(impl));
 }
 
 Result<Module> Module::from_bytes(std::span<const std::byte> bytes, const Options& options) {
-  PF_ASSIGN(auto program, Program::from_bytes(bytes, options.data, options.compiler));
+  PF_ASSIGN(auto program, Program::from_bytes(bytes, options.data, compiler_of(options)));
   PF_ASSIGN(auto impl, Impl::make(std::move(program), options));
   PF_TRY(load_forward(*impl));
   return Module(std::move(impl));
@@ -133,6 +140,12 @@ Result<std::span<const TensorView>> Module::call(std::string_view name, std::spa
   PF_ASSIGN(LoadedMethod * l, impl_->find(name));
   PF_TRY(Impl::run(*l, name, inputs));
   return Impl::outputs(*l);
+}
+
+bool Module::unload(std::string_view method) {
+  for (size_t i = 0; i < impl_->count(); ++i)
+    if (impl_->name(i) == method && impl_->methods[i].method) return impl_->methods[i] = LoadedMethod(), true;
+  return false;
 }
 
 size_t Module::method_count() const { return impl_->count(); }

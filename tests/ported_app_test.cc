@@ -109,6 +109,35 @@ TEST_F(PortedApp, Runs) {
   EXPECT_EQ(app.total(2).get(), 44) << "methods share the sum";
 }
 
+TEST_F(PortedApp, UnloadsMethods) {
+  Module module(model(), weights());
+  float data[3] = {1, 2, 3};
+  const TensorPtr x = portfire::extension::for_blob(data, {1, 3}).dynamism(portfire::extension::TensorShapeDynamism::STATIC);
+  ASSERT_TRUE(module.forward(x).ok());
+  EXPECT_TRUE(module.unload_forward());
+  EXPECT_FALSE(module.is_method_loaded("forward"));
+  EXPECT_FALSE(module.unload_forward());
+  EXPECT_FALSE(module.unload_method("backward"));
+  const auto total = module.get("total", make_tensor_ptr({1.0f}));
+  ASSERT_TRUE(total.ok()) << total.error().text();
+  EXPECT_EQ(total->toTensor().const_data_ptr<float>()[0], 11) << "what methods share stays";
+  EXPECT_TRUE(module.forward(x).ok()) << "and it loads again";
+}
+
+// The compiler is linked with these tests, as with an app that links portfire::compiler.
+TEST(PortedAppWithCompiler, OpensDelegatesOfXnnpack) {
+  Module module(PORTFIRE_SOURCE_DIR "/tests/corpus/executorch/xnnpack-dynamic-convolution_and_pool.pte");
+  const auto meta = module.method_meta("forward");
+  ASSERT_TRUE(meta.ok()) << meta.error().text();
+  std::vector<EValue> inputs;
+  for (size_t i = 0; i < meta->num_inputs(); ++i) {
+    const auto sizes = meta->input_tensor_meta(i)->sizes();
+    inputs.emplace_back(portfire::extension::ones({sizes.begin(), sizes.end()}));
+  }
+  const auto result = module.forward(inputs);
+  EXPECT_TRUE(result.ok()) << result.error().text();
+}
+
 TEST_F(PortedApp, SaysWhatAMethodTakes) {
   Module module(model(), std::vector<std::string>{weights()});
   EXPECT_EQ(module.num_methods().get(), 4u);

@@ -1,6 +1,7 @@
 // The public face of the compiler.
 #include "compiler/driver/compile.h"
 #include "portfire/compiler.h"
+#include "portfire/module.h"
 
 namespace portfire {
 
@@ -10,3 +11,8 @@ Error compile_program(std::span<const std::byte> program, std::span<const std::s
 }
 
 }  // namespace portfire
+
+extern "C" {
+extern portfire::Compiler* const portfire_compiler;
+portfire::Compiler* const portfire_compiler = portfire::compile_program;
+}

@@ -1,7 +1,6 @@
 // The compiler as a library, for machines on which programs of other compilers are opened: library portfire::compiler
-// (find_package(portfire COMPONENTS compiler)). Not needed where programs are compiled beforehand, by `portfire compile`.
-//
-//   auto model = portfire::Module::open("old.pte", {.compiler = portfire::compile_program});
+// (find_package(portfire COMPONENTS compiler)). Linked, it is what Module::open compiles programs with that hold XNNPACK's delegates.
+// Not needed where programs are compiled beforehand, by `portfire compile`.
 #pragma once
 
 #include <cstddef>

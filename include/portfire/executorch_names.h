@@ -171,6 +171,9 @@ class Module {
   runtime::Result<std::unordered_set<std::string>> method_names();
   [[nodiscard]] runtime::Error load_method(const std::string& method);
   [[nodiscard]] runtime::Error load_forward() { return load_method("forward"); }
+  // False where it was not loaded. Outputs that it gave are gone.
+  bool unload_method(const std::string& method);
+  bool unload_forward() { return unload_method("forward"); }
   bool is_method_loaded(const std::string& method) const { return methods_.contains(method); }
   runtime::Result<runtime::MethodMeta> method_meta(const std::string& method);
 

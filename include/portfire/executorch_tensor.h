@@ -185,6 +185,33 @@ inline TensorPtr from_blob(void* data, std::vector<SizesType> sizes, ScalarType 
   return make_tensor_ptr(std::move(sizes), data, type, dynamism, std::move(deleter));
 }
 
+// What from_blob takes, said one after the other: for_blob(data, {2, 3}).strides({1, 2}).make_tensor_ptr().
+class TensorPtrMaker final {
+ public:
+  TensorPtrMaker(void* data, std::vector<SizesType> sizes, ScalarType type) : data_(data), sizes_(std::move(sizes)), type_(type) {}
+  TensorPtrMaker&& type(ScalarType type) && { return type_ = type, std::move(*this); }
+  TensorPtrMaker&& dim_order(std::vector<DimOrderType> order) && { return order_ = std::move(order), std::move(*this); }
+  TensorPtrMaker&& strides(std::vector<StridesType> strides) && { return strides_ = std::move(strides), std::move(*this); }
+  TensorPtrMaker&& dynamism(TensorShapeDynamism dynamism) && { return dynamism_ = dynamism, std::move(*this); }
+  TensorPtrMaker&& deleter(std::function<void(void*)>&& deleter) && { return deleter_ = std::move(deleter), std::move(*this); }
+  TensorPtr make_tensor_ptr() && {
+    return extension::make_tensor_ptr(std::move(sizes_), data_, std::move(order_), std::move(strides_), type_, dynamism_, std::move(deleter_));
+  }
+  operator TensorPtr() && { return std::move(*this).make_tensor_ptr(); }  // NOLINT
+
+ private:
+  void* data_;
+  std::vector<SizesType> sizes_;
+  ScalarType type_;
+  std::vector<DimOrderType> order_;
+  std::vector<StridesType> strides_;
+  TensorShapeDynamism dynamism_ = kBound;
+  std::function<void(void*)> deleter_;
+};
+inline TensorPtrMaker for_blob(void* data, std::vector<SizesType> sizes, ScalarType type = ScalarType::Float) {
+  return {data, std::move(sizes), type};
+}
+
 inline TensorPtr full(std::vector<SizesType> sizes, double value, ScalarType type = ScalarType::Float,
                       TensorShapeDynamism dynamism = kBound) {
   return detail::make_filled(std::move(sizes), value, type, dynamism);

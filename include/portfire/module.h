@@ -29,6 +29,9 @@ struct TensorInfo {
   Kind kind = Kind::tensor;
 };
 
+// Makes a program for this machine of another compiler's, as portfire::compile_program does.
+using Compiler = Error(std::span<const std::byte> program, std::span<const std::string> data, std::vector<std::byte>* compiled);
+
 // Not thread-safe: one call at a time. Several modules of one file, one for each thread, share its
 // pages of memory. A moved-from module may only be destroyed or assigned to.
 class Module {
@@ -39,9 +42,9 @@ class Module {
     int threads = 0;
     // Paths of `.ptd` files: weights, and data of delegates, that the program names and does not hold. Weights are used in place.
     std::vector<std::string> data;
-    // Compiles programs that hold XNNPACK's delegates when they are opened: portfire::compile_program (<portfire/compiler.h>), of the
-    // library portfire::compiler. Null: such programs are refused.
-    Error (*compiler)(std::span<const std::byte> program, std::span<const std::string> data, std::vector<std::byte>* compiled) = nullptr;
+    // Compiles programs that hold XNNPACK's delegates when they are opened. Null: portfire::compile_program where the program is linked
+    // with the library portfire::compiler (<portfire/compiler.h>); else they are refused.
+    Compiler* compiler = nullptr;
   };
 
   // Maps and verifies the file, a `.pte` or a `.bpte`, loads its method "forward" if it has one. The files
@@ -69,6 +72,10 @@ class Module {
   }
   // Runs any method. Its first call loads it.
   Result<std::span<const TensorView>> call(std::string_view method, std::span<const TensorView> inputs);
+
+  // Gives a method's memory back; false where it was not loaded. What it gave is gone, and its next call loads it anew: state that it
+  // shares with other methods stays, state of its own begins again.
+  bool unload(std::string_view method);
 
   // Names of the methods.
   size_t method_count() const;
