@@ -17,6 +17,8 @@ using ops::DynamicScale;
 using ops::Requantization;
 using ops::pointwise_qs8::FixedSum;
 using quant::kColumns;
+using quant::kPanelColumns;
+using quant::kPanelRows;
 using quant::kRows;
 
 using I32 = hn::ScalableTag<int32_t>;
@@ -40,36 +42,36 @@ void dots_of(const int16_t* const* a, const int8_t* const* b, size_t k, int32_t*
 using W32 = hn::RepartitionToWide<W16>;
 
 // A pair of vectors: on some machines a widening product fills two.
-#define PF_SUM(name) auto name = hn::Zero(W32()), name##_high = hn::Zero(W32())
-#define PF_ADD(name, x, y) name = hn::ReorderWidenMulAccumulate(W32(), x, y, name, name##_high)
+#define PF_SUM(name, d) auto name = hn::Zero(d), name##_high = hn::Zero(d)
+#define PF_ADD(name, d, x, y) name = hn::ReorderWidenMulAccumulate(d, x, y, name, name##_high)
 
 template <size_t kCount>
 HWY_INLINE void dots_of(const int16_t* const* a, const int8_t* const* b, size_t k, int32_t* sums) {
   const W16 d;
   const W8 d8;
   const size_t lanes = hn::Lanes(d);
-  PF_SUM(s00);
-  PF_SUM(s01);
-  PF_SUM(s02);
-  PF_SUM(s03);
-  PF_SUM(s10);
-  PF_SUM(s11);
-  PF_SUM(s12);
-  PF_SUM(s13);
+  PF_SUM(s00, W32());
+  PF_SUM(s01, W32());
+  PF_SUM(s02, W32());
+  PF_SUM(s03, W32());
+  PF_SUM(s10, W32());
+  PF_SUM(s11, W32());
+  PF_SUM(s12, W32());
+  PF_SUM(s13, W32());
   auto step = [&](const int16_t* a0, const int16_t* a1, const int8_t* b0, const int8_t* b1, const int8_t* b2, const int8_t* b3) HWY_ATTR {
     const auto x0 = hn::LoadU(d, a0), x1 = hn::LoadU(d, kCount > 1 ? a1 : a0);
     const auto y0 = hn::PromoteTo(d, hn::LoadU(d8, b0));
-    PF_ADD(s00, x0, y0);
-    if constexpr (kCount > 1) PF_ADD(s10, x1, y0);
+    PF_ADD(s00, W32(), x0, y0);
+    if constexpr (kCount > 1) PF_ADD(s10, W32(), x1, y0);
     const auto y1 = hn::PromoteTo(d, hn::LoadU(d8, b1));
-    PF_ADD(s01, x0, y1);
-    if constexpr (kCount > 1) PF_ADD(s11, x1, y1);
+    PF_ADD(s01, W32(), x0, y1);
+    if constexpr (kCount > 1) PF_ADD(s11, W32(), x1, y1);
     const auto y2 = hn::PromoteTo(d, hn::LoadU(d8, b2));
-    PF_ADD(s02, x0, y2);
-    if constexpr (kCount > 1) PF_ADD(s12, x1, y2);
+    PF_ADD(s02, W32(), x0, y2);
+    if constexpr (kCount > 1) PF_ADD(s12, W32(), x1, y2);
     const auto y3 = hn::PromoteTo(d, hn::LoadU(d8, b3));
-    PF_ADD(s03, x0, y3);
-    if constexpr (kCount > 1) PF_ADD(s13, x1, y3);
+    PF_ADD(s03, W32(), x0, y3);
+    if constexpr (kCount > 1) PF_ADD(s13, W32(), x1, y3);
     (void)x1;
   };
   size_t i = 0;
@@ -94,20 +96,82 @@ HWY_INLINE void dots_of(const int16_t* const* a, const int8_t* const* b, size_t 
   }
 #undef PF_STORE
 }
-#undef PF_SUM
-#undef PF_ADD
 #endif
 
 void dots(const int16_t* const* a, size_t rows, const int8_t* const* b, size_t k, int32_t* sums) {
   rows == 1 ? dots_of<1>(a, b, k, sums) : dots_of<2>(a, b, k, sums);
 }
 
+#if HWY_TARGET == HWY_SCALAR
+void panel(const int16_t* const (&a)[kPanelRows], const int8_t* panel, size_t pairs, int32_t* const (&sums)[kPanelRows]) {
+  for (size_t r = 0; r < kPanelRows; ++r)
+    for (size_t c = 0; c < kPanelColumns; ++c) {
+      int32_t sum = 0;
+      for (size_t k = 0; k < 2 * pairs; ++k) sum += a[r][k] * panel[(k / 2 * kPanelColumns + c) * 2 + k % 2];
+      sums[r][c] = sum;
+    }
+}
+#else
+// Two vectors of columns at a time: with four rows, eight sums stay in registers wherever there are sixteen. A pair of a row meets all
+// columns at once, so nothing is summed across a vector.
+void panel(const int16_t* const (&a)[kPanelRows], const int8_t* panel, size_t pairs, int32_t* const (&sums)[kPanelRows]) {
+  const hn::CappedTag<int32_t, kPanelColumns / 2> d32;
+  const hn::RepartitionToNarrow<decltype(d32)> d;
+  const hn::Rebind<int8_t, decltype(d)> d8;
+  const size_t lanes = hn::Lanes(d32);
+  for (size_t c = 0; c < kPanelColumns; c += 2 * lanes) {
+    PF_SUM(s00, d32);
+    PF_SUM(s01, d32);
+    PF_SUM(s10, d32);
+    PF_SUM(s11, d32);
+    PF_SUM(s20, d32);
+    PF_SUM(s21, d32);
+    PF_SUM(s30, d32);
+    PF_SUM(s31, d32);
+    const int8_t* from = panel + 2 * c;
+    for (size_t p = 0; p < pairs; ++p, from += 2 * kPanelColumns) {
+      const auto w0 = hn::PromoteTo(d, hn::LoadU(d8, from)), w1 = hn::PromoteTo(d, hn::LoadU(d8, from + 2 * lanes));
+      const auto pair = [&](size_t r) HWY_ATTR {
+        int32_t both;
+        std::memcpy(&both, a[r] + 2 * p, sizeof both);
+        return hn::BitCast(d, hn::Set(d32, both));
+      };
+      const auto x0 = pair(0), x1 = pair(1), x2 = pair(2), x3 = pair(3);
+      PF_ADD(s00, d32, x0, w0);
+      PF_ADD(s01, d32, x0, w1);
+      PF_ADD(s10, d32, x1, w0);
+      PF_ADD(s11, d32, x1, w1);
+      PF_ADD(s20, d32, x2, w0);
+      PF_ADD(s21, d32, x2, w1);
+      PF_ADD(s30, d32, x3, w0);
+      PF_ADD(s31, d32, x3, w1);
+    }
+#define PF_STORE(name, to) hn::StoreU(hn::RearrangeToOddPlusEven(name, name##_high), d32, to)
+    PF_STORE(s00, sums[0] + c);
+    PF_STORE(s01, sums[0] + c + lanes);
+    PF_STORE(s10, sums[1] + c);
+    PF_STORE(s11, sums[1] + c + lanes);
+    PF_STORE(s20, sums[2] + c);
+    PF_STORE(s21, sums[2] + c + lanes);
+    PF_STORE(s30, sums[3] + c);
+    PF_STORE(s31, sums[3] + c + lanes);
+#undef PF_STORE
+  }
+}
+#undef PF_SUM
+#undef PF_ADD
+#endif
+
 void widen(const int8_t* x, size_t n, int32_t zero, int16_t* out) {
   const W16 d;
   const W8 d8;
+  const I16 half;
+  const I8 half8;
   const auto z = hn::Set(d, static_cast<int16_t>(zero));
+  const auto half_z = hn::Set(half, static_cast<int16_t>(zero));
   size_t i = 0;
   for (; i + hn::Lanes(d) <= n; i += hn::Lanes(d)) hn::StoreU(hn::Sub(hn::PromoteTo(d, hn::LoadU(d8, x + i)), z), d, out + i);
+  for (; i + hn::Lanes(half) <= n; i += hn::Lanes(half)) hn::StoreU(hn::Sub(hn::PromoteTo(half, hn::LoadU(half8, x + i)), half_z), half, out + i);
   for (; i < n; ++i) out[i] = static_cast<int16_t>(x[i] - zero);
 }
 
@@ -205,17 +269,41 @@ void multiply(const int8_t* x, const int8_t* y, size_t n, int32_t zero_x, int32_
   for (; i < n; ++i) out[i] = to((x[i] - zero_x) * (y[i] - zero_y), multiplier);
 }
 
-void multiply_add(const int8_t* x, const int16_t* w, size_t n, int32_t zero, int32_t* sums) {
-  const I32 d;
-  const I16 d16;
-  const I8 d8;
-  const auto z = hn::Set(d, zero);
+// A product fits 16 bits: |x - zero| is 255 at most, |w| 128.
+void weigh(const int8_t* const* x, const int16_t* const* w, size_t taps, size_t n, int32_t zero, int32_t* sums) {
   size_t i = 0;
-  for (; i + hn::Lanes(d) <= n; i += hn::Lanes(d)) {
-    const auto a = hn::Sub(hn::PromoteTo(d, hn::LoadU(d8, x + i)), z);
-    hn::StoreU(hn::Add(hn::LoadU(d, sums + i), hn::Mul(a, hn::PromoteTo(d, hn::LoadU(d16, w + i)))), d, sums + i);
+#if HWY_TARGET != HWY_SCALAR
+  {
+    const W16 d;
+    const W8 d8;
+    const W32 d32;
+    const auto z = hn::Set(d, static_cast<int16_t>(zero));
+    for (; i + hn::Lanes(d) <= n; i += hn::Lanes(d)) {
+      auto low = hn::Zero(d32), high = low;
+      for (size_t t = 0; t < taps; ++t) {
+        const auto product = hn::Mul(hn::Sub(hn::PromoteTo(d, hn::LoadU(d8, x[t] + i)), z), hn::LoadU(d, w[t] + i));
+        low = hn::Add(low, hn::PromoteTo(d32, hn::LowerHalf(product)));
+        high = hn::Add(high, hn::PromoteTo(d32, hn::UpperHalf(hn::Half<W16>(), product)));
+      }
+      hn::StoreU(low, d32, sums + i);
+      hn::StoreU(high, d32, sums + i + hn::Lanes(d32));
+    }
   }
-  for (; i < n; ++i) sums[i] += (x[i] - zero) * w[i];
+#endif
+  const I32 d32;
+  const I16 d;
+  const I8 d8;
+  const auto z = hn::Set(d, static_cast<int16_t>(zero));
+  for (; i + hn::Lanes(d32) <= n; i += hn::Lanes(d32)) {
+    auto sum = hn::Zero(d32);
+    for (size_t t = 0; t < taps; ++t)
+      sum = hn::Add(sum, hn::PromoteTo(d32, hn::Mul(hn::Sub(hn::PromoteTo(d, hn::LoadU(d8, x[t] + i)), z), hn::LoadU(d, w[t] + i))));
+    hn::StoreU(sum, d32, sums + i);
+  }
+  for (; i < n; ++i) {
+    sums[i] = 0;
+    for (size_t t = 0; t < taps; ++t) sums[i] += (x[t][i] - zero) * w[t][i];
+  }
 }
 
 void unpack(const uint8_t* packed, size_t n, int8_t* out) {
@@ -228,8 +316,9 @@ void unpack(const uint8_t* packed, size_t n, int8_t* out) {
 }  // namespace quant8
 
 const quant::Functions* int8_functions() {
-  static constexpr quant::Functions kFunctions = {quant8::dots,       quant8::widen, quant8::requantize, quant8::extent,       quant8::quantize, quant8::quantize_wide,
-                                                  quant8::dequantize, quant8::add,   quant8::multiply,   quant8::multiply_add, quant8::unpack};
+  static constexpr quant::Functions kFunctions = {
+      quant8::dots,          quant8::panel,      quant8::widen, quant8::requantize, quant8::extent, quant8::quantize,
+      quant8::quantize_wide, quant8::dequantize, quant8::add,   quant8::multiply,   quant8::weigh,  quant8::unpack};
   return &kFunctions;
 }
 
