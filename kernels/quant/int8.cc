@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <type_traits>
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/quant/int8.cc"
@@ -28,78 +29,96 @@ using I8 = hn::Rebind<int8_t, I32>;
 using W16 = hn::ScalableTag<int16_t>;  // whole vectors
 using W8 = hn::Rebind<int8_t, W16>;
 
+// sums: int32_t, of one group and without scales, or float (grouped_dots).
 #if HWY_TARGET == HWY_SCALAR
-template <size_t kCount>
-void dots_of(const int16_t* const* a, const int8_t* const* b, size_t k, int32_t* sums) {
+template <size_t kCount, class T>
+void dots_of(const int16_t* const* a, const int8_t* const* b, size_t groups, size_t length, const float* scales, T* sums) {
   for (size_t r = 0; r < kCount; ++r)
     for (size_t c = 0; c < kColumns; ++c) {
-      int32_t sum = 0;
-      for (size_t i = 0; i < k; ++i) sum += a[r][i] * b[c][i];
-      sums[r * kColumns + c] = sum;
+      T total = 0;
+      for (size_t g = 0; g < groups; ++g) {
+        int32_t sum = 0;
+        for (size_t i = g * length; i < (g + 1) * length; ++i) sum += a[r][i] * b[c][i];
+        total += scales ? static_cast<T>(static_cast<float>(sum) * scales[g * kColumns + c]) : static_cast<T>(sum);
+      }
+      sums[r * kColumns + c] = total;
     }
 }
 #else
 using W32 = hn::RepartitionToWide<W16>;
+using WF = hn::RebindToFloat<W32>;
 
 // A pair of vectors: on some machines a widening product fills two.
 #define PF_SUM(name, d) auto name = hn::Zero(d), name##_high = hn::Zero(d)
 #define PF_ADD(name, d, x, y) name = hn::ReorderWidenMulAccumulate(d, x, y, name, name##_high)
+// f(sum, row, column) for each of a tile
+#define PF_EACH_SUM(f) f(s00, 0, 0) f(s01, 0, 1) f(s02, 0, 2) f(s03, 0, 3) f(s10, 1, 0) f(s11, 1, 1) f(s12, 1, 2) f(s13, 1, 3)
 
-template <size_t kCount>
-HWY_INLINE void dots_of(const int16_t* const* a, const int8_t* const* b, size_t k, int32_t* sums) {
+template <size_t kCount, class T>
+HWY_INLINE void dots_of(const int16_t* const* a, const int8_t* const* b, size_t groups, size_t length, const float* scales, T* sums) {
+  constexpr bool kGrouped = std::is_same_v<T, float>;
   const W16 d;
   const W8 d8;
+  const WF f;
   const size_t lanes = hn::Lanes(d);
-  PF_SUM(s00, W32());
-  PF_SUM(s01, W32());
-  PF_SUM(s02, W32());
-  PF_SUM(s03, W32());
-  PF_SUM(s10, W32());
-  PF_SUM(s11, W32());
-  PF_SUM(s12, W32());
-  PF_SUM(s13, W32());
-  auto step = [&](const int16_t* a0, const int16_t* a1, const int8_t* b0, const int8_t* b1, const int8_t* b2, const int8_t* b3) HWY_ATTR {
-    const auto x0 = hn::LoadU(d, a0), x1 = hn::LoadU(d, kCount > 1 ? a1 : a0);
-    const auto y0 = hn::PromoteTo(d, hn::LoadU(d8, b0));
-    PF_ADD(s00, W32(), x0, y0);
-    if constexpr (kCount > 1) PF_ADD(s10, W32(), x1, y0);
-    const auto y1 = hn::PromoteTo(d, hn::LoadU(d8, b1));
-    PF_ADD(s01, W32(), x0, y1);
-    if constexpr (kCount > 1) PF_ADD(s11, W32(), x1, y1);
-    const auto y2 = hn::PromoteTo(d, hn::LoadU(d8, b2));
-    PF_ADD(s02, W32(), x0, y2);
-    if constexpr (kCount > 1) PF_ADD(s12, W32(), x1, y2);
-    const auto y3 = hn::PromoteTo(d, hn::LoadU(d8, b3));
-    PF_ADD(s03, W32(), x0, y3);
-    if constexpr (kCount > 1) PF_ADD(s13, W32(), x1, y3);
-    (void)x1;
-  };
-  size_t i = 0;
-  for (; i + lanes <= k; i += lanes) step(a[0] + i, a[kCount - 1] + i, b[0] + i, b[1] + i, b[2] + i, b[3] + i);
-  if (i < k) {  // the rest, with zeros behind it
-    HWY_ALIGN int16_t x[kRows][HWY_LANES(int16_t)] = {};
-    HWY_ALIGN int8_t y[kColumns][HWY_LANES(int8_t)] = {};
-    for (size_t r = 0; r < kCount; ++r) std::memcpy(x[r], a[r] + i, (k - i) * sizeof(int16_t));
-    for (size_t c = 0; c < kColumns; ++c) std::memcpy(y[c], b[c] + i, k - i);
-    step(x[0], x[kCount - 1], y[0], y[1], y[2], y[3]);
+#define PF_TOTAL(name, row, column) auto name##_total = hn::Zero(f);
+  PF_EACH_SUM(PF_TOTAL)
+#undef PF_TOTAL
+  for (size_t g = 0; g < groups; ++g) {
+#define PF_BEGIN(name, row, column) PF_SUM(name, W32());
+    PF_EACH_SUM(PF_BEGIN)
+#undef PF_BEGIN
+    auto step = [&](const int16_t* a0, const int16_t* a1, const int8_t* b0, const int8_t* b1, const int8_t* b2, const int8_t* b3) HWY_ATTR {
+      const auto x0 = hn::LoadU(d, a0), x1 = hn::LoadU(d, kCount > 1 ? a1 : a0);
+      const auto y0 = hn::PromoteTo(d, hn::LoadU(d8, b0));
+      PF_ADD(s00, W32(), x0, y0);
+      if constexpr (kCount > 1) PF_ADD(s10, W32(), x1, y0);
+      const auto y1 = hn::PromoteTo(d, hn::LoadU(d8, b1));
+      PF_ADD(s01, W32(), x0, y1);
+      if constexpr (kCount > 1) PF_ADD(s11, W32(), x1, y1);
+      const auto y2 = hn::PromoteTo(d, hn::LoadU(d8, b2));
+      PF_ADD(s02, W32(), x0, y2);
+      if constexpr (kCount > 1) PF_ADD(s12, W32(), x1, y2);
+      const auto y3 = hn::PromoteTo(d, hn::LoadU(d8, b3));
+      PF_ADD(s03, W32(), x0, y3);
+      if constexpr (kCount > 1) PF_ADD(s13, W32(), x1, y3);
+      (void)x1;
+    };
+    size_t i = g * length;
+    const size_t end = i + length;
+    for (; i + lanes <= end; i += lanes) step(a[0] + i, a[kCount - 1] + i, b[0] + i, b[1] + i, b[2] + i, b[3] + i);
+    if (i < end) {  // the rest, with zeros behind it
+      HWY_ALIGN int16_t x[kRows][HWY_LANES(int16_t)] = {};
+      HWY_ALIGN int8_t y[kColumns][HWY_LANES(int8_t)] = {};
+      for (size_t r = 0; r < kCount; ++r) std::memcpy(x[r], a[r] + i, (end - i) * sizeof(int16_t));
+      for (size_t c = 0; c < kColumns; ++c) std::memcpy(y[c], b[c] + i, end - i);
+      step(x[0], x[kCount - 1], y[0], y[1], y[2], y[3]);
+    }
+    // Scaled as vectors: each total is summed across its lanes once, whatever the number of groups.
+#define PF_END(name, row, column)                                                                                                          \
+  if constexpr (row < kCount) {                                                                                                            \
+    const auto sum = hn::Add(name, name##_high);                                                                                           \
+    if constexpr (kGrouped)                                                                                                                \
+      name##_total = hn::MulAdd(hn::ConvertTo(f, sum), hn::Set(f, scales[g * kColumns + column]), name##_total);                           \
+    else                                                                                                                                   \
+      sums[row * kColumns + column] = hn::GetLane(hn::SumOfLanes(W32(), sum));                                                             \
   }
-#define PF_STORE(name, at) sums[at] = hn::GetLane(hn::SumOfLanes(W32(), hn::Add(name, name##_high)))
-  PF_STORE(s00, 0);
-  PF_STORE(s01, 1);
-  PF_STORE(s02, 2);
-  PF_STORE(s03, 3);
-  if constexpr (kCount > 1) {
-    PF_STORE(s10, 4);
-    PF_STORE(s11, 5);
-    PF_STORE(s12, 6);
-    PF_STORE(s13, 7);
+    PF_EACH_SUM(PF_END)
+#undef PF_END
   }
+#define PF_STORE(name, row, column) \
+  if constexpr (kGrouped && row < kCount) sums[row * kColumns + column] = hn::GetLane(hn::SumOfLanes(f, name##_total));
+  PF_EACH_SUM(PF_STORE)
 #undef PF_STORE
 }
+#undef PF_EACH_SUM
 #endif
 
 void dots(const int16_t* const* a, size_t rows, const int8_t* const* b, size_t k, int32_t* sums) {
-  rows == 1 ? dots_of<1>(a, b, k, sums) : dots_of<2>(a, b, k, sums);
+  rows == 1 ? dots_of<1>(a, b, 1, k, nullptr, sums) : dots_of<2>(a, b, 1, k, nullptr, sums);
+}
+void grouped_dots(const int16_t* const* a, size_t rows, const int8_t* const* b, size_t groups, size_t length, const float* scales, float* sums) {
+  rows == 1 ? dots_of<1>(a, b, groups, length, scales, sums) : dots_of<2>(a, b, groups, length, scales, sums);
 }
 
 #if HWY_TARGET == HWY_SCALAR
@@ -317,8 +336,8 @@ void unpack(const uint8_t* packed, size_t n, int8_t* out) {
 
 const quant::Functions* int8_functions() {
   static constexpr quant::Functions kFunctions = {
-      quant8::dots,          quant8::panel,      quant8::widen, quant8::requantize, quant8::extent, quant8::quantize,
-      quant8::quantize_wide, quant8::dequantize, quant8::add,   quant8::multiply,   quant8::weigh,  quant8::unpack};
+      quant8::dots,     quant8::grouped_dots,  quant8::panel,      quant8::widen, quant8::requantize, quant8::extent,
+      quant8::quantize, quant8::quantize_wide, quant8::dequantize, quant8::add,   quant8::multiply,   quant8::weigh, quant8::unpack};
   return &kFunctions;
 }
 

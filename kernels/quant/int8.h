@@ -18,6 +18,8 @@ inline constexpr size_t kPanelRows = 4, kPanelColumns = 16;
 struct Functions {
   // sums[r * kColumns + c] = sum over k of a[r][k] b[c][k]; rows: 1 or 2. Elements of `a` and `b` past k are not read.
   void (*dots)(const int16_t* const* a, size_t rows, const int8_t* const* b, size_t k, int32_t* sums);
+  // sums[r * kColumns + c] = sum over groups of scales[group * kColumns + c] (sum over the group's `length` elements of a[r] b[c])
+  void (*grouped_dots)(const int16_t* const* a, size_t rows, const int8_t* const* b, size_t groups, size_t length, const float* scales, float* sums);
   // sums[r][c] = sum over k < 2 pairs of a[r][k] panel[k / 2][c][k % 2]
   void (*panel)(const int16_t* const (&a)[kPanelRows], const int8_t* panel, size_t pairs, int32_t* const (&sums)[kPanelRows]);
   // out = x - zero
