@@ -7,6 +7,7 @@
 
 #include "kernels/kernel.h"
 #include "kernels/quant/int8.h"
+#include "kernels/quant/products.h"
 #include "kernels/scratch.h"
 #include "kernels/thread_pool.h"
 #include "ops/packed_conv2d.h"
@@ -81,7 +82,7 @@ void lay_out(const Plan& p, const TensorView& x, const int8_t* image, int32_t ze
 
 // Sums of all channels of one or two pixels of a row, in the order of the filters.
 void dense_pixels(const Plan& p, const TensorView& x, const TensorView& weight, const int8_t* image, int32_t zero, int64_t oy, int64_t ox, size_t pixels,
-                  const Functions& f, int16_t* const* rows, int32_t* const* sums) {
+                  const Functions& f, const Products& m, int16_t* const* rows, int32_t* const* sums) {
   for (int64_t g = 0; g < p.groups; ++g) {
     for (size_t i = 0; i < pixels; ++i) lay_out(p, x, image, zero, oy, ox + static_cast<int64_t>(i), g, f, rows[i]);
     for (int64_t c = 0; c < p.filters; c += kColumns) {
@@ -89,7 +90,7 @@ void dense_pixels(const Plan& p, const TensorView& x, const TensorView& weight, 
       const int8_t* b[kColumns];
       for (int64_t j = 0; j < static_cast<int64_t>(kColumns); ++j) b[j] = weight.as<int8_t>() + (first + std::min(j, count - 1)) * p.k;
       int32_t tile[kRows * kColumns];
-      f.dots(rows, pixels, b, static_cast<size_t>(p.k), tile);
+      m.dots(rows, pixels, b, static_cast<size_t>(p.k), tile);
       for (size_t i = 0; i < pixels; ++i) std::copy_n(tile + i * kColumns, count, sums[i] + first);
     }
   }
@@ -113,7 +114,7 @@ void lay_out_panels(const Plan& p, const int8_t* weight, int8_t* to) {
 
 // As dense_pixels, of up to kPanelRows pixels.
 void panel_pixels(const Plan& p, const TensorView& x, const int8_t* panels, const int8_t* image, int32_t zero, int64_t oy, int64_t ox, size_t pixels,
-                  const Functions& f, int16_t* const* rows, int32_t* const* sums) {
+                  const Functions& f, const Products& m, int16_t* const* rows, int32_t* const* sums) {
   for (int64_t g = 0; g < p.groups; ++g) {
     for (size_t i = 0; i < pixels; ++i) {
       lay_out(p, x, image, zero, oy, ox + static_cast<int64_t>(i), g, f, rows[i]);
@@ -125,13 +126,13 @@ void panel_pixels(const Plan& p, const TensorView& x, const int8_t* panels, cons
     for (int64_t c = 0; c < p.filters; c += kPanelColumns, panels += p.panel_bytes()) {
       int32_t* to[kPanelRows];
       for (size_t i = 0; i < kPanelRows; ++i) to[i] = sums[i] + g * p.filters + c;
-      f.panel(a, panels, p.pairs(), to);
+      m.panel(a, panels, p.pairs(), to);
     }
   }
 }
 
 // pointers: room for two of each tap, those of x first.
-void depthwise_pixel(const Plan& p, const TensorView& x, const int16_t* taps, const int8_t* image, int32_t zero, int64_t oy, int64_t ox, const Functions& f,
+void depthwise_pixel(const Plan& p, const TensorView& x, const int16_t* taps, const int8_t* image, int32_t zero, int64_t oy, int64_t ox, const Products& m,
                      const void** pointers, int32_t* sums) {
   const int64_t channels = x.size(3);
   auto** from = reinterpret_cast<const int8_t**>(pointers);
@@ -144,7 +145,7 @@ void depthwise_pixel(const Plan& p, const TensorView& x, const int16_t* taps, co
       from[count] = image + (y * x.size(2) + v) * channels;
       by[count++] = taps + (ky * p.w.kernel[1] + kx) * channels;
     }
-  f.weigh(from, by, count, static_cast<size_t>(channels), zero, sums);
+  m.weigh(from, by, count, static_cast<size_t>(channels), zero, sums);
 }
 
 // Calls finish(image, pixel number, sums) for each pixel of the result.
@@ -152,6 +153,7 @@ template <class F>
 void convolve(const Plan& p, const Operands& o, const KernelContext& context, const int8_t* x, auto zero_of, std::byte* filters, F finish) {
   const TensorView &in = o.in(0), &weight = o.in(1), &out = o.out(0);
   const Functions& f = functions();
+  const Products& m = products();
   auto* taps = reinterpret_cast<int16_t*>(filters);
   auto* panels = reinterpret_cast<int8_t*>(filters);
   if (p.panels) lay_out_panels(p, weight.as<int8_t>(), panels);
@@ -180,11 +182,11 @@ void convolve(const Plan& p, const Operands& o, const KernelContext& context, co
       for (int64_t ox = 0; ox < columns; ox += step) {
         const auto pixels = static_cast<size_t>(std::min(step, columns - ox));
         if (p.depthwise)
-          depthwise_pixel(p, in, taps, image, zero, oy, ox, f, reinterpret_cast<const void**>(own), sums[0]);
+          depthwise_pixel(p, in, taps, image, zero, oy, ox, m, reinterpret_cast<const void**>(own), sums[0]);
         else if (p.panels)
-          panel_pixels(p, in, panels, image, zero, oy, ox, pixels, f, rows, sums);
+          panel_pixels(p, in, panels, image, zero, oy, ox, pixels, f, m, rows, sums);
         else
-          dense_pixels(p, in, weight, image, zero, oy, ox, pixels, f, rows, sums);
+          dense_pixels(p, in, weight, image, zero, oy, ox, pixels, f, m, rows, sums);
         for (size_t i = 0; i < pixels; ++i) finish(n, line * columns + ox + static_cast<int64_t>(i), sums[i]);
       }
     }

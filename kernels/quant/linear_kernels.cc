@@ -6,6 +6,7 @@
 #include "kernels/copy/strided.h"
 #include "kernels/kernel.h"
 #include "kernels/quant/int8.h"
+#include "kernels/quant/products.h"
 #include "kernels/scratch.h"
 #include "kernels/thread_pool.h"
 
@@ -52,6 +53,7 @@ bool prepare_qs8(const Operands& o, void* state, size_t* scratch) {
 Error run_qs8(const void* state, const Operands& o, const KernelContext& context) {
   const Plan& p = *static_cast<const Plan*>(state);
   const Functions& f = functions();
+  const Products& m = products();
   const auto* x = static_cast<const int8_t*>(o.in(0).data);
   if (p.copies) x = static_cast<const int8_t*>(copy::contiguous_copy(o.in(0), context.scratch.data(), context.pool).data);
   const auto* w = o.in(1).as<int8_t>();
@@ -77,7 +79,7 @@ Error run_qs8(const void* state, const Operands& o, const KernelContext& context
         const int8_t* b[kColumns];
         for (int64_t j = 0; j < static_cast<int64_t>(kColumns); ++j) b[j] = w + (c + std::min(j, count - 1)) * p.k;
         int32_t tile[kRows * kColumns];
-        f.dots(wide, rows, b, static_cast<size_t>(p.k), tile);
+        m.dots(wide, rows, b, static_cast<size_t>(p.k), tile);
         for (size_t i = 0; i < rows; ++i)
           for (int64_t j = 0; j < count; ++j) sums[static_cast<int64_t>(i) * step + c + j] = tile[i * kColumns + static_cast<size_t>(j)];
       });
@@ -108,6 +110,7 @@ bool prepare_qd8(const Operands& o, void* state, size_t* scratch) {
 Error run_qd8(const void* state, const Operands& o, const KernelContext& context) {
   const Plan& p = *static_cast<const Plan*>(state);
   const Functions& f = functions();
+  const Products& m = products();
   const TensorView &w = o.in(1), *bias = o.optional(2), &scales = o.in(3);
   const auto* x = static_cast<const float*>(o.in(0).data);
   if (p.copies) x = static_cast<const float*>(copy::contiguous_copy(o.in(0), context.scratch.data(), context.pool).data);
@@ -152,7 +155,7 @@ Error run_qd8(const void* state, const Operands& o, const KernelContext& context
         const int16_t* a[kRows];
         for (size_t i = 0; i < kRows; ++i) a[i] = row(r + static_cast<int64_t>(std::min(i, count_rows - 1)));
         float total[kRows * kColumns];
-        f.grouped_dots(a, count_rows, b, static_cast<size_t>(groups), static_cast<size_t>(group), column_scales, total);
+        m.grouped_dots(a, count_rows, b, static_cast<size_t>(groups), static_cast<size_t>(group), column_scales, total);
         for (size_t i = 0; i < count_rows; ++i)
           for (int64_t j = 0; j < count; ++j)
             o.out(0).as<float>()[(r + static_cast<int64_t>(i)) * p.n + c + j] =
