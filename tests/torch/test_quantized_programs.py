@@ -219,17 +219,16 @@ def test_fused_add(tmp_path):
 
 
 def test_linears_in_delegates(tmp_path):
-    """8da4w by groups and by rows, 8da8w, and 4-bit weights alone."""
-    dynamic = Int8DynamicActivationIntxWeightConfig
-    configs = [dynamic(torch.int4, PerGroup(32)), dynamic(torch.int4, PerAxis(0)), dynamic(torch.int8, PerAxis(0)), IntxWeightOnlyConfig(torch.int4, PerGroup(32))]
+    """8da8w, and 4-bit weights alone; 8da4w is test_xnnpack.py's, and the decoder's below."""
+    configs = [Int8DynamicActivationIntxWeightConfig(torch.int8, PerAxis(0)), IntxWeightOnlyConfig(torch.int4, PerGroup(32))]
     torch.manual_seed(0)
-    model = Simple(lambda m, x: tuple(part(x) for part in m.parts), parts=nn.ModuleList([nn.Linear(64, 40, bias=k < 3) for k in range(4)]))
+    model = Simple(lambda m, x: tuple(part(x) for part in m.parts), parts=nn.ModuleList([nn.Linear(64, 40, bias=k < 1) for k in range(2)]))
     for part, config in zip(model.parts, configs):
         quantize_(part, config)
     calls = [(torch.randn(3, 64),) for _ in range(2)]
     # Both compute from the same integers; where an activation lies on a half it may be rounded to the next.
     new = check(tmp_path, lowered(exported(model, calls[0]), partitioners()), calls, model, 1e-3)
-    assert portfire("inspect", new, "--full").count("portfire::linear_qd8") >= 3
+    assert "portfire::linear_qd8" in inside(new)
 
 
 def group_table(bits, group, packed, width=64):
@@ -416,26 +415,22 @@ class Decoder(nn.Module):
         return self.head(self.norms[2](x))
 
 
-# `float`: what XNNPACK takes of it is delegated, in 8da4w, and tokens come one by one, since the exporter takes a minute for a program of any
-# length with delegates in it. The others have caches of integers and keep their linears as they are.
+# `float`: what XNNPACK takes of it is delegated, in 8da4w. The others have caches of integers and keep their linears as they are. Tokens come
+# one by one, since the exporter takes long for any number of them: tests/corpus/executorch has those.
 @pytest.mark.parametrize("cache", ["float", "quantized", "attention"])
 def test_decoder(cache, tmp_path):
     torch.manual_seed(0)
-    model, sizes = Decoder(cache), {}
-    lengths = (1, 1, 1, 1) if cache == "float" else (5, 1, 1, 3)
+    model = Decoder(cache)
     if cache == "float":
         quantize_(model, Int8DynamicActivationIntxWeightConfig(torch.int4, PerGroup(32)), lambda m, _: isinstance(m, nn.Linear))
-    else:
-        n = torch.export.Dim("n", min=1, max=15)
-        sizes = {"dynamic_shapes": ({1: n}, {0: n})}
-    ids = torch.randint(0, 20, (1, 12))
-    calls = [(ids[:, at : at + n], torch.arange(at, at + n)) for at, n in zip(np.cumsum((0, *lengths)).tolist(), lengths)]
+    ids = torch.randint(0, 20, (1, 4))
+    calls = [(ids[:, at : at + 1], torch.tensor([at])) for at in range(4)]
     operators = {
         "float": ["llama::custom_sdpa.out", "llama::update_cache.out", "quantized_decomposed::embedding_4bit.dtype_out"],
         "quantized": ["llama::custom_sdpa.out", "quantized_decomposed::dequantize_per_token.out"],
         "attention": ["llama::custom_quantized_sdpa.out", "quantized_decomposed::quantize_per_token.out"],
     }
     # QuantizedSDPA holds the cache too, and only a strict export sees that they are one.
-    program = lowered(exported(model, calls[0], strict=cache == "attention", **sizes), partitioners()[:1] if cache == "float" else ())
+    program = lowered(exported(model, calls[0], strict=cache == "attention"), partitioners()[:1] if cache == "float" else ())
     # An activation or a key that lies on a half may be rounded to the next of 255 steps.
     check(tmp_path, program, calls, model, 1e-2 if cache == "float" else 2e-3, operators[cache])
