@@ -121,6 +121,15 @@ TEST_P(ExecutorchCorpus, RecompiledAnswersAsPyTorch) {
   run_calls(c, *bytes);
 }
 
+// What the runtime does alone, without a compiler: delegates it has not.
+TEST_P(ExecutorchCorpus, AnswersAsItIs) {
+  const Case& c = GetParam();
+  if (!c.name.starts_with("portable-")) GTEST_SKIP() << "has a delegate";
+  const auto file = FileMap::open((c.folder / (c.name + ".pte")).c_str());
+  ASSERT_TRUE(file.ok());
+  run_calls(c, file->bytes());
+}
+
 INSTANTIATE_TEST_SUITE_P(All, ExecutorchCorpus, testing::ValuesIn(cases(kExecutorch)), test_name);
 
 INSTANTIATE_TEST_SUITE_P(All, Corpus, testing::ValuesIn(cases()), [](const auto& info) { return info.param.name; });

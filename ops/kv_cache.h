@@ -9,7 +9,7 @@
 
 namespace portfire::ops::kv_cache {
 
-// cache[:, start_pos : start_pos + value.size(1)] = value
+// cache[:, start_pos : start_pos + value.size(1)] = value; other tokens than those of the cache are refused.
 struct UpdateCache {
   static constexpr std::string_view schema = "llama::update_cache(Tensor value, Tensor(a!) cache, SymInt start_pos) -> Tensor";
   static Error infer(const Args& a, std::span<TensorSpec> outs);
@@ -17,6 +17,13 @@ struct UpdateCache {
 };
 template <class G>
 typename G::Tensor updated(G& g, typename G::Tensor cache, typename G::Tensor value, int64_t dim, typename G::Int start) {
+  const auto last = g.size(cache, dim) - g.size(value, dim);
+  if (!start.known()) {
+    g.all("portfire::check_range", start, 0, INT64_MAX, "the first token that a cache takes");
+    g.all("portfire::check_range", last - start, 0, INT64_MAX, "the room that tokens leave in a cache");
+    // What has been checked, for the samples: of a number read from a tensor they may be any.
+    start = min(start, last);
+  }
   return g("aten::slice_scatter", cache, value, dim, start, start + g.size(value, dim));
 }
 template <class G>

@@ -1,4 +1,4 @@
-// Element-wise chains and concatenations of permuted views compute on what the views are of, and their
+// Element-wise chains, concatenations and quantizations of permuted views compute on what the views are of, and their
 // result is permuted instead: layouts run through them, and permutes meet and cancel.
 #include <map>
 
@@ -25,6 +25,13 @@ bool is_identity(const std::vector<int64_t>& dims) {
   return true;
 }
 
+// Quantizing and dequantizing with one scale for all elements.
+bool is_per_tensor(std::string_view name) {
+  for (std::string_view family : {"quantized_decomposed::quantize_per_tensor", "quantized_decomposed::dequantize_per_tensor"})
+    if (name.starts_with(family) && (name.size() == family.size() || name[family.size()] == '.')) return true;
+  return false;
+}
+
 class Sinker {
  public:
   std::optional<std::vector<Arg>> visit(Builder& b, const Node& n, std::vector<Arg>& args) {
@@ -32,6 +39,7 @@ class Sinker {
     if (n.op->name == "aten::permute") return permute(b, args);
     if (n.op->name == "portfire::pointwise") return pointwise(b, args);
     if (n.op->name == "aten::cat") return cat(b, args);
+    if (is_per_tensor(n.op->name)) return per_tensor(b, n, args);
     if (n.op->name == "aten::view") {
       std::vector<ir::Int> sizes;
       for (const Arg& a : *args[1].list()) sizes.push_back(a.ref() ? ir::Int(&b, a.ref()->id) : ir::Int(*a.integer()));
@@ -102,6 +110,14 @@ class Sinker {
       sources.push_back(t);
     }
     return std::vector<Arg>{permuted(b, b("portfire::pointwise", Arg(sources), args[1]), dims)};
+  }
+
+  std::optional<std::vector<Arg>> per_tensor(Builder& b, const Node& n, std::vector<Arg>& args) {
+    const auto view = views_->find(args[0].ref()->id);
+    if (view == views_->end()) return std::nullopt;
+    const View of = view->second;
+    args[0] = Ref{of.source};
+    return std::vector<Arg>{permuted(b, {&b, b.call(*n.op, args)[0].ref()->id}, of.dims)};
   }
 
   std::optional<std::vector<Arg>> cat(Builder& b, std::vector<Arg>& args) {

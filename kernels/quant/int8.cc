@@ -1,7 +1,6 @@
 #include "kernels/quant/int8.h"
 
 #include <algorithm>
-#include <cstring>
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/quant/int8.cc"
@@ -16,8 +15,6 @@ namespace quant8 {
 using ops::DynamicScale;
 using ops::Requantization;
 using ops::pointwise_qs8::FixedSum;
-using quant::kColumns;
-using quant::kRows;
 
 using I32 = hn::ScalableTag<int32_t>;
 using F32 = hn::Rebind<float, I32>;
@@ -26,88 +23,16 @@ using I8 = hn::Rebind<int8_t, I32>;
 using W16 = hn::ScalableTag<int16_t>;  // whole vectors
 using W8 = hn::Rebind<int8_t, W16>;
 
-#if HWY_TARGET == HWY_SCALAR
-template <size_t kCount>
-void dots_of(const int16_t* const* a, const int8_t* const* b, size_t k, int32_t* sums) {
-  for (size_t r = 0; r < kCount; ++r)
-    for (size_t c = 0; c < kColumns; ++c) {
-      int32_t sum = 0;
-      for (size_t i = 0; i < k; ++i) sum += a[r][i] * b[c][i];
-      sums[r * kColumns + c] = sum;
-    }
-}
-#else
-using W32 = hn::RepartitionToWide<W16>;
-
-// A pair of vectors: on some machines a widening product fills two.
-#define PF_SUM(name) auto name = hn::Zero(W32()), name##_high = hn::Zero(W32())
-#define PF_ADD(name, x, y) name = hn::ReorderWidenMulAccumulate(W32(), x, y, name, name##_high)
-
-template <size_t kCount>
-HWY_INLINE void dots_of(const int16_t* const* a, const int8_t* const* b, size_t k, int32_t* sums) {
-  const W16 d;
-  const W8 d8;
-  const size_t lanes = hn::Lanes(d);
-  PF_SUM(s00);
-  PF_SUM(s01);
-  PF_SUM(s02);
-  PF_SUM(s03);
-  PF_SUM(s10);
-  PF_SUM(s11);
-  PF_SUM(s12);
-  PF_SUM(s13);
-  auto step = [&](const int16_t* a0, const int16_t* a1, const int8_t* b0, const int8_t* b1, const int8_t* b2, const int8_t* b3) HWY_ATTR {
-    const auto x0 = hn::LoadU(d, a0), x1 = hn::LoadU(d, kCount > 1 ? a1 : a0);
-    const auto y0 = hn::PromoteTo(d, hn::LoadU(d8, b0));
-    PF_ADD(s00, x0, y0);
-    if constexpr (kCount > 1) PF_ADD(s10, x1, y0);
-    const auto y1 = hn::PromoteTo(d, hn::LoadU(d8, b1));
-    PF_ADD(s01, x0, y1);
-    if constexpr (kCount > 1) PF_ADD(s11, x1, y1);
-    const auto y2 = hn::PromoteTo(d, hn::LoadU(d8, b2));
-    PF_ADD(s02, x0, y2);
-    if constexpr (kCount > 1) PF_ADD(s12, x1, y2);
-    const auto y3 = hn::PromoteTo(d, hn::LoadU(d8, b3));
-    PF_ADD(s03, x0, y3);
-    if constexpr (kCount > 1) PF_ADD(s13, x1, y3);
-    (void)x1;
-  };
-  size_t i = 0;
-  for (; i + lanes <= k; i += lanes) step(a[0] + i, a[kCount - 1] + i, b[0] + i, b[1] + i, b[2] + i, b[3] + i);
-  if (i < k) {  // the rest, with zeros behind it
-    HWY_ALIGN int16_t x[kRows][HWY_LANES(int16_t)] = {};
-    HWY_ALIGN int8_t y[kColumns][HWY_LANES(int8_t)] = {};
-    for (size_t r = 0; r < kCount; ++r) std::memcpy(x[r], a[r] + i, (k - i) * sizeof(int16_t));
-    for (size_t c = 0; c < kColumns; ++c) std::memcpy(y[c], b[c] + i, k - i);
-    step(x[0], x[kCount - 1], y[0], y[1], y[2], y[3]);
-  }
-#define PF_STORE(name, at) sums[at] = hn::GetLane(hn::SumOfLanes(W32(), hn::Add(name, name##_high)))
-  PF_STORE(s00, 0);
-  PF_STORE(s01, 1);
-  PF_STORE(s02, 2);
-  PF_STORE(s03, 3);
-  if constexpr (kCount > 1) {
-    PF_STORE(s10, 4);
-    PF_STORE(s11, 5);
-    PF_STORE(s12, 6);
-    PF_STORE(s13, 7);
-  }
-#undef PF_STORE
-}
-#undef PF_SUM
-#undef PF_ADD
-#endif
-
-void dots(const int16_t* const* a, size_t rows, const int8_t* const* b, size_t k, int32_t* sums) {
-  rows == 1 ? dots_of<1>(a, b, k, sums) : dots_of<2>(a, b, k, sums);
-}
-
 void widen(const int8_t* x, size_t n, int32_t zero, int16_t* out) {
   const W16 d;
   const W8 d8;
+  const I16 half;
+  const I8 half8;
   const auto z = hn::Set(d, static_cast<int16_t>(zero));
+  const auto half_z = hn::Set(half, static_cast<int16_t>(zero));
   size_t i = 0;
   for (; i + hn::Lanes(d) <= n; i += hn::Lanes(d)) hn::StoreU(hn::Sub(hn::PromoteTo(d, hn::LoadU(d8, x + i)), z), d, out + i);
+  for (; i + hn::Lanes(half) <= n; i += hn::Lanes(half)) hn::StoreU(hn::Sub(hn::PromoteTo(half, hn::LoadU(half8, x + i)), half_z), half, out + i);
   for (; i < n; ++i) out[i] = static_cast<int16_t>(x[i] - zero);
 }
 
@@ -205,19 +130,6 @@ void multiply(const int8_t* x, const int8_t* y, size_t n, int32_t zero_x, int32_
   for (; i < n; ++i) out[i] = to((x[i] - zero_x) * (y[i] - zero_y), multiplier);
 }
 
-void multiply_add(const int8_t* x, const int16_t* w, size_t n, int32_t zero, int32_t* sums) {
-  const I32 d;
-  const I16 d16;
-  const I8 d8;
-  const auto z = hn::Set(d, zero);
-  size_t i = 0;
-  for (; i + hn::Lanes(d) <= n; i += hn::Lanes(d)) {
-    const auto a = hn::Sub(hn::PromoteTo(d, hn::LoadU(d8, x + i)), z);
-    hn::StoreU(hn::Add(hn::LoadU(d, sums + i), hn::Mul(a, hn::PromoteTo(d, hn::LoadU(d16, w + i)))), d, sums + i);
-  }
-  for (; i < n; ++i) sums[i] += (x[i] - zero) * w[i];
-}
-
 void unpack(const uint8_t* packed, size_t n, int8_t* out) {
   for (size_t i = 0; i < n; ++i) {
     out[2 * i] = static_cast<int8_t>((packed[i] & 15) - 8);
@@ -228,8 +140,8 @@ void unpack(const uint8_t* packed, size_t n, int8_t* out) {
 }  // namespace quant8
 
 const quant::Functions* int8_functions() {
-  static constexpr quant::Functions kFunctions = {quant8::dots,       quant8::widen, quant8::requantize, quant8::extent,       quant8::quantize, quant8::quantize_wide,
-                                                  quant8::dequantize, quant8::add,   quant8::multiply,   quant8::multiply_add, quant8::unpack};
+  static constexpr quant::Functions kFunctions = {quant8::widen,      quant8::requantize, quant8::extent,   quant8::quantize, quant8::quantize_wide,
+                                                  quant8::dequantize, quant8::add,        quant8::multiply, quant8::unpack};
   return &kFunctions;
 }
 

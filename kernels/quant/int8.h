@@ -1,5 +1,4 @@
-// Loops over int8 for XNNPACK's quantized operators. Products are of int16: an input element less its zero point has nine bits. One side
-// is widened once, where it is used often; the other, weights, stays int8 in memory and is widened in registers.
+// Loops over int8 for XNNPACK's quantized operators, element by element; products are in products.h.
 #pragma once
 
 #include <cstddef>
@@ -10,12 +9,7 @@
 
 namespace portfire::quant {
 
-// Dot products of up to two rows of int16 with four of int8.
-inline constexpr size_t kRows = 2, kColumns = 4;
-
 struct Functions {
-  // sums[r * kColumns + c] = sum over k of a[r][k] b[c][k]; rows: 1 or 2. Elements of `a` and `b` past k are not read.
-  void (*dots)(const int16_t* const* a, size_t rows, const int8_t* const* b, size_t k, int32_t* sums);
   // out = x - zero
   void (*widen)(const int8_t* x, size_t n, int32_t zero, int16_t* out);
   // out = (sums + bias) requantized, each with its multiplier; bias may be null.
@@ -28,8 +22,6 @@ struct Functions {
   void (*dequantize)(const int8_t* x, size_t n, float scale, int32_t zero, float* out);
   void (*add)(const int8_t* x, const int8_t* y, size_t n, const ops::pointwise_qs8::FixedSum& sum, int8_t* out);
   void (*multiply)(const int8_t* x, const int8_t* y, size_t n, int32_t zero_x, int32_t zero_y, float multiplier, const ops::Requantization& to, int8_t* out);
-  // sums[c] += (x[c] - zero) w[c]
-  void (*multiply_add)(const int8_t* x, const int16_t* w, size_t n, int32_t zero, int32_t* sums);
   // Two numbers a byte, the lower half first, 8 above what they mean: n bytes.
   void (*unpack)(const uint8_t* packed, size_t n, int8_t* out);
 };

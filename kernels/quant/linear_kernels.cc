@@ -6,6 +6,7 @@
 #include "kernels/copy/strided.h"
 #include "kernels/kernel.h"
 #include "kernels/quant/int8.h"
+#include "kernels/quant/products.h"
 #include "kernels/scratch.h"
 #include "kernels/thread_pool.h"
 
@@ -15,8 +16,8 @@ namespace {
 constexpr int64_t kGrain = 1 << 17;  // products for a task at least
 
 struct Plan {
-  int64_t m, n, k;
-  size_t copy_bytes, row_bytes, shared_bytes, thread_bytes;
+  int64_t m, n, k, groups;  // groups: of a filter's scales
+  size_t copy_bytes, row_bytes, shared_bytes, thread_bytes, scale_bytes;
   bool copies;
 };
 
@@ -52,6 +53,7 @@ bool prepare_qs8(const Operands& o, void* state, size_t* scratch) {
 Error run_qs8(const void* state, const Operands& o, const KernelContext& context) {
   const Plan& p = *static_cast<const Plan*>(state);
   const Functions& f = functions();
+  const Products& m = products();
   const auto* x = static_cast<const int8_t*>(o.in(0).data);
   if (p.copies) x = static_cast<const int8_t*>(copy::contiguous_copy(o.in(0), context.scratch.data(), context.pool).data);
   const auto* w = o.in(1).as<int8_t>();
@@ -77,7 +79,7 @@ Error run_qs8(const void* state, const Operands& o, const KernelContext& context
         const int8_t* b[kColumns];
         for (int64_t j = 0; j < static_cast<int64_t>(kColumns); ++j) b[j] = w + (c + std::min(j, count - 1)) * p.k;
         int32_t tile[kRows * kColumns];
-        f.dots(wide, rows, b, static_cast<size_t>(p.k), tile);
+        m.dots(wide, rows, b, static_cast<size_t>(p.k), tile);
         for (size_t i = 0; i < rows; ++i)
           for (int64_t j = 0; j < count; ++j) sums[static_cast<int64_t>(i) * step + c + j] = tile[i * kColumns + static_cast<size_t>(j)];
       });
@@ -97,7 +99,10 @@ bool prepare_qd8(const Operands& o, void* state, size_t* scratch) {
   p->row_bytes = whole_lines(static_cast<size_t>(p->k) * sizeof(int16_t));
   // All rows as integers, and their scales.
   p->shared_bytes = static_cast<size_t>(p->m) * p->row_bytes + whole_lines(static_cast<size_t>(p->m) * sizeof(float));
-  p->thread_bytes = o.in(1).dtype == DType::u8 ? kColumns * whole_lines(static_cast<size_t>(p->k) + 1) : 0;
+  const TensorView& scales = o.in(3);
+  p->groups = scales.rank() == 2 ? scales.size(1) : 1;
+  p->scale_bytes = whole_lines(kColumns * static_cast<size_t>(p->groups) * sizeof(float));
+  p->thread_bytes = p->scale_bytes + (o.in(1).dtype == DType::u8 ? kColumns * whole_lines(static_cast<size_t>(p->k) + 1) : 0);
   *scratch = p->copy_bytes + p->shared_bytes + p->thread_bytes * o.threads;
   return true;
 }
@@ -105,6 +110,7 @@ bool prepare_qd8(const Operands& o, void* state, size_t* scratch) {
 Error run_qd8(const void* state, const Operands& o, const KernelContext& context) {
   const Plan& p = *static_cast<const Plan*>(state);
   const Functions& f = functions();
+  const Products& m = products();
   const TensorView &w = o.in(1), *bias = o.optional(2), &scales = o.in(3);
   const auto* x = static_cast<const float*>(o.in(0).data);
   if (p.copies) x = static_cast<const float*>(copy::contiguous_copy(o.in(0), context.scratch.data(), context.pool).data);
@@ -123,7 +129,7 @@ Error run_qd8(const void* state, const Operands& o, const KernelContext& context
       row_scales[r] = scale.scale;
     }
   });
-  const int64_t groups = scales.rank() == 2 ? scales.size(1) : 1, group = p.k / groups;
+  const int64_t groups = p.groups, group = p.k / groups;
   const bool packed = w.dtype == DType::u8;
   const size_t column_bytes = whole_lines(static_cast<size_t>(p.k) + 1);
   const auto scale_of = [&](int64_t n, int64_t g) {
@@ -132,7 +138,8 @@ Error run_qd8(const void* state, const Operands& o, const KernelContext& context
   const int64_t tiles = (p.n + static_cast<int64_t>(kColumns) - 1) / static_cast<int64_t>(kColumns);
   const int64_t tasks = std::min(std::clamp<int64_t>(p.m * p.n * p.k / kGrain, 1, threads), tiles);
   parallel(context.pool, static_cast<size_t>(tasks), [&](size_t task, size_t worker) {
-    auto* own = reinterpret_cast<int8_t*>(rows + p.shared_bytes + worker * p.thread_bytes);
+    auto* column_scales = reinterpret_cast<float*>(rows + p.shared_bytes + worker * p.thread_bytes);
+    auto* own = reinterpret_cast<int8_t*>(column_scales) + p.scale_bytes;
     const auto t = static_cast<int64_t>(task), four = static_cast<int64_t>(kColumns);
     for_columns(tiles * t / tasks * four, std::min(p.n, tiles * (t + 1) / tasks * four), [&](int64_t c, int64_t count) {
       const int8_t* b[kColumns];
@@ -141,20 +148,14 @@ Error run_qd8(const void* state, const Operands& o, const KernelContext& context
         b[j] = packed ? own + static_cast<size_t>(j) * column_bytes : w.as<int8_t>() + n * p.k;
         if (packed) f.unpack(w.as<uint8_t>() + n * w.size(1), static_cast<size_t>(w.size(1)), own + static_cast<size_t>(j) * column_bytes);
       }
+      for (int64_t g = 0; g < groups; ++g)
+        for (int64_t j = 0; j < four; ++j) column_scales[g * four + j] = scale_of(c + std::min(j, count - 1), g);
       for (int64_t r = 0; r < p.m; r += kRows) {
         const auto count_rows = static_cast<size_t>(std::min<int64_t>(kRows, p.m - r));
-        float total[kRows * kColumns] = {};
-        for (int64_t g = 0; g < groups; ++g) {
-          const int16_t* a[kRows];
-          for (size_t i = 0; i < kRows; ++i) a[i] = row(r + static_cast<int64_t>(std::min(i, count_rows - 1))) + g * group;
-          const int8_t* from[kColumns];
-          for (size_t j = 0; j < kColumns; ++j) from[j] = b[j] + g * group;
-          int32_t sums[kRows * kColumns];
-          f.dots(a, count_rows, from, static_cast<size_t>(group), sums);
-          for (size_t i = 0; i < count_rows; ++i)
-            for (int64_t j = 0; j < count; ++j)
-              total[i * kColumns + static_cast<size_t>(j)] += static_cast<float>(sums[i * kColumns + static_cast<size_t>(j)]) * scale_of(c + j, g);
-        }
+        const int16_t* a[kRows];
+        for (size_t i = 0; i < kRows; ++i) a[i] = row(r + static_cast<int64_t>(std::min(i, count_rows - 1)));
+        float total[kRows * kColumns];
+        m.grouped_dots(a, count_rows, b, static_cast<size_t>(groups), static_cast<size_t>(group), column_scales, total);
         for (size_t i = 0; i < count_rows; ++i)
           for (int64_t j = 0; j < count; ++j)
             o.out(0).as<float>()[(r + static_cast<int64_t>(i)) * p.n + c + j] =

@@ -41,7 +41,9 @@ struct Conv {
 
 TEST(QuantKernels, Convolutions) {
   for (const Conv& v : std::vector<Conv>{{3, 8, 1, 3, 2, 1, {1, 1, 1, 1}}, {16, 5, 1, 1, 1, 1, {0, 0, 0, 0}}, {8, 8, 8, 3, 1, 1, {1, 1, 1, 1}},
-                                        {4, 8, 2, 3, 1, 2, {2, 1, 2, 3}}, {5, 10, 5, 2, 1, 1, {0, 1, 1, 0}}, {33, 33, 33, 3, 2, 1, {0, 1, 0, 1}}}) {
+                                        {4, 8, 2, 3, 1, 2, {2, 1, 2, 3}}, {5, 10, 5, 2, 1, 1, {0, 1, 1, 0}}, {33, 33, 33, 3, 2, 1, {0, 1, 0, 1}},
+                                        // Filters of odd length, in panels and as they lie; panels of groups, the last columns of which are none.
+                                        {9, 40, 1, 3, 1, 1, {2, 2, 2, 2}}, {9, 40, 1, 3, 2, 1, {0, 0, 0, 0}}, {34, 46, 2, 2, 1, 1, {1, 1, 1, 1}}}) {
     const std::vector<int64_t> x = {2, 7, 9, v.channels}, w = {v.filters, v.kernel, v.kernel, v.channels / v.groups};
     KernelCase c("portfire::conv2d_qs8");
     c.tensor(DType::i8, x).tensor(DType::i8, w).tensor(DType::i32, {v.filters});
@@ -51,6 +53,16 @@ TEST(QuantKernels, Convolutions) {
     KernelCase d("portfire::conv2d_qd8");
     d.tensor(DType::f32, x).tensor(DType::i8, w).tensor(DType::f32, {v.filters}).tensor(DType::f32, {v.filters});
     d.ints({v.kernel, v.kernel}).ints({v.stride, v.stride}).ints(v.padding).ints({v.dilation, v.dilation}).number(v.groups).expect_kernel_matches(1e-5);
+  }
+}
+
+// The largest products that there are.
+TEST(QuantKernels, ExtremeProducts) {
+  for (const int64_t groups : {1, 40}) {
+    KernelCase c("portfire::conv2d_qs8");
+    c.reals(DType::i8, {1, 5, 5, 40}, std::vector<double>(1000, -128)).reals(DType::i8, {40, 3, 3, 40 / groups}, std::vector<double>(static_cast<size_t>(14400 / groups), -128));
+    c.none().reals(DType::f32, {40}, std::vector<double>(40, groups == 1 ? 1e-5 : 4e-4));
+    c.number(127).number(0).number(-128).number(127).ints({3, 3}).ints({1, 1}).ints({1, 1, 1, 1}).ints({1, 1}).number(groups).expect_kernel_matches(0);
   }
 }
 

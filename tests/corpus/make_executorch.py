@@ -4,12 +4,14 @@ Usage: make_executorch.py [DIR]    DIR defaults to this folder. Needs torch 2.13
 
 external.pte, external.ptd   a method that gives two weights that lie in the data file, and constant methods
 linear.bpte                  a program with three test sets, the last of which has no answers
+executorch/portable-llm-*    decoders of tests/torch/test_quantized_programs.py, with the answers of ExecuTorch's runtime
 """
 
 import pathlib
 import sys
 import warnings
 
+import numpy as np
 import torch
 from executorch.devtools import BundledProgram
 from executorch.devtools.bundled_program.config import MethodTestCase, MethodTestSuite
@@ -48,8 +50,28 @@ def bundle(folder):
     (folder / "linear.bpte").write_bytes(serialize_from_bundled_program_to_flatbuffer(bundled))
 
 
+def decoders(folder):
+    sys.path.insert(0, str(HERE.parent / "torch"))
+    import test_quantized_programs as programs
+
+    n, ids = torch.export.Dim("n", min=1, max=15), torch.arange(10).reshape(1, 10) * 7 % 20
+    calls = [(ids[:, a:b].contiguous(), torch.arange(a, b)) for a, b in ((0, 5), (5, 6), (6, 10))]
+    for cache in ("quantized", "attention"):
+        torch.manual_seed(0)
+        program = programs.exported(programs.Decoder(cache, width=32), calls[0], strict=True, dynamic_shapes=({1: n}, {0: n}))
+        data = programs.lowered(program)
+        base = folder / f"portable-llm-{cache}_cache"
+        pathlib.Path(f"{base}.pte").write_bytes(data)
+        for k, (call, answers) in enumerate(zip(calls, programs.theirs(data, calls), strict=True)):
+            for letter, tensors in (("x", call), ("y", answers)):
+                for i, t in enumerate(tensors):
+                    np.save(f"{base}.{k}.{letter}{i}.npy", t.numpy())
+
+
 if __name__ == "__main__":
     warnings.filterwarnings("ignore")
     to = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else HERE
     external(to)
     bundle(to)
+    (to / "executorch").mkdir(exist_ok=True)
+    decoders(to / "executorch")
