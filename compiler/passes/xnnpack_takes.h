@@ -1,4 +1,4 @@
-// Which calls of a portable graph ExecuTorch's XNNPACK delegate computes; compiler/emit/xnnpack_blob.cc writes them.
+// Which calls of a portable graph ExecuTorch's XNNPACK delegate computes; compiler/emit/xnnpack_* writes them.
 #pragma once
 
 #include "compiler/passes/match.h"
