@@ -23,17 +23,22 @@ constexpr std::array<uint32_t, 4> kPlace{0, 3, 1, 2};
 
 xnn::NodeKind binary_kind(std::string_view op) {
   if (op.starts_with("aten::add.")) return xnn::NodeKind_Add;
-  if (op.starts_with("aten::sub.")) return xnn::NodeKind_Subtract;
+  if (op.starts_with("aten::sub.") || op == "aten::rsub.Scalar") return xnn::NodeKind_Subtract;
   if (op.starts_with("aten::mul.")) return xnn::NodeKind_Multiply;
   if (op.starts_with("aten::div.")) return xnn::NodeKind_Divide;
+  if (op == "aten::prelu") return xnn::NodeKind_PRelu;
   return op == "aten::maximum" ? xnn::NodeKind_Maximum : op == "aten::minimum" ? xnn::NodeKind_Minimum : xnn::NodeKind_NONE;
 }
 xnn::NodeKind unary_kind(std::string_view op) {
   static const std::map<std::string_view, xnn::NodeKind> all = {
-      {"aten::abs", xnn::NodeKind_Abs},         {"aten::ceil", xnn::NodeKind_Ceiling}, {"aten::exp", xnn::NodeKind_Exp},
-      {"aten::floor", xnn::NodeKind_Floor},     {"aten::gelu", xnn::NodeKind_Gelu},    {"aten::log", xnn::NodeKind_Log},
-      {"aten::neg", xnn::NodeKind_Negate},      {"aten::sqrt", xnn::NodeKind_SquareRoot},
-      {"aten::sigmoid", xnn::NodeKind_Sigmoid}, {"aten::tanh", xnn::NodeKind_Tanh}};
+      {"aten::abs", xnn::NodeKind_Abs},           {"aten::ceil", xnn::NodeKind_Ceiling},
+      {"aten::cos", xnn::NodeKind_Cos},           {"aten::exp", xnn::NodeKind_Exp},
+      {"aten::floor", xnn::NodeKind_Floor},       {"aten::gelu", xnn::NodeKind_Gelu},
+      {"aten::hardswish", xnn::NodeKind_Hardswish}, {"aten::log", xnn::NodeKind_Log},
+      {"aten::neg", xnn::NodeKind_Negate},        {"aten::pow.Tensor_Scalar", xnn::NodeKind_Square},
+      {"aten::rsqrt", xnn::NodeKind_ReciprocalSquareRoot}, {"aten::sigmoid", xnn::NodeKind_Sigmoid},
+      {"aten::sin", xnn::NodeKind_Sin},           {"aten::sqrt", xnn::NodeKind_SquareRoot},
+      {"aten::tanh", xnn::NodeKind_Tanh}};
   const auto it = all.find(op);
   return it == all.end() ? xnn::NodeKind_NONE : it->second;
 }
@@ -56,16 +61,18 @@ Layout layout_of(const Writer& w, const Node& n) {
     any = any || w.is_last(v);
     all = all && (w.rank(v) == 4 || w.is_constant(v));
   }
-  return any && all ? channels_last : row_major;
+  return (any && all) || n.op->name == "aten::prelu" ? channels_last : row_major;  // slopes are of the last dimension
 }
 void binary(Writer& w, const Node& n, xnn::NodeKind kind) {
   const Layout layout = layout_of(w, n);
   const auto side = [&](size_t k) {
-    return n.args[k].ref() ? w.id(operand(n, k), layout) : w.constant({1}, {static_cast<float>(number(n.args[k]))});
+    const DType type = w.dtype(n.outs[0]);
+    return n.args[k].ref() ? w.id(operand(n, k), layout) : w.constant(type, {1}, {static_cast<float>(number(n.args[k]))});
   };
-  const uint32_t a = side(0), b = side(1);
+  const size_t first = n.op->name == "aten::rsub.Scalar";  // the second argument minus the first
+  const uint32_t a = side(first), b = side(1 - first);
   ValueId v = n.outs[0];
-  const bool can_fuse = kind != xnn::NodeKind_Maximum && kind != xnn::NodeKind_Minimum;
+  const bool can_fuse = kind != xnn::NodeKind_Maximum && kind != xnn::NodeKind_Minimum && kind != xnn::NodeKind_PRelu;
   const std::optional<Bounds> bounds = can_fuse ? w.fused(&v) : std::nullopt;
   w.push(kind, xnn::CreateBinary(w.out(), a, b, w.result(v, layout)), bounds);
   w.leave(v);
@@ -73,12 +80,12 @@ void binary(Writer& w, const Node& n, xnn::NodeKind kind) {
 
 // --- products ---
 
-// Weights are [in, out].
-void fully_connected(Writer& w, const Node& n, ValueId x, ValueId weights, uint32_t bias) {
+// Weights are [out, in], or [in, out] by the flag.
+void fully_connected(Writer& w, const Node& n, ValueId x, ValueId weights, uint32_t bias, uint32_t flags) {
   const uint32_t from = w.id(x), filter = w.id(weights);
   ValueId v = n.outs[0];
   const std::optional<Bounds> bounds = w.fused(&v);
-  w.push(xnn::NodeKind_FullyConnected, xnn::CreateFullyConnected(w.out(), from, filter, bias, w.result(v), kTransposeWeights), bounds);
+  w.push(xnn::NodeKind_FullyConnected, xnn::CreateFullyConnected(w.out(), from, filter, bias, w.result(v), flags), bounds);
 }
 void batch_product(Writer& w, const Node& n) {
   const uint32_t a = w.id(operand(n, 0)), b = w.id(operand(n, 1));
@@ -93,14 +100,11 @@ void permute(Writer& w, const Node& n) {
   for (const Arg& a : *n.args[1].list()) order.push_back(static_cast<uint32_t>(*a.integer() < 0 ? *a.integer() + rank : *a.integer()));
   const uint32_t from = w.id(operand(n, 0));
   const uint32_t to = w.result(n.outs[0]);
-  if (order.empty())
-    w.reshape(from, to, w.sizes(n.outs[0]));
-  else
-    w.transpose(from, to, order);
+  w.transpose(from, to, order);
 }
 void reshape(Writer& w, const Node& n) {
   const uint32_t from = w.id(operand(n, 0));
-  w.reshape(from, w.result(n.outs[0]), w.sizes(n.outs[0]));
+  w.reshape_like(from, w.result(n.outs[0]), n.outs[0]);
 }
 
 // Along one dimension it is in either layout.
@@ -139,6 +143,20 @@ void slice(Writer& w, const Node& n) {
          xnn::CreateStaticSlice(out, static_cast<uint32_t>(rank), out.CreateVector(offsets), out.CreateVector(lengths), from, to));
   w.leave(n.outs[0]);
 }
+void select(Writer& w, const Node& n) {
+  const ValueId x = operand(n, 0);
+  const int rank = w.rank(x);
+  Sizes offsets(static_cast<size_t>(rank), 0), lengths = w.sizes(x);
+  const uint32_t dim = place(*n.args[1].integer(), rank, row_major);
+  const int64_t index = *n.args[2].integer();
+  offsets[dim] = static_cast<uint32_t>(index < 0 ? index + lengths[dim] : index);
+  lengths[dim] = 1;
+  const uint32_t from = w.id(x), kept = w.value(w.dtype(x), lengths);
+  auto& out = w.out();
+  w.push(xnn::NodeKind_StaticSlice,
+         xnn::CreateStaticSlice(out, static_cast<uint32_t>(rank), out.CreateVector(offsets), out.CreateVector(lengths), from, kept));
+  w.reshape_like(kept, w.result(n.outs[0]), n.outs[0]);
+}
 void pad(Writer& w, const Node& n) {
   const ValueId x = operand(n, 0);
   const Layout layout = w.layout_of(x);
@@ -173,14 +191,19 @@ void node(Writer& w, const Node& n) {
     unary_of(w, n, [&](uint32_t from, uint32_t to) { w.push(xnn::NodeKind_Elu, xnn::CreateElu(out, first(), from, to)); });
   else if (op == "aten::leaky_relu")
     unary_of(w, n, [&](uint32_t from, uint32_t to) { w.push(xnn::NodeKind_LeakyRelu, xnn::CreateLeakyRelu(out, first(), from, to)); });
-  else if (op == "aten::_softmax") {
+  else if (op == "aten::reciprocal") {
+    const uint32_t one = w.constant(w.dtype(n.outs[0]), {1}, {1});
+    unary_of(w, n, [&](uint32_t from, uint32_t to) { w.push(xnn::NodeKind_Divide, xnn::CreateBinary(out, one, from, to)); });
+  } else if (op == "aten::_softmax") {
     const uint32_t from = w.id(operand(n, 0));
     w.push(xnn::NodeKind_Softmax, xnn::CreateUnary(out, from, w.result(n.outs[0])));
   } else if (op == "aten::addmm")
-    fully_connected(w, n, operand(n, 1), operand(n, 2), w.id(operand(n, 0)));
-  else if (op == "aten::mm")
-    fully_connected(w, n, operand(n, 0), operand(n, 1), kNone);
-  else if (op == "aten::bmm")
+    fully_connected(w, n, operand(n, 1), operand(n, 2), w.id(operand(n, 0)), kTransposeWeights);
+  else if (op == "aten::linear")
+    fully_connected(w, n, operand(n, 0), operand(n, 1), n.args[2].none() ? kNone : w.id(operand(n, 2)), 0);
+  else if (op == "aten::mm" && w.is_constant(operand(n, 1)))
+    fully_connected(w, n, operand(n, 0), operand(n, 1), kNone, kTransposeWeights);
+  else if (op == "aten::mm" || op == "aten::bmm" || op == "aten::matmul")
     batch_product(w, n);
   else if (op == "aten::convolution")
     convolution(w, n);
@@ -196,6 +219,8 @@ void node(Writer& w, const Node& n) {
     concatenate(w, n);
   else if (op == "aten::slice_copy.Tensor")
     slice(w, n);
+  else if (op == "aten::select_copy.int")
+    select(w, n);
   else if (op == "aten::constant_pad_nd")
     pad(w, n);
   else if (op == "aten::view_copy" || op.starts_with("aten::unsqueeze_copy") || op.starts_with("aten::squeeze_copy"))

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "compiler/ir/builder.h"
+#include "core/float16.h"
 
 namespace portfire::emit::xnnpack {
 
@@ -31,7 +32,7 @@ uint32_t item(const Arg& list, size_t i, uint32_t if_empty) {
 
 Sizes permuted(const Sizes& s, const std::array<uint32_t, 4>& order) { return {s[order[0]], s[order[1]], s[order[2]], s[order[3]]}; }
 
-std::vector<float> reordered(const float* from, const Sizes& dims, const std::array<uint32_t, 4>& order) {
+std::vector<float> reordered(const std::vector<float>& from, const Sizes& dims, const std::array<uint32_t, 4>& order) {
   const size_t strides[4] = {size_t{dims[1]} * dims[2] * dims[3], size_t{dims[2]} * dims[3], dims[3], 1};
   std::vector<float> to;
   to.reserve(count(dims));
@@ -58,7 +59,7 @@ Writer::Writer(const ir::Graph& g, NamedConstants& constants)
   uint32_t position = 0;
   constant_data_.push_back(xnn::CreateConstantData(out_, 0, 0, out_.CreateString("")));
   for (const ir::Input& i : g_.inputs) {
-    ids_[i.value][row_major] = value(sizes(i.value), position++, kExternalInput);
+    ids_[i.value][row_major] = value(dtype(i.value), sizes(i.value), position++, kExternalInput);
     inputs_.push_back(ids_[i.value][row_major]);
   }
   for (const ir::Output& o : g_.outputs) external_[o.value] = position++;
@@ -78,28 +79,45 @@ std::vector<uint8_t> Writer::finish() {
 
 Sizes Writer::sizes(ValueId v) const {
   Sizes s;
-  for (const ir::Dim& d : g_.type(v).sizes) s.push_back(static_cast<uint32_t>(d.at[0]));
+  for (const ir::Dim& d : g_.type(v).sizes) s.push_back(static_cast<uint32_t>(d.upper()));
   if (s.empty()) s.push_back(1);
   return s;
 }
 
-uint32_t Writer::value(const Sizes& dims, uint32_t external, uint32_t flags, uint32_t constant) {
+std::vector<float> Writer::numbers(ValueId v) const {
+  const ir::Constant& c = *g_.values[v].constant;
+  if (dtype(v) == DType::f32) {
+    const auto* from = static_cast<const float*>(c.data);
+    return {from, from + c.bytes / sizeof(float)};
+  }
+  const auto* from = static_cast<const uint16_t*>(c.data);
+  std::vector<float> numbers;
+  for (size_t k = 0; k < c.bytes / sizeof(uint16_t); ++k) numbers.push_back(f16_to_f32(from[k]));
+  return numbers;
+}
+
+uint32_t Writer::value(DType dtype, const Sizes& dims, uint32_t external, uint32_t flags, uint32_t constant) {
   const auto id = static_cast<uint32_t>(values_.size());
   const auto rank = static_cast<uint32_t>(dims.size());
-  const auto tensor = xnn::CreateTensorValue(out_, xnn::Datatype_f32, rank, out_.CreateVector(dims), constant, external, flags, id);
+  const auto tensor = xnn::CreateTensorValue(out_, datatype(dtype), rank, out_.CreateVector(dims), constant, external, flags, id);
   values_.push_back(xnn::CreateValue(out_, xnn::ValueKind_TensorValue, tensor.Union()));
   if (flags == kExternalOutput) outputs_.push_back(id);
   return id;
 }
-uint32_t Writer::constant(const Sizes& dims, NamedConstants::Bytes bytes) {
+uint32_t Writer::constant(DType dtype, const Sizes& dims, NamedConstants::Bytes bytes) {
   const uint64_t size = bytes.size;
   const auto key = out_.CreateString(constants_.add(std::move(bytes)));
   constant_data_.push_back(xnn::CreateConstantData(out_, UINT64_MAX, size, key));
-  return value(dims, kNone, 0, static_cast<uint32_t>(constant_data_.size() - 1));
+  return value(dtype, dims, kNone, 0, static_cast<uint32_t>(constant_data_.size() - 1));
 }
-uint32_t Writer::constant(const Sizes& dims, std::vector<float> numbers) {
-  auto kept = std::make_shared<std::vector<float>>(std::move(numbers));
-  return constant(dims, {kept->data(), kept->size() * sizeof(float), kept});
+uint32_t Writer::constant(DType dtype, const Sizes& dims, const std::vector<float>& numbers) {
+  if (dtype == DType::f32) {
+    auto kept = std::make_shared<std::vector<float>>(numbers);
+    return constant(dtype, dims, {kept->data(), kept->size() * sizeof(float), kept});
+  }
+  auto kept = std::make_shared<std::vector<uint16_t>>();
+  for (float x : numbers) kept->push_back(f32_to_f16(x));
+  return constant(dtype, dims, {kept->data(), kept->size() * sizeof(uint16_t), kept});
 }
 
 uint32_t Writer::id(ValueId v, Layout layout) {
@@ -107,14 +125,14 @@ uint32_t Writer::id(ValueId v, Layout layout) {
   if (known != kNone) return known;
   if (is_constant(v)) {
     const ir::Constant& c = *g_.values[v].constant;
-    if (layout == row_major) return known = constant(sizes(v), {c.data, c.bytes, c.owner});
+    if (layout == row_major) return known = constant(dtype(v), sizes(v), {c.data, c.bytes, c.owner});
     Sizes dims = sizes(v);
     while (dims.size() < 4) dims.insert(dims.begin(), 1);
-    return known = constant(permuted(dims, kToLast), reordered(numbers(v), dims, kToLast));
+    return known = constant(dtype(v), permuted(dims, kToLast), reordered(numbers(v), dims, kToLast));
   }
   const uint32_t from = ids_[v][layout == row_major ? channels_last : row_major];
   if (from == kNone) throw ir::Refusal{Code::bad_file, "a delegate reads a value before it is there"};
-  known = value(sizes(v, layout));
+  known = value(dtype(v), sizes(v, layout));
   const std::array<uint32_t, 4>& order = layout == row_major ? kToFirst : kToLast;
   transpose(from, known, {order.begin(), order.end()});
   return known;
@@ -122,12 +140,12 @@ uint32_t Writer::id(ValueId v, Layout layout) {
 
 uint32_t Writer::result(ValueId v, Layout layout) {
   uint32_t& known = ids_[v][layout];
-  if (layout == row_major && external_[v] != kNone) return known = value(sizes(v), external_[v], kExternalOutput);
-  return known = value(sizes(v, layout));
+  if (layout == row_major && external_[v] != kNone) return known = value(dtype(v), sizes(v), external_[v], kExternalOutput);
+  return known = value(dtype(v), sizes(v, layout));
 }
 void Writer::leave(ValueId v) {
   if (external_[v] == kNone || ids_[v][row_major] != kNone) return;
-  ids_[v][row_major] = value(sizes(v), external_[v], kExternalOutput);
+  ids_[v][row_major] = value(dtype(v), sizes(v), external_[v], kExternalOutput);
   transpose(ids_[v][channels_last], ids_[v][row_major], {kToFirst.begin(), kToFirst.end()});
 }
 
@@ -137,6 +155,12 @@ void Writer::transpose(uint32_t from, uint32_t to, const Sizes& order) {
 }
 void Writer::reshape(uint32_t from, uint32_t to, const Sizes& dims) {
   push(xnn::NodeKind_StaticReshape, xnn::CreateStaticReshape(out_, static_cast<uint32_t>(dims.size()), out_.CreateVector(dims), from, to));
+}
+void Writer::reshape_like(uint32_t from, uint32_t to, ValueId v) {
+  Sizes dims = sizes(v);
+  for (size_t d = 0; d < g_.type(v).sizes.size(); ++d)
+    if (!g_.type(v).sizes[d].is_static()) dims[d] = 0;
+  reshape(from, to, dims);
 }
 
 std::optional<Bounds> Writer::fused(ValueId* v) {

@@ -32,9 +32,12 @@ inline ir::ValueId operand(const ir::Node& n, size_t k) { return n.args[k].ref()
 inline double number(const ir::Arg& a) { return a.real() ? *a.real() : static_cast<double>(*a.integer()); }
 uint32_t item(const ir::Arg& list, size_t i, uint32_t if_empty = 0);
 
+// XNNPACK's type of that name; only f32 and f16 are delegated.
+inline xnn::Datatype datatype(DType t) { return t == DType::f16 ? xnn::Datatype_f16 : xnn::Datatype_f32; }
+
 Sizes permuted(const Sizes& s, const std::array<uint32_t, 4>& order);
 // The numbers of a constant of rank 4 with its dimensions in another order.
-std::vector<float> reordered(const float* from, const Sizes& dims, const std::array<uint32_t, 4>& order);
+std::vector<float> reordered(const std::vector<float>& from, const Sizes& dims, const std::array<uint32_t, 4>& order);
 // What a clamping node (relu, hardtanh, clamp) clamps to; nullopt: it is none.
 std::optional<Bounds> bounds_of(const ir::Node& n);
 
@@ -51,15 +54,17 @@ class Writer {
   uint32_t result(ir::ValueId v, Layout layout = row_major);
   void leave(ir::ValueId v);
   // A value that stands for none of the graph.
-  uint32_t value(const Sizes& dims) { return value(dims, kNone); }
-  uint32_t constant(const Sizes& dims, std::vector<float> numbers);
+  uint32_t value(DType dtype, const Sizes& dims) { return value(dtype, dims, kNone); }
+  uint32_t constant(DType dtype, const Sizes& dims, const std::vector<float>& numbers);
 
   const ir::Graph& graph() const { return g_; }
+  // The most that its sizes can be.
   Sizes sizes(ir::ValueId v) const;
   Sizes sizes(ir::ValueId v, Layout layout) const { return layout == row_major ? sizes(v) : permuted(sizes(v), kToLast); }
   int rank(ir::ValueId v) const { return g_.type(v).rank(); }
+  DType dtype(ir::ValueId v) const { return g_.type(v).dtype; }
   bool is_constant(ir::ValueId v) const { return g_.values[v].constant != nullptr; }
-  const float* numbers(ir::ValueId v) const { return static_cast<const float*>(g_.values[v].constant->data); }
+  std::vector<float> numbers(ir::ValueId v) const;  // of a constant
   // Whether it is there with its channels last.
   bool is_last(ir::ValueId v) const { return !is_constant(v) && ids_[v][channels_last] != kNone; }
   Layout layout_of(ir::ValueId v) const { return is_last(v) ? channels_last : row_major; }
@@ -72,15 +77,17 @@ class Writer {
     nodes_.push_back(xnn::CreateNode(out_, kind, node.Union(), static_cast<uint32_t>(nodes_.size()), fused));
   }
   void transpose(uint32_t from, uint32_t to, const Sizes& order);
-  void reshape(uint32_t from, uint32_t to, const Sizes& dims);
+  void reshape(uint32_t from, uint32_t to, const Sizes& dims);  // one of them may be 0: found when it runs
+  // To the sizes of `v`, of which one at the most is not known.
+  void reshape_like(uint32_t from, uint32_t to, ir::ValueId v);
 
   // An activation that alone uses `v` is computed with the node that makes it: its bounds; `v` is then its result.
   std::optional<Bounds> fused(ir::ValueId* v);
   bool is_done(const ir::Node& n) const;
 
  private:
-  uint32_t value(const Sizes& dims, uint32_t external, uint32_t flags = 0, uint32_t constant = 0);
-  uint32_t constant(const Sizes& dims, NamedConstants::Bytes bytes);
+  uint32_t value(DType dtype, const Sizes& dims, uint32_t external, uint32_t flags = 0, uint32_t constant = 0);
+  uint32_t constant(DType dtype, const Sizes& dims, NamedConstants::Bytes bytes);
   std::vector<uint8_t> with_header() const;
 
   const ir::Graph& g_;

@@ -107,22 +107,73 @@ class Layer(nn.Module):
         return self.layer(x)
 
 
+class Gated(nn.Module):
+    """What follows products in newer models: norms by the mean square, gates, slopes."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm, self.up, self.gate, self.down = nn.RMSNorm(12), nn.Linear(12, 20), nn.Linear(12, 20), nn.Linear(20, 12)
+        self.slopes, self.conv = nn.PReLU(12), nn.Conv2d(2, 3, 3)
+
+    def forward(self, x):
+        y = self.norm(x)
+        y = x + self.down(F.silu(self.gate(y)) * F.hardswish(self.up(y)))
+        y = self.slopes(y.flatten(0, 1)).unflatten(0, x.shape[:2])
+        z = F.hardsigmoid(self.conv(y.unflatten(-1, (-1, 2)).movedim(-1, 1)))
+        return y[:, 0], y.mean(1), z.mean(1, keepdim=True), 1 / (2 - z.sin()) + z.cos().square()
+
+
+def products(x, y):
+    """Of matrices and of batches that broadcast."""
+    a = x @ y.mT
+    return (a.softmax(-1) @ y[:1]).sigmoid(), x[0, 0] @ y[1, 1].T
+
+
+def ramp(*sizes, dtype=torch.float32):
+    n = int(np.prod(sizes))
+    return (torch.sin(torch.arange(n, dtype=torch.float32) * 0.7) + 0.1 * torch.cos(torch.arange(n) * 1.3)).reshape(sizes).to(dtype)
+
+
+def sizes_of(*names, most=9):
+    return {k: torch.export.Dim(name, min=1, max=most) for k, name in enumerate(names) if name}
+
+
+# The model, calls as sizes of their inputs, how many delegates, and what of the first input is not known when it is compiled.
 DELEGATED = {
-    "convolutions": (Convolutions, (1, 3, 16, 16), 1),
-    "layer": (Layer, (1, 7, 16), 3),  # what is between layer norms, before and after them
-    "arithmetic": (lambda: Body(lambda x: (torch.sigmoid(x @ x.transpose(1, 2)) * 2 - 1).clamp(-0.3, 0.4)[:, 1:].softmax(-1)), (2, 4, 3), 1),
-    "resized": (lambda: nn.Sequential(nn.Conv2d(2, 3, 3), nn.Upsample(scale_factor=2, mode="bilinear"), nn.ELU(), nn.AvgPool2d(2)), (1, 2, 8, 8), 1),
+    "convolutions": (Convolutions, [[(1, 3, 16, 16)]], 1, None),
+    "layer": (Layer, [[(1, 7, 16)]], 2, None),  # what is before either layer norm
+    "arithmetic": (lambda: Body(lambda x: (torch.sigmoid(x @ x.transpose(1, 2)) * 2 - 1).clamp(-0.3, 0.4)[:, 1:].softmax(-1)), [[(2, 4, 3)]], 1, None),
+    "resized": (lambda: nn.Sequential(nn.Conv2d(2, 3, 3), nn.Upsample(scale_factor=2, mode="bilinear"), nn.ELU(), nn.AvgPool2d(2)), [[(1, 2, 8, 8)]], 1, None),
+    "gated": (Gated, [[(3, 5, 12)]], 1, None),
+    "products": (lambda: Body(products), [[(2, 3, 4, 5), (2, 3, 6, 5)]], 1, None),
+    "convolutions of any batch": (Convolutions, [[(2, 3, 16, 16)], [(1, 3, 16, 16)], [(9, 3, 16, 16)]], 1, sizes_of("batch")),
+    "layer of any batch": (Layer, [[(3, 7, 16)], [(1, 7, 16)], [(9, 7, 16)]], 3, sizes_of("batch")),
+    "layer of any size": (Layer, [[(2, 7, 16)], [(1, 1, 16)], [(9, 8, 16)]], None, sizes_of("batch", "length")),
+    "gated of any batch": (Gated, [[(2, 7, 12)], [(1, 7, 12)], [(9, 7, 12)]], None, sizes_of("batch")),
+    "products of any batch": (lambda: Body(lambda x: (x @ x.mT).softmax(-1) @ x), [[(2, 3, 4, 5)], [(9, 3, 7, 5)]], 1, sizes_of("batch", "", "length")),
 }
 
 
 @pytest.mark.parametrize("name", DELEGATED)
 def test_xnnpack(runtime, tmp_path, name):
-    make, sizes, delegates = DELEGATED[name]
+    make, calls, delegates, dynamic = DELEGATED[name]
+    check_delegated(runtime, tmp_path, make, [[ramp(*sizes) for sizes in call] for call in calls], delegates, dynamic)
+
+
+@pytest.mark.parametrize("name", ["convolutions", "arithmetic", "gated"])
+def test_xnnpack_f16(runtime, tmp_path, name):
+    make, calls, _, _ = DELEGATED[name]
+    check_delegated(runtime, tmp_path, lambda: make().half(), [[ramp(*sizes, dtype=torch.float16) for sizes in call] for call in calls], None, tolerance=5e-3)
+
+
+def check_delegated(runtime, folder, make, calls, delegates, dynamic=None, tolerance=1e-5):
     torch.manual_seed(0)
     model = make().eval()
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
             nn.init.uniform_(module.running_mean), nn.init.uniform_(module.running_var, 0.5, 2)
-    check(runtime, tmp_path, model, [(torch.randn(sizes),), (torch.randn(sizes),)], ["--xnnpack"])
-    subprocess.run([BINARY, "compile", tmp_path / "m.pt2", "-o", tmp_path / "m.pte", "--target", "executorch", "--xnnpack"], check=True)
-    assert (tmp_path / "m.pte").read_bytes().count(b"XH00") == delegates
+    shapes = ((dynamic,),) if isinstance(model, Body) else (dynamic,)
+    check(runtime, folder, model, [tuple(call) for call in calls], ["--xnnpack"], tolerance, dynamic_shapes=shapes if dynamic else None)
+    subprocess.run([BINARY, "compile", folder / "m.pt2", "-o", folder / "m.pte", "--target", "executorch", "--xnnpack"], check=True)
+    count = (folder / "m.pte").read_bytes().count(b"XH00")
+    assert count == delegates if delegates else count > 0, f"{count} delegates"
