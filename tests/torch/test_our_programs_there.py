@@ -177,3 +177,56 @@ def check_delegated(runtime, folder, make, calls, delegates, dynamic=None, toler
     subprocess.run([BINARY, "compile", folder / "m.pt2", "-o", folder / "m.pte", "--target", "executorch", "--xnnpack"], check=True)
     count = (folder / "m.pte").read_bytes().count(b"XH00")
     assert count == delegates if delegates else count > 0, f"{count} delegates"
+
+
+class Digits(nn.Sequential):
+    def __init__(self):
+        layers = [nn.Conv2d(1, 12, 3, padding=1, bias=False), nn.BatchNorm2d(12), nn.ReLU(), nn.MaxPool2d(2)]
+        layers += [nn.Conv2d(12, 24, 3, padding=1), nn.BatchNorm2d(24), nn.ReLU(), nn.AvgPool2d(2), nn.Flatten(), nn.Linear(96, 10)]
+        super().__init__(*layers)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    """A small network trained on scikit-learn's digits, and the digits that it has not seen."""
+    datasets = pytest.importorskip("sklearn.datasets")
+    images, labels = (torch.from_numpy(a) for a in datasets.load_digits(return_X_y=True))
+    images = (images / 16).float().reshape(-1, 1, 8, 8)
+    torch.manual_seed(0)
+    torch.set_num_threads(1)  # threads that wait for each other take minutes where the machine is busy
+    order = torch.randperm(len(images))
+    images, labels = images[order], labels[order]
+    model, seen = Digits(), 1437
+    optimizer = torch.optim.Adam(model.parameters(), 0.01)
+    for _ in range(6):
+        for batch in torch.randperm(seen).split(48):
+            optimizer.zero_grad()
+            F.cross_entropy(model(images[batch]), labels[batch]).backward()
+            optimizer.step()
+    return model.eval(), images[seen:], labels[seen:]
+
+
+@pytest.mark.parametrize("dynamic", [False, True], ids=["one batch", "any batch"])
+@pytest.mark.parametrize("flags", [[], ["--xnnpack"]], ids=["portable", "xnnpack"])
+def test_digits(runtime, tmp_path, digits, flags, dynamic):
+    model, images, labels = digits
+    batches = images.split([1, 40, 7, 120, 192] if dynamic else 120)
+    shapes = ({0: torch.export.Dim("batch", max=192)},) if dynamic else None
+    torch.export.save(torch.export.export(model, (batches[1],), dynamic_shapes=shapes), tmp_path / "m.pt2")
+    subprocess.run([BINARY, "compile", tmp_path / "m.pt2", "-o", tmp_path / "m.pte", "--target", "executorch", *flags], check=True)
+    assert (tmp_path / "m.pte").read_bytes().count(b"XH00") == len(flags)
+    calls = []
+    for k, batch in enumerate(batches):
+        np.save(tmp_path / f"{k}.npy", batch.numpy())
+        calls.append([str(tmp_path / f"{k}.npy")])
+    right = 0
+    answer = runtime.run(tmp_path / "m.pte", calls)
+    for (path,), batch, expected in zip(answer["answers"], batches, labels.split([len(b) for b in batches])):
+        scores = torch.from_numpy(np.load(path))
+        with torch.no_grad():
+            own = model(batch)
+        assert (scores - own).abs().max() <= 1e-5 * own.abs().max()
+        right += int((scores.argmax(1) == expected).sum())
+    with torch.no_grad():
+        assert right == int((model(images).argmax(1) == labels).sum())
+    assert right > 0.95 * len(labels)
