@@ -85,6 +85,22 @@ Tensor volume_convolution(const PortableCall& c) {
   return b.permute(b.reshape(sum, {batch, planes, b.size(sum, 1), b.size(sum, 2), b.size(sum, 3)}), {0, 2, 1, 3, 4});
 }
 
+// Kernels that look up the dimensions they are given, where there are none.
+bool has_no_dims(const PortableCall& c) { return c.tensor(0).rank() == 0 && c.args[1].list() && !c.args[1].list()->empty(); }
+template <const char* op>
+Tensor over_none(const PortableCall& c) {
+  std::vector<Arg> args = c.args;
+  args[1] = Arg::List{};
+  return c.b.one(op, args);
+}
+constexpr char kAmax[] = "aten::amax", kAmin[] = "aten::amin", kSum[] = "aten::sum.dim_IntList";
+
+// Of matrices by matrices alone.
+bool is_no_matrix(const PortableCall& c) { return c.tensor(0).rank() < 2 || c.tensor(1).rank() != 2; }
+Tensor small_linear(const PortableCall& c) {
+  return {&c.b, c.b.decomposed(*ir::find_op_info("aten::linear"), c.args)[0].ref()->id};
+}
+
 // x - floor(x / y) y
 Tensor remainder(const PortableCall& c) {
   const Tensor x = c.tensor(0);
@@ -100,6 +116,11 @@ const std::map<std::string_view, Limit>& limits() {
       {"aten::_log_softmax", {[](const PortableCall& c) { return result(c) == DType::f64; }, log_softmax}},
       {"aten::add.Scalar",
        {[](const PortableCall& c) { return c.tensor(0).dtype() != result(c); }, [](const PortableCall& c) { return c.b.one("aten::add.Scalar", {c.b.cast(c.tensor(0), result(c)), c.args[1], c.args[2]}); }}},
+      {"aten::amax", {has_no_dims, over_none<kAmax>}},
+      {"aten::amin", {has_no_dims, over_none<kAmin>}},
+      {"aten::sum.dim_IntList", {has_no_dims, over_none<kSum>}},
+      {"aten::linear", {is_no_matrix, small_linear}},
+      {"aten::roll", {[](const PortableCall& c) { return c.tensor(0).rank() == 0; }, [](const PortableCall& c) { return c.b("aten::clone", c.tensor(0), 0); }}},
       {"aten::constant_pad_nd", {takes_away, cut_and_padded}},
       {"aten::convolution", {is_volume, volume_convolution}},
       {"aten::cumsum", {[](const PortableCall& c) { return c.tensor(0).rank() == 0; }, [](const PortableCall& c) { return c.b("aten::clone", c.b.cast(c.tensor(0), result(c)), 0); }}},
