@@ -18,6 +18,13 @@ using Call = PortableCall;
 struct Matrix {
   int64_t out = 0, in = 0;
   std::vector<float> numbers;
+
+  bool is_identity() const {
+    if (out != in) return false;
+    for (size_t k = 0; k < numbers.size(); ++k)
+      if (numbers[k] != static_cast<float>(k % (static_cast<size_t>(in) + 1) == 0)) return false;
+    return true;
+  }
 };
 
 [[noreturn]] void refuse(Builder& b, std::string_view op) {
@@ -25,11 +32,13 @@ struct Matrix {
 }
 
 Tensor times(const Call& c, Tensor x, int64_t dim, const Matrix& m) {
+  if (m.is_identity()) return x;
   Builder& b = c.b;
   std::vector<int64_t> order;
   for (int64_t d = 0; d < x.rank(); ++d) order.push_back(d);
   std::swap(order[static_cast<size_t>(dim)], order.back());
   const Tensor weights = b.constant(DType::f32, {m.out, m.in}, m.numbers.data());
+  if (dim == x.rank() - 1) return b("aten::linear", x, weights);
   const Tensor turned = b("aten::clone", b.permute(x, order), 0);
   return b("aten::clone", b.permute(b("aten::linear", turned, weights), order), 0);
 }
@@ -157,6 +166,8 @@ Matrix matrix(const Call& c, const Node& node, const Axes& axes, size_t k, int64
 Tensor along_axes(const Call& c, const Node& node, const Axes& axes) {
   Tensor x = c.tensor(0);
   const DType type = x.dtype();
+  if (axes.kind != Axes::gather && !is_floating(type))  // images of bytes are rounded between dimensions
+    c.b.refuse(std::string(node.op->name) + " of " + name_of(type) + " has no form in ExecuTorch's portable operators");
   if (axes.kind != Axes::gather && type != DType::f32) x = c.b.cast(x, DType::f32);
   for (size_t k = 0; k < axes.spatial; ++k) {
     const int dim = x.rank() - static_cast<int>(axes.spatial - k);
@@ -204,7 +215,8 @@ Tensor columns(const Call& c, const Node& node) {
   Tensor x = c.tensor(0);
   const int rank = x.rank();
   const auto number = [&](size_t arg, size_t k) { return item(c, node, arg, k); };
-  x = b("aten::constant_pad_nd", x, std::vector<int64_t>{number(3, 1), number(3, 1), number(3, 0), number(3, 0)}, 0);
+  const std::vector<int64_t> padding{number(3, 1), number(3, 1), number(3, 0), number(3, 0)};
+  if (padding[0] || padding[2]) x = b("aten::constant_pad_nd", x, padding, 0);
   const std::vector<int64_t> rows = places(known(c, node.op->name, b.size(x, -2)), number(1, 0), number(2, 0), number(4, 0));
   const std::vector<int64_t> across = places(known(c, node.op->name, b.size(x, -1)), number(1, 1), number(2, 1), number(4, 1));
   x = taken(c, taken(c, x, rank - 1, across), rank - 2, rows);

@@ -101,6 +101,13 @@ Tensor small_linear(const PortableCall& c) {
   return {&c.b, c.b.decomposed(*ir::find_op_info("aten::linear"), c.args)[0].ref()->id};
 }
 
+// 0 for NaN, which the kernel gives back.
+Tensor sign(const PortableCall& c) {
+  const Tensor x = c.tensor(0), above = c.b("aten::gt.Scalar", x, 0), below = c.b("aten::lt.Scalar", x, 0);
+  const Tensor one = c.b.cast(above, x.dtype());
+  return one - c.b.cast(below, x.dtype());
+}
+
 // x - floor(x / y) y
 Tensor remainder(const PortableCall& c) {
   const Tensor x = c.tensor(0);
@@ -113,6 +120,7 @@ const std::map<std::string_view, Limit>& limits() {
       // Remainders of integers have the sign of the dividend there.
       {"aten::remainder.Scalar", {[](const PortableCall& c) { return !is_floating(result(c)); }, remainder}},
       {"aten::remainder.Tensor", {[](const PortableCall& c) { return !is_floating(result(c)); }, remainder}},
+      {"aten::sign", {[](const PortableCall& c) { return is_floating(result(c)); }, sign}},
       {"aten::_log_softmax", {[](const PortableCall& c) { return result(c) == DType::f64; }, log_softmax}},
       {"aten::add.Scalar",
        {[](const PortableCall& c) { return c.tensor(0).dtype() != result(c); }, [](const PortableCall& c) { return c.b.one("aten::add.Scalar", {c.b.cast(c.tensor(0), result(c)), c.args[1], c.args[2]}); }}},

@@ -1,4 +1,4 @@
-// Operators that are about positions (order, searches, diagonals, running products), by comparisons and gathers that ExecuTorch's portable
+// Operators that are about positions (order, searches, diagonals, running products, where maxima were), by comparisons and gathers that ExecuTorch's portable
 // library has.
 #include <map>
 
@@ -149,10 +149,63 @@ Results running_product(const Call& c) {
   return {y};
 }
 
+// The largest of each window, in its plane and then among planes, and where it was: row-major order is that of planes first.
+Results pooled_volume(const Call& c) {
+  Builder& b = c.b;
+  const Tensor given = c.tensor(0);
+  const auto part = [&](size_t arg, size_t k, int64_t if_none) -> Arg {
+    const Arg::List& l = *c.args[arg].list();
+    return l.empty() ? Arg(if_none) : l[l.size() > k ? k : 0];
+  };
+  const auto pool = [&](Tensor x, bool planes) {
+    std::vector<Arg> args{x};
+    for (size_t arg : {1u, 2u, 3u, 4u}) {
+      const int64_t other = arg == 3 ? 0 : 1;
+      const size_t whole = arg == 2 && c.args[2].list()->empty() ? 1 : arg;  // strides are the window's sizes
+      args.push_back(planes ? Arg::List{part(whole, 1, other), part(whole, 2, other)} : Arg::List{part(whole, 0, other), Arg(other)});
+    }
+    args.push_back(c.args[5]);
+    return b.many("aten::max_pool2d_with_indices", args);
+  };
+  const Tensor x = given.rank() == 5 ? given : b("aten::unsqueeze", given, 0);
+  const Int batch = b.size(x, 0), channels = b.size(x, 1), depth = b.size(x, 2), plane = b.size(x, 3) * b.size(x, 4);
+  const std::vector<Tensor> flat = pool(b.reshape(x, {batch * channels, depth, b.size(x, 3), b.size(x, 4)}), true);
+  const Int height = b.size(flat[0], 2), width = b.size(flat[0], 3);
+  const std::vector<Tensor> deep = pool(b.reshape(flat[0], {batch, channels, depth, height * width}), false);
+  const Int planes = b.size(deep[0], 2);
+  const Tensor places = b.reshape(deep[1], {batch, channels, planes * height * width});
+  const Tensor within = b("aten::gather", b.reshape(flat[1], {batch, channels, depth * height * width}), 2, places);
+  if (!height.known() || !width.known() || !plane.known()) b.refuse("aten::max_pool3d of a symbolic size has no form in ExecuTorch's portable operators");
+  const Tensor which = b("portfire::div_floor.Scalar", places, height.fixed * width.fixed);
+  const std::vector<Int> sizes{batch, channels, planes, height, width};
+  const Tensor values = b.reshape(deep[0], sizes), indices = b.reshape(which * plane.fixed + within, sizes);
+  if (given.rank() == 5) return {values, indices};
+  return {b("aten::squeeze.dim", values, 0), b("aten::squeeze.dim", indices, 0)};
+}
+
+// Sums and their means; where the target does not count, it begins as 0 at the places that are written to.
+Results reduced_to_places(const Call& c) {
+  Builder& b = c.b;
+  const Tensor self = c.tensor(0), index = c.tensor(2), source = c.tensor(3);
+  const bool mean = c.args[4] == Arg("mean"), with_self = *c.args[5].boolean();
+  if (!(mean && is_floating(self.dtype())) && !(c.args[4] == Arg("sum")))
+    b.refuse("aten::scatter_reduce.two by other than sums and means has no form in ExecuTorch's portable operators");
+  const Tensor from = with_self ? self : b("aten::scatter.value", self, c.args[1], index, 0);
+  const Tensor sum = b("aten::scatter_add", from, c.args[1], index, source);
+  if (!mean) return {sum};
+  const Tensor ones = b.full(b.sizes(source), 1, self.dtype()), begin = b.full(b.sizes(self), with_self ? 1 : 0, self.dtype());
+  const Tensor count = b("aten::scatter_add", begin, c.args[1], index, ones);
+  const Tensor at_least_1 = b("portfire::maximum.Scalar", count, 1.0);
+  return {sum / at_least_1};
+}
+
 }  // namespace
 
 std::optional<std::vector<Arg>> by_positions(const Node& n, const PortableCall& c) {
   static const std::map<std::string_view, Results (*)(const Call&)> all = {
+      {"aten::max_pool3d_with_indices", pooled_volume},
+      {"aten::max_pool3d", [](const Call& c) -> Results { return {pooled_volume(c)[0]}; }},
+      {"aten::scatter_reduce.two", reduced_to_places},
       {"aten::sort", sorted},
       {"aten::sort.stable", sorted_stable},
       {"aten::kthvalue", kth_value},

@@ -1,6 +1,6 @@
 """Our programs for ExecuTorch in its own runtime: cases of the folders in PORTFIRE_CASES (see test_cases.py), each right there, or refused
-when compiled for a reason that stands in refused_there.txt (of OpInfo's: because an operator has no form there). PORTFIRE_SAMPLE says how many of them: 1 is all, 12, the default, every twelfth
-by a hash of its name. Then what no single case shows: control flow, state, and what is delegated to XNNPACK."""
+when compiled for a reason that stands in refused_there.txt. PORTFIRE_SAMPLE says how many of them: 1 is all, 12, the default, every
+twelfth by a hash of its name. Then what no single case shows: control flow, state, and what is delegated to XNNPACK."""
 import os
 import pathlib
 import subprocess
@@ -17,8 +17,6 @@ from torch._higher_order_ops.map import map as map_rows
 pytest.importorskip("executorch")
 SAMPLE = int(os.environ.get("PORTFIRE_SAMPLE", "12"))
 FOLDERS = [pathlib.Path(p) for p in os.environ.get("PORTFIRE_CASES", "").split(":") if p]
-if SAMPLE != 1:  # of OpInfo's cases not all were tried yet
-    FOLDERS = [f for f in FOLDERS if f.name != "opinfo"]
 REASONS = [line for line in (pathlib.Path(__file__).parent / "refused_there.txt").read_text().splitlines() if line and not line.startswith("#")]
 
 
@@ -33,8 +31,7 @@ def runtime():
 def test_case(runtime, folder, name, calls, tolerance):
     kind, why = verdict(runtime, folder, name, calls, tolerance)
     assert kind in ("right", "refused"), why
-    reasons = REASONS + ["has no form in ExecuTorch's portable operators"] * (folder.name == "opinfo")
-    assert kind == "right" or any(reason in why for reason in reasons), why
+    assert kind == "right" or any(reason in why for reason in REASONS), why
 
 
 class Body(nn.Module):

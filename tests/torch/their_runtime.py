@@ -201,7 +201,7 @@ def main():
         kind, why = verdict(runtime, folder, name, *rest, o.flags, o.exact)
         counts[kind] += 1
         if kind == "refused":
-            reasons[re.sub(r"\(at .*|%\S+|^\S+: ", "", why).strip()] += 1
+            reasons[re.sub(r"\(at .*|%\S+|^(\S+: )*?\S+\.pt2: ", "", why).strip()] += 1
         if kind in ("failed", "wrong") or o.verbose:
             print(f"{kind}\t{name}\t{why if o.verbose else ' '.join(why.split())[:400]}", flush=True)
     runtime.close()
