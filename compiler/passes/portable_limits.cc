@@ -1,5 +1,6 @@
 // Operators that ExecuTorch's portable library has, but not for all that ATen takes: what its kernels refuse when they run, or get wrong
 // (as of 1.4.1), is said in others here. A rule's result must not need a rule of the same operator.
+#include <algorithm>
 #include <map>
 
 #include "compiler/passes/portable_forms.h"
@@ -61,25 +62,40 @@ Tensor cut_and_padded(const PortableCall& c) {
 }
 
 // A convolution in three dimensions is a sum of those in two, one for each tap of the first: all planes that it meets are a batch.
+// A transposed one meets them as one of stride 1 does, from the other end, once zeros stand between them.
 bool is_volume(const PortableCall& c) { return c.tensor(0).rank() == 5; }
 Tensor volume_convolution(const PortableCall& c) {
   Builder& b = c.b;
-  if (*c.args[6].boolean()) b.refuse("aten::convolution, transposed in three dimensions, has no form in ExecuTorch's portable operators");
   const auto number = [&](size_t arg, size_t k) { return *(*c.args[arg].list())[k].integer(); };
   const auto planar = [&](size_t arg) { return Arg(Arg::List{(*c.args[arg].list())[1], (*c.args[arg].list())[2]}); };
+  const bool transposed = *c.args[6].boolean();
   const int64_t stride = number(3, 0), padding = number(4, 0), dilation = number(5, 0);
   Tensor x = c.tensor(0);
   const Tensor w = c.tensor(1);
-  if (padding) x = b("aten::constant_pad_nd", x, std::vector<int64_t>{0, 0, 0, 0, padding, padding}, 0);
-  const int64_t taps = w.type().sizes[2].at[0];
-  const Int planes = floor_div(b.size(x, 2) - (dilation * (taps - 1) + 1), stride) + 1;
-  const Int batch = b.size(x, 0);
+  const int64_t taps = w.type().sizes[2].at[0], reach = dilation * (taps - 1);
+  const Int batch = b.size(x, 0), channels = b.size(x, 1), depth = b.size(x, 2);
+  int64_t before = padding, behind = padding, first = 0;
+  Int planes = floor_div(depth + (2 * padding - (reach + 1)), stride) + 1;
+  if (transposed) {
+    planes = (depth - 1) * stride + (reach - 2 * padding + number(7, 0) + 1);
+    if (stride > 1) {
+      const Tensor apart = b("aten::constant_pad_nd", b("aten::unsqueeze", x, 3), std::vector<int64_t>{0, 0, 0, 0, 0, stride - 1}, 0);
+      x = b.reshape(apart, {batch, channels, depth * stride, b.size(x, 3), b.size(x, 4)});
+    }
+    before = std::max<int64_t>(0, reach - padding);
+    behind = std::max<int64_t>(0, reach - padding + number(7, 0) + 1 - stride);
+    first = padding + before;
+  }
+  if (before || behind) x = b("aten::constant_pad_nd", x, std::vector<int64_t>{0, 0, 0, 0, before, behind}, 0);
+  const int64_t step = transposed ? 1 : stride;
   Tensor sum;
   for (int64_t tap = 0; tap < taps; ++tap) {
-    const Tensor part = b("aten::slice.Tensor", x, 2, tap * dilation, (planes - 1) * stride + (tap * dilation + 1), stride);
-    const Tensor flat = b.reshape(b.permute(part, {0, 2, 1, 3, 4}), {batch * planes, b.size(x, 1), b.size(x, 3), b.size(x, 4)});
-    const Tensor y = b.one("aten::convolution", {flat, b("aten::select.int", w, 2, tap), tap == 0 ? c.args[2] : Arg(), planar(3), planar(4), planar(5), false,
-                                                 Arg::List{0, 0}, c.args[8]});
+    const int64_t from = transposed ? first - tap * dilation : tap * dilation;
+    const Tensor part = b("aten::slice.Tensor", x, 2, from, (planes - 1) * step + (from + 1), step);
+    const Tensor flat = b.reshape(b.permute(part, {0, 2, 1, 3, 4}), {batch * planes, channels, b.size(x, 3), b.size(x, 4)});
+    const Tensor weights = b("aten::select.int", w, 2, tap);
+    const Tensor y = b.one("aten::convolution", {flat, weights, tap == 0 ? c.args[2] : Arg(), planar(3), planar(4), planar(5), transposed,
+                                                 transposed ? planar(7) : Arg(Arg::List{0, 0}), c.args[8]});
     sum = tap == 0 ? y : sum + y;
   }
   return b.permute(b.reshape(sum, {batch, planes, b.size(sum, 1), b.size(sum, 2), b.size(sum, 3)}), {0, 2, 1, 3, 4});
