@@ -24,7 +24,8 @@ void convolution(Writer& w, const Node& n) {
   const uint32_t weights = depthwise    ? w.constant(type, {1, f[2], f[3], f[0]}, reordered(from, {1, f[0], f[2], f[3]}, kToLast))
                            : transposed ? w.constant(type, {f[1], f[2], f[3], f[0]}, reordered(from, f, {1, 2, 3, 0}))
                                         : w.constant(type, permuted(f, kToLast), reordered(from, f, kToLast));
-  const uint32_t x = w.id(operand(n, 0), channels_last), bias = n.args[2].none() ? kNone : w.constant(type, w.sizes(operand(n, 2)), w.numbers(operand(n, 2)));
+  const uint32_t x = w.id(operand(n, 0), channels_last);
+  const uint32_t bias = n.args[2].none() ? kNone : w.constant(type, w.sizes(operand(n, 2)), w.numbers(operand(n, 2)));
   ValueId v = n.outs[0];
   const std::optional<Bounds> bounds = w.fused(&v);
   const uint32_t pad_h = item(n.args[4], 0), pad_w = item(n.args[4], 1);
@@ -64,7 +65,8 @@ void mean(Writer& w, const Node& n) {
     return w.reshape_like(kept, w.result(y), y);
   }
   const std::array<ir::Dim, 3> parts = around(type, over);
-  Sizes at_most{static_cast<uint32_t>(parts[0].upper()), 1, static_cast<uint32_t>(parts[1].upper()), static_cast<uint32_t>(parts[2].upper())};
+  const auto most = [&](size_t k) { return static_cast<uint32_t>(parts[k].upper()); };
+  Sizes at_most{most(0), 1, most(1), most(2)};
   Sizes dims = at_most;
   for (size_t k = 0; k < 3; ++k)
     if (!parts[k].is_static()) dims[k == 0 ? 0 : k + 1] = 0;

@@ -25,7 +25,9 @@ class Joiner {
     const Node* made = n.args[k].ref() ? uses_.producer(n.args[k].ref()->id) : nullptr;
     return made && made->op->name == op ? made : nullptr;
   }
-  static bool is(const Arg& a, double value) { return (a.real() && *a.real() == value) || (a.integer() && static_cast<double>(*a.integer()) == value); }
+  static bool is(const Arg& a, double value) {
+    return (a.real() && *a.real() == value) || (a.integer() && static_cast<double>(*a.integer()) == value);
+  }
   const Type& type(const Arg& a) const { return g_.type(a.ref()->id); }
 
   // `n` becomes a call of `op`, unless the delegate would not take that.
@@ -57,7 +59,8 @@ class Joiner {
   bool prelu(Node& n) {
     if (n.op->name != "aten::where.self") return false;
     const Node *positive = made_by(n, 0, "aten::gt.Scalar"), *scaled = made_by(n, 2, "aten::mul.Tensor");
-    if (!positive || !scaled || !is(positive->args[1], 0) || !(positive->args[0] == n.args[1]) || !(scaled->args[0] == n.args[1])) return false;
+    if (!positive || !scaled || !is(positive->args[1], 0)) return false;
+    if (!(positive->args[0] == n.args[1]) || !(scaled->args[0] == n.args[1]) || !scaled->args[1].ref()) return false;
     return become(n, "aten::prelu", {n.args[1], scaled->args[1]});
   }
 

@@ -220,7 +220,8 @@ Tensor columns(const Call& c, const Node& node) {
   const std::vector<int64_t> rows = places(known(c, node.op->name, b.size(x, -2)), number(1, 0), number(2, 0), number(4, 0));
   const std::vector<int64_t> across = places(known(c, node.op->name, b.size(x, -1)), number(1, 1), number(2, 1), number(4, 1));
   x = taken(c, taken(c, x, rank - 1, across), rank - 2, rows);
-  const int64_t kh = number(1, 0), kw = number(1, 1), h = static_cast<int64_t>(rows.size()) / kh, w = static_cast<int64_t>(across.size()) / kw;
+  const int64_t kh = number(1, 0), kw = number(1, 1);
+  const int64_t h = static_cast<int64_t>(rows.size()) / kh, w = static_cast<int64_t>(across.size()) / kw;
   const Int batch = rank == 4 ? b.size(x, 0) : Int(1), channels = b.size(x, rank - 3);
   x = b("aten::clone", b.permute(b.reshape(x, {batch, channels, kh, h, kw, w}), {0, 1, 2, 4, 3, 5}), 0);
   return rank == 4 ? b.reshape(x, {batch, channels * (kh * kw), h * w}) : b.reshape(x, {channels * (kh * kw), h * w});

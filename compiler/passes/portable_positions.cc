@@ -1,5 +1,5 @@
-// Operators that are about positions (order, searches, diagonals, running products, where maxima were), by comparisons and gathers that ExecuTorch's portable
-// library has.
+// Operators that are about positions (order, searches, diagonals, running products, where maxima were), by comparisons and gathers that
+// ExecuTorch's portable library has.
 #include <map>
 
 #include "compiler/passes/portable_forms.h"
@@ -175,7 +175,8 @@ Results pooled_volume(const Call& c) {
   const Int planes = b.size(deep[0], 2);
   const Tensor places = b.reshape(deep[1], {batch, channels, planes * height * width});
   const Tensor within = b("aten::gather", b.reshape(flat[1], {batch, channels, depth * height * width}), 2, places);
-  if (!height.known() || !width.known() || !plane.known()) b.refuse("aten::max_pool3d of a symbolic size has no form in ExecuTorch's portable operators");
+  if (!height.known() || !width.known() || !plane.known())
+    b.refuse("aten::max_pool3d of a symbolic size has no form in ExecuTorch's portable operators");
   const Tensor which = b("portfire::div_floor.Scalar", places, height.fixed * width.fixed);
   const std::vector<Int> sizes{batch, channels, planes, height, width};
   const Tensor values = b.reshape(deep[0], sizes), indices = b.reshape(which * plane.fixed + within, sizes);
