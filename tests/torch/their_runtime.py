@@ -143,7 +143,7 @@ def difference(answer, right, tolerance):
     finite = np.isfinite(b)
     if not np.array_equal(a[~finite], b[~finite], equal_nan=True):
         return "differs in what is not finite"
-    off = np.abs(a - b)[finite].max(initial=0) if np.isfinite(a[finite]).all() else np.inf
+    off = np.abs(a[finite] - b[finite]).max(initial=0) if np.isfinite(a[finite]).all() else np.inf
     largest = max(1e-6, np.abs(b[finite]).max(initial=0))
     return f"is off by {off / largest:.3g}" if off > tolerance * largest else None
 
