@@ -53,6 +53,34 @@ TEST(XnnpackBlob, SaysWhatTheBodyDoes) {
   EXPECT_EQ(numbers[2], 2);
 }
 
+// A size that is not known is given as the most that it can be, and as 0 to the reshape that finds it.
+constexpr const char* kAnyBatch = R"(
+graph delegate
+  symbol b : 1..8 {8, 1, 3, 5, 2}
+  input %0:x : f32[b,2]
+  constant %1:w : f32[4,2] = [1.0 * 8]
+  %2:linear : f32[b,4] = aten::linear(%0:x, %1:w)
+  %3:parts : f32[b,2,2] = aten::view_copy(%2:linear, size=[-1, 2, 2])
+  output %3:parts
+end
+)";
+
+TEST(XnnpackBlob, LeavesASizeToBeFound) {
+  Result<ir::Graph> body = ir::parse_text(kAnyBatch);
+  ASSERT_TRUE(body.ok()) << body.error().text();
+  NamedConstants constants;
+  const std::vector<uint8_t> blob = xnnpack_blob(*body, constants);
+  uint32_t at;
+  std::memcpy(&at, blob.data() + 10, 4);
+  const xnn::Graph& g = *flatbuffers::GetRoot<xnn::Graph>(blob.data() + at);
+  EXPECT_EQ(g.values()->Get(0)->kind_as_TensorValue()->dims()->Get(0), 8u);
+  ASSERT_EQ(g.nodes()->size(), 2u);
+  ASSERT_EQ(g.nodes()->Get(0)->kind_type(), xnn::NodeKind_FullyConnected);
+  EXPECT_EQ(g.nodes()->Get(0)->kind_as_FullyConnected()->flags(), 0u);  // weights are [out, in]
+  const auto& shape = *g.nodes()->Get(1)->kind_as_StaticReshape()->new_shape();
+  EXPECT_EQ(std::vector<uint32_t>(shape.begin(), shape.end()), (std::vector<uint32_t>{0, 2, 2}));
+}
+
 TEST(NamedConstants, AreThereOnceByContent) {
   NamedConstants constants;
   const float a[] = {1, 2}, b[] = {1, 2}, c[] = {2, 1};

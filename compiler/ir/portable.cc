@@ -15,7 +15,7 @@ constexpr std::string_view kRegular[] = {
     "bitwise_xor.Tensor", "bmm", "cat", "ceil", "clamp", "clamp.Tensor", "clone", "constant_pad_nd", "convolution", "convolution_backward", "cos", "cosh",
     "cumsum", "diagonal_copy", "div.Scalar", "div.Scalar_mode", "elu", "embedding", "eq.Scalar", "eq.Tensor", "erf", "exp", "expand_copy", "expm1", "flip",
     "floor", "floor_divide", "fmod.Scalar", "fmod.Tensor", "full", "full_like", "gather", "ge.Scalar", "ge.Tensor", "gelu", "glu", "grid_sampler_2d",
-    "gt.Scalar", "gt.Tensor", "hardtanh", "index.Tensor", "index_put", "index_select", "isinf", "isnan", "le.Scalar", "le.Tensor", "leaky_relu", "log",
+    "gt.Scalar", "gt.Tensor", "hardtanh", "index.Tensor", "index_put", "index_select", "isinf", "isnan", "le.Scalar", "le.Tensor", "leaky_relu", "linear", "log",
     "log10", "log1p", "log2", "logical_and", "logical_not", "logical_or", "logical_xor", "logit", "lt.Scalar", "lt.Tensor", "masked_fill.Scalar",
     "masked_scatter", "masked_select", "max_pool2d_with_indices", "maximum", "minimum", "mm", "mul.Scalar", "native_group_norm", "native_layer_norm", "ne.Scalar", "ne.Tensor",
     "neg", "nonzero", "permute_copy", "pixel_shuffle", "pixel_unshuffle", "pow.Scalar", "pow.Tensor_Scalar", "pow.Tensor_Tensor", "prod", "rand", "randn", "reciprocal",

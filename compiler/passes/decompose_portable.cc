@@ -39,6 +39,14 @@ Tensor lerp_scalar(const Call& c) {
   return std::fabs(w) < 0.5 ? x + way * w : y - way * (1 - w);
 }
 
+// The other where one is NaN.
+Tensor number_of(const Call& c, const char* op) {
+  const Tensor x = c.tensor(0), y = c.tensor(1);
+  const Tensor both = c.b(op, x, y);
+  const Tensor or_x = c.b.where(c.b("aten::isnan", y), x, both);
+  return c.b.where(c.b("aten::isnan", x), y, or_x);
+}
+
 // With d = |x - y|: d^2 / 2 below delta, delta (d - delta / 2) above.
 Tensor huber(const Call& c) {
   const Tensor d = c.b("aten::abs", c.tensor(0) - c.tensor(1));
@@ -118,6 +126,8 @@ const std::map<std::string_view, Rule>& rules() {
       {"aten::erfc", [](const Call& c) { return c.b("portfire::sub.Scalar_Tensor", 1.0, c.b("aten::erf", c.tensor(0))); }},
       {"aten::sgn", [](const Call& c) { return c.b("aten::sign", c.tensor(0)); }},
       {"aten::hypot", [](const Call& c) { return c.b("aten::sqrt", c.tensor(0) * c.tensor(0) + c.tensor(1) * c.tensor(1)); }},
+      {"aten::fmax", [](const Call& c) { return number_of(c, "aten::maximum"); }},
+      {"aten::fmin", [](const Call& c) { return number_of(c, "aten::minimum"); }},
       {"aten::max_pool2d", [](const Call& c) { return c.b.many("aten::max_pool2d_with_indices", c.args)[0]; }},
       {"aten::embedding_dense_backward", embedding_dense_backward},
       {"portfire::sum_squares", sum_squares},
@@ -166,6 +176,7 @@ Result<Graph> decompose_portable(Graph graph) {
       if (other) return other;
       if (n.op->schema.returns.empty()) return std::vector<Arg>{};  // a check
       if (auto results = by_positions(n, {b, args})) return results;
+      if (auto results = by_axes(n, {b, args})) return results;
       if (const auto it = rules().find(n.op->name); it != rules().end()) return std::vector<Arg>{it->second({b, args})};
       if (!n.op->decompose) b.refuse(std::string(n.op->name) + " has no form in ExecuTorch's portable operators");
       return b.decomposed(*n.op, args);

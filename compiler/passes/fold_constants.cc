@@ -1,6 +1,5 @@
-#include <cstring>
-
 #include "compiler/ir/infer.h"
+#include "compiler/passes/compute.h"
 #include "compiler/passes/passes.h"
 #include "compiler/passes/rewrite.h"
 
@@ -44,38 +43,31 @@ Result<Graph> fold(const Graph& graph, bool dequantizing) {
     }
     if (bytes > kSmall && ((bytes > operand_bytes && !dequantizing) || bytes > kLarge)) return std::nullopt;
     if (n.op->op->view && bytes > kSmall) return std::nullopt;  // a view costs nothing as it is
-    const ir::CallArgs call(g, *n.op, args, 0, /*with_data=*/true);
-    std::vector<TensorView> outs;
-    std::vector<std::shared_ptr<std::vector<std::byte>>> memory;
-    for (Type& t : *types) {
-      t.strides.clear();
-      memory.push_back(std::make_shared<std::vector<std::byte>>(static_cast<size_t>(t.upper_bytes()) + 1));
-      outs.push_back(view_of(t, 0));
-      outs.back().data = memory.back()->data();
-    }
+    std::vector<Computed> computed;
     if (n.op->op->view) {
+      const ir::CallArgs call(g, *n.op, args, 0, /*with_data=*/true);
       TensorView seen;
       if (n.op->op->view(call.args(), seen)) return std::nullopt;
+      Type dense = (*types)[0];
+      dense.strides.clear();
+      computed.push_back({dense, std::make_shared<std::vector<std::byte>>(static_cast<size_t>(dense.upper_bytes()))});
+      TensorView out = view_of(dense, 0);
+      out.data = computed[0].bytes->data();
       const ir::OpInfo* clone = ir::find_op_info("aten::clone");
       const Value from = Value::of(&seen), format = Value::of(int64_t{0});
       const Value* clone_args[] = {&from, &format};
-      if (clone->op->reference(Args(clone_args), outs)) return std::nullopt;
+      if (clone->op->reference(Args(clone_args), {&out, 1})) return std::nullopt;
     } else {
-      std::vector<std::byte> scratch(n.op->op->scratch ? n.op->op->scratch(call.args()) + 64 : 0);
-      const size_t skip = (64 - reinterpret_cast<uintptr_t>(scratch.data()) % 64) % 64;
-      std::vector<const Value*> pointers;
-      for (size_t i = 0; i < args.size(); ++i) pointers.push_back(&call.args()[i]);
-      CallContext context;
-      if (!scratch.empty()) context.scratch = std::span(scratch).subspan(skip);
-      if (n.op->op->reference(Args(pointers, context), outs)) return std::nullopt;
+      computed = compute(g, *n.op, args);
+      if (computed.empty()) return std::nullopt;
     }
     std::vector<Arg> results;
-    for (size_t i = 0; i < outs.size(); ++i) {
+    for (Computed& each : computed) {
       auto c = std::make_shared<Constant>();
-      c->data = memory[i]->data();
-      c->bytes = memory[i]->size() - 1;
-      c->owner = memory[i];
-      const ir::ValueId id = g.add_value((*types)[i], "folded");
+      c->data = each.bytes->data();
+      c->bytes = each.bytes->size();
+      c->owner = each.bytes;
+      const ir::ValueId id = g.add_value(each.type, "folded");
       g.values[id].constant = std::move(c);
       results.push_back(Ref{id});
     }

@@ -84,6 +84,8 @@ Result<Graph> fold_channels(Graph graph);
 Result<Graph> decompose_portable(Graph graph);
 Result<Graph> to_portable(Graph graph);
 
+// Several operators for which XNNPACK has one node become one that only its delegate computes.
+Result<Graph> join_for_xnnpack(Graph graph);
 // What ExecuTorch's XNNPACK delegate takes becomes `portfire::xnnpack` nodes, as few as there can be.
 Result<Graph> delegate_xnnpack(Graph graph);
 

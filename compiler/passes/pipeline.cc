@@ -43,6 +43,7 @@ std::span<const Pass> pipeline() {
       {"fold_portable", fold_constants, Stage::functional, std::nullopt, Target::executorch},
       {"simplify_portable", simplify, Stage::functional, std::nullopt, Target::executorch},
       {"to_portable", to_portable, Stage::portable, std::nullopt, Target::executorch},
+      {"join_for_xnnpack", join_for_xnnpack, Stage::portable, std::nullopt, Target::executorch, /*xnnpack=*/true},
       {"delegate_xnnpack", delegate_xnnpack, Stage::portable, std::nullopt, Target::executorch, /*xnnpack=*/true},
   };
   return kPasses;

@@ -27,5 +27,7 @@ struct PortableCall {
 std::optional<std::vector<Arg>> within_limits(const Node& node, const PortableCall& call);
 // The results of sorts and searches in terms of comparisons (compiler/passes/portable_positions.cc); nullopt: it is none of these.
 std::optional<std::vector<Arg>> by_positions(const Node& node, const PortableCall& call);
+// The results of what is a sum along single dimensions, as products and gathers (compiler/passes/portable_axes.cc); nullopt: it is not.
+std::optional<std::vector<Arg>> by_axes(const Node& node, const PortableCall& call);
 
 }  // namespace portfire::passes

@@ -1,5 +1,6 @@
 // Operators that ExecuTorch's portable library has, but not for all that ATen takes: what its kernels refuse when they run, or get wrong
 // (as of 1.4.1), is said in others here. A rule's result must not need a rule of the same operator.
+#include <algorithm>
 #include <map>
 
 #include "compiler/passes/portable_forms.h"
@@ -61,28 +62,66 @@ Tensor cut_and_padded(const PortableCall& c) {
 }
 
 // A convolution in three dimensions is a sum of those in two, one for each tap of the first: all planes that it meets are a batch.
+// A transposed one meets them as one of stride 1 does, from the other end, once zeros stand between them.
 bool is_volume(const PortableCall& c) { return c.tensor(0).rank() == 5; }
 Tensor volume_convolution(const PortableCall& c) {
   Builder& b = c.b;
-  if (*c.args[6].boolean()) b.refuse("aten::convolution, transposed in three dimensions, has no form in ExecuTorch's portable operators");
   const auto number = [&](size_t arg, size_t k) { return *(*c.args[arg].list())[k].integer(); };
   const auto planar = [&](size_t arg) { return Arg(Arg::List{(*c.args[arg].list())[1], (*c.args[arg].list())[2]}); };
+  const bool transposed = *c.args[6].boolean();
   const int64_t stride = number(3, 0), padding = number(4, 0), dilation = number(5, 0);
   Tensor x = c.tensor(0);
   const Tensor w = c.tensor(1);
-  if (padding) x = b("aten::constant_pad_nd", x, std::vector<int64_t>{0, 0, 0, 0, padding, padding}, 0);
-  const int64_t taps = w.type().sizes[2].at[0];
-  const Int planes = floor_div(b.size(x, 2) - (dilation * (taps - 1) + 1), stride) + 1;
-  const Int batch = b.size(x, 0);
+  const int64_t taps = w.type().sizes[2].at[0], reach = dilation * (taps - 1);
+  const Int batch = b.size(x, 0), channels = b.size(x, 1), depth = b.size(x, 2);
+  int64_t before = padding, behind = padding, first = 0;
+  Int planes = floor_div(depth + (2 * padding - (reach + 1)), stride) + 1;
+  if (transposed) {
+    planes = (depth - 1) * stride + (reach - 2 * padding + number(7, 0) + 1);
+    if (stride > 1) {
+      const Tensor apart = b("aten::constant_pad_nd", b("aten::unsqueeze", x, 3), std::vector<int64_t>{0, 0, 0, 0, 0, stride - 1}, 0);
+      x = b.reshape(apart, {batch, channels, depth * stride, b.size(x, 3), b.size(x, 4)});
+    }
+    before = std::max<int64_t>(0, reach - padding);
+    behind = std::max<int64_t>(0, reach - padding + number(7, 0) + 1 - stride);
+    first = padding + before;
+  }
+  if (before || behind) x = b("aten::constant_pad_nd", x, std::vector<int64_t>{0, 0, 0, 0, before, behind}, 0);
+  const int64_t step = transposed ? 1 : stride;
   Tensor sum;
   for (int64_t tap = 0; tap < taps; ++tap) {
-    const Tensor part = b("aten::slice.Tensor", x, 2, tap * dilation, (planes - 1) * stride + (tap * dilation + 1), stride);
-    const Tensor flat = b.reshape(b.permute(part, {0, 2, 1, 3, 4}), {batch * planes, b.size(x, 1), b.size(x, 3), b.size(x, 4)});
-    const Tensor y = b.one("aten::convolution", {flat, b("aten::select.int", w, 2, tap), tap == 0 ? c.args[2] : Arg(), planar(3), planar(4), planar(5), false,
-                                                 Arg::List{0, 0}, c.args[8]});
+    const int64_t from = transposed ? first - tap * dilation : tap * dilation;
+    const Tensor part = b("aten::slice.Tensor", x, 2, from, (planes - 1) * step + (from + 1), step);
+    const Tensor flat = b.reshape(b.permute(part, {0, 2, 1, 3, 4}), {batch * planes, channels, b.size(x, 3), b.size(x, 4)});
+    const Tensor weights = b("aten::select.int", w, 2, tap);
+    const Tensor y = b.one("aten::convolution", {flat, weights, tap == 0 ? c.args[2] : Arg(), planar(3), planar(4), planar(5), transposed,
+                                                 transposed ? planar(7) : Arg(Arg::List{0, 0}), c.args[8]});
     sum = tap == 0 ? y : sum + y;
   }
   return b.permute(b.reshape(sum, {batch, planes, b.size(sum, 1), b.size(sum, 2), b.size(sum, 3)}), {0, 2, 1, 3, 4});
+}
+
+// Kernels that look up the dimensions they are given, where there are none.
+bool has_no_dims(const PortableCall& c) { return c.tensor(0).rank() == 0 && c.args[1].list() && !c.args[1].list()->empty(); }
+template <const char* op>
+Tensor over_none(const PortableCall& c) {
+  std::vector<Arg> args = c.args;
+  args[1] = Arg::List{};
+  return c.b.one(op, args);
+}
+constexpr char kAmax[] = "aten::amax", kAmin[] = "aten::amin", kSum[] = "aten::sum.dim_IntList";
+
+// Of matrices by matrices alone.
+bool is_no_matrix(const PortableCall& c) { return c.tensor(0).rank() < 2 || c.tensor(1).rank() != 2; }
+Tensor small_linear(const PortableCall& c) {
+  return {&c.b, c.b.decomposed(*ir::find_op_info("aten::linear"), c.args)[0].ref()->id};
+}
+
+// 0 for NaN, which the kernel gives back.
+Tensor sign(const PortableCall& c) {
+  const Tensor x = c.tensor(0), above = c.b("aten::gt.Scalar", x, 0), below = c.b("aten::lt.Scalar", x, 0);
+  const Tensor one = c.b.cast(above, x.dtype());
+  return one - c.b.cast(below, x.dtype());
 }
 
 // x - floor(x / y) y
@@ -97,9 +136,16 @@ const std::map<std::string_view, Limit>& limits() {
       // Remainders of integers have the sign of the dividend there.
       {"aten::remainder.Scalar", {[](const PortableCall& c) { return !is_floating(result(c)); }, remainder}},
       {"aten::remainder.Tensor", {[](const PortableCall& c) { return !is_floating(result(c)); }, remainder}},
+      {"aten::sign", {[](const PortableCall& c) { return is_floating(result(c)); }, sign}},
       {"aten::_log_softmax", {[](const PortableCall& c) { return result(c) == DType::f64; }, log_softmax}},
       {"aten::add.Scalar",
        {[](const PortableCall& c) { return c.tensor(0).dtype() != result(c); }, [](const PortableCall& c) { return c.b.one("aten::add.Scalar", {c.b.cast(c.tensor(0), result(c)), c.args[1], c.args[2]}); }}},
+      {"aten::amax", {has_no_dims, over_none<kAmax>}},
+      {"aten::amin", {has_no_dims, over_none<kAmin>}},
+      {"aten::sum.dim_IntList", {has_no_dims, over_none<kSum>}},
+      {"aten::linear", {is_no_matrix, small_linear}},
+      {"aten::roll",
+       {[](const PortableCall& c) { return c.tensor(0).rank() == 0; }, [](const PortableCall& c) { return c.b("aten::clone", c.tensor(0), 0); }}},
       {"aten::constant_pad_nd", {takes_away, cut_and_padded}},
       {"aten::convolution", {is_volume, volume_convolution}},
       {"aten::cumsum", {[](const PortableCall& c) { return c.tensor(0).rank() == 0; }, [](const PortableCall& c) { return c.b("aten::clone", c.b.cast(c.tensor(0), result(c)), 0); }}},

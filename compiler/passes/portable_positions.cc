@@ -1,5 +1,5 @@
-// Operators that are about positions (order, searches, diagonals, running products), by comparisons and gathers that ExecuTorch's portable
-// library has.
+// Operators that are about positions (order, searches, diagonals, running products, where maxima were), by comparisons and gathers that
+// ExecuTorch's portable library has.
 #include <map>
 
 #include "compiler/passes/portable_forms.h"
@@ -36,16 +36,19 @@ Tensor ranks(Builder& b, Tensor x, bool descending) {
   return b("aten::sum.dim_IntList", b("aten::logical_or", before, b("aten::logical_and", same, earlier)), std::vector<int64_t>{-1}, false);
 }
 
-// Values by the library's largest k, which does not keep the order of equal ones; indices by rank.
-Results sorted(const Call& c) {
+// By rank, so that equal ones keep their order; where that would compare too many pairs and nobody asks for the order, as all of the
+// library's largest (or smallest) k.
+Results in_order(const Call& c, Tensor given, const Arg& at, bool descending, bool stable) {
   Builder& b = c.b;
-  const Tensor given = c.tensor(0);
   if (given.rank() == 0) return {b("aten::clone", given, 0), b.full({}, 0, DType::i64)};
-  const int64_t dim = wrapped(*c.args[1].integer(), given.rank());
-  const bool descending = *c.args[2].boolean();
+  const int64_t dim = wrapped(*at.integer(), given.rank());
   const Int n = b.size(given, dim);
-  if (given.type().numel().upper() > kMostPairs / std::max<int64_t>(1, n.samples().upper()))
-    b.refuse("aten::sort of " + std::to_string(n.samples().upper()) + " elements at a time has no form in ExecuTorch's portable operators");
+  if (given.type().numel().upper() > kMostPairs / std::max<int64_t>(1, n.samples().upper())) {
+    if (stable || given.dtype() == DType::boolean)
+      b.refuse("aten::sort of " + std::to_string(n.samples().upper()) + " elements at a time has no form in ExecuTorch's portable operators");
+    const std::vector<Tensor> both = b.many("aten::topk", {given, n, dim, descending, true});
+    return {both[0], both[1]};
+  }
   std::vector<int64_t> order;
   for (int64_t d = 0; d < given.rank(); ++d) order.push_back(d);
   std::swap(order[static_cast<size_t>(dim)], order.back());  // is its own inverse
@@ -55,6 +58,43 @@ Results sorted(const Call& c) {
   const Tensor indices = b("aten::scatter.src", zeros, -1, rank, positions);
   const Tensor values = b("aten::gather", x, -1, indices);
   return {b.cast(b.permute(values, order), given.dtype()), b.permute(indices, order)};
+}
+
+Results sorted(const Call& c) { return in_order(c, c.tensor(0), c.args[1], *c.args[2].boolean(), false); }
+Results sorted_stable(const Call& c) { return in_order(c, c.tensor(0), c.args[2], *c.args[3].boolean(), true); }
+
+// The element of rank `k` along `dim`, of sorted values and their indices.
+Results of_rank(const Call& c, const Results& sorted, Tensor rank, int64_t dim, bool keep) {
+  Results picked;
+  for (const Arg& a : sorted) {
+    const Tensor y = c.b("aten::gather", Tensor{&c.b, a.ref()->id}, dim, rank);
+    picked.push_back(keep ? y : c.b("aten::squeeze.dim", y, dim));
+  }
+  return picked;
+}
+Results kth_value(const Call& c) {
+  Builder& b = c.b;
+  const Tensor x = c.tensor(0);
+  if (x.rank() == 0) return in_order(c, x, Arg(0), false, false);
+  const int64_t dim = wrapped(*c.args[2].integer(), x.rank());
+  std::vector<Int> one = b.sizes(x);
+  one[static_cast<size_t>(dim)] = 1;
+  const Tensor rank = b.full(one, *c.args[1].integer() - 1, DType::i64);
+  return of_rank(c, in_order(c, x, Arg(dim), false, true), rank, dim, *c.args[3].boolean());
+}
+// The lower of the two in the middle; the first NaN, where there is one.
+Results median(const Call& c) {
+  Builder& b = c.b;
+  const Tensor x = c.tensor(0);
+  if (x.rank() == 0) return in_order(c, x, Arg(0), false, false);
+  const int64_t dim = wrapped(*c.args[1].integer(), x.rank());
+  const Int n = b.size(x, dim);
+  if (!n.known()) b.refuse("aten::median of a symbolic size has no form in ExecuTorch's portable operators");
+  const Tensor nans = b("aten::sum.dim_IntList", b("aten::isnan", x), std::vector<int64_t>{dim}, true);
+  const Tensor first = b("portfire::sub.Scalar_Tensor", n.fixed, nans);
+  const Tensor rank = b("portfire::minimum.Scalar", first, (n.fixed - 1) / 2);
+  const Tensor any = b("aten::gt.Scalar", nans, 0);
+  return of_rank(c, in_order(c, x, Arg(dim), false, true), b.where(any, first, rank), dim, *c.args[2].boolean());
 }
 
 // How many of a sorted sequence are smaller than each value.
@@ -109,11 +149,71 @@ Results running_product(const Call& c) {
   return {y};
 }
 
+// The largest of each window, in its plane and then among planes, and where it was: row-major order is that of planes first.
+Results pooled_volume(const Call& c) {
+  Builder& b = c.b;
+  const Tensor given = c.tensor(0);
+  const auto part = [&](size_t arg, size_t k, int64_t if_none) -> Arg {
+    const Arg::List& l = *c.args[arg].list();
+    return l.empty() ? Arg(if_none) : l[l.size() > k ? k : 0];
+  };
+  const auto pool = [&](Tensor x, bool planes) {
+    std::vector<Arg> args{x};
+    for (size_t arg : {1u, 2u, 3u, 4u}) {
+      const int64_t other = arg == 3 ? 0 : 1;
+      const size_t whole = arg == 2 && c.args[2].list()->empty() ? 1 : arg;  // strides are the window's sizes
+      args.push_back(planes ? Arg::List{part(whole, 1, other), part(whole, 2, other)} : Arg::List{part(whole, 0, other), Arg(other)});
+    }
+    args.push_back(c.args[5]);
+    return b.many("aten::max_pool2d_with_indices", args);
+  };
+  const Tensor x = given.rank() == 5 ? given : b("aten::unsqueeze", given, 0);
+  const Int batch = b.size(x, 0), channels = b.size(x, 1), depth = b.size(x, 2), plane = b.size(x, 3) * b.size(x, 4);
+  const std::vector<Tensor> flat = pool(b.reshape(x, {batch * channels, depth, b.size(x, 3), b.size(x, 4)}), true);
+  const Int height = b.size(flat[0], 2), width = b.size(flat[0], 3);
+  const std::vector<Tensor> deep = pool(b.reshape(flat[0], {batch, channels, depth, height * width}), false);
+  const Int planes = b.size(deep[0], 2);
+  const Tensor places = b.reshape(deep[1], {batch, channels, planes * height * width});
+  const Tensor within = b("aten::gather", b.reshape(flat[1], {batch, channels, depth * height * width}), 2, places);
+  if (!height.known() || !width.known() || !plane.known())
+    b.refuse("aten::max_pool3d of a symbolic size has no form in ExecuTorch's portable operators");
+  const Tensor which = b("portfire::div_floor.Scalar", places, height.fixed * width.fixed);
+  const std::vector<Int> sizes{batch, channels, planes, height, width};
+  const Tensor values = b.reshape(deep[0], sizes), indices = b.reshape(which * plane.fixed + within, sizes);
+  if (given.rank() == 5) return {values, indices};
+  return {b("aten::squeeze.dim", values, 0), b("aten::squeeze.dim", indices, 0)};
+}
+
+// Sums and their means; where the target does not count, it begins as 0 at the places that are written to.
+Results reduced_to_places(const Call& c) {
+  Builder& b = c.b;
+  const Tensor self = c.tensor(0), index = c.tensor(2), source = c.tensor(3);
+  const bool mean = c.args[4] == Arg("mean"), with_self = *c.args[5].boolean();
+  if (!(mean && is_floating(self.dtype())) && !(c.args[4] == Arg("sum")))
+    b.refuse("aten::scatter_reduce.two by other than sums and means has no form in ExecuTorch's portable operators");
+  const Tensor from = with_self ? self : b("aten::scatter.value", self, c.args[1], index, 0);
+  const Tensor sum = b("aten::scatter_add", from, c.args[1], index, source);
+  if (!mean) return {sum};
+  const Tensor ones = b.full(b.sizes(source), 1, self.dtype()), begin = b.full(b.sizes(self), with_self ? 1 : 0, self.dtype());
+  const Tensor count = b("aten::scatter_add", begin, c.args[1], index, ones);
+  const Tensor at_least_1 = b("portfire::maximum.Scalar", count, 1.0);
+  return {sum / at_least_1};
+}
+
 }  // namespace
 
 std::optional<std::vector<Arg>> by_positions(const Node& n, const PortableCall& c) {
   static const std::map<std::string_view, Results (*)(const Call&)> all = {
-      {"aten::sort", sorted}, {"aten::searchsorted.Tensor", searched}, {"aten::diagonal_scatter", diagonal_written}, {"aten::cumprod", running_product}};
+      {"aten::max_pool3d_with_indices", pooled_volume},
+      {"aten::max_pool3d", [](const Call& c) -> Results { return {pooled_volume(c)[0]}; }},
+      {"aten::scatter_reduce.two", reduced_to_places},
+      {"aten::sort", sorted},
+      {"aten::sort.stable", sorted_stable},
+      {"aten::kthvalue", kth_value},
+      {"aten::median.dim", median},
+      {"aten::searchsorted.Tensor", searched},
+      {"aten::diagonal_scatter", diagonal_written},
+      {"aten::cumprod", running_product}};
   const auto it = all.find(n.op->name);
   if (it == all.end()) return std::nullopt;
   return it->second(c);

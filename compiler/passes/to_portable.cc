@@ -60,6 +60,19 @@ Args permuted(Builder& b, const Args& args) {
   return {b.constant((*types)[0].dtype, sizes, bytes.data())};
 }
 
+// A view's sizes: one that is not known may be left to be found, which needs no arithmetic.
+Args viewed(Builder& b, const Args& a) {
+  Arg::List sizes;
+  int unknown = 0;
+  int64_t others = 1;
+  for (const ir::Dim& d : b.hint->sizes) {
+    unknown += !d.is_static();
+    if (d.is_static()) others *= d.at[0];
+    sizes.push_back(d.is_static() ? d.at[0] : -1);
+  }
+  return keep(b, "aten::view_copy", {a[0], unknown <= 1 && others > 0 ? Arg(std::move(sizes)) : a[1]});
+}
+
 // A number as a tensor without dimensions, of the type that the result has.
 Arg wrapped(Builder& b, const Arg& number) {
   if (number.ref()) return b.scalar_tensor(number, b.hint->dtype);
@@ -85,7 +98,7 @@ using Form = Args (*)(Builder&, const Args&);
 const std::map<std::string_view, Form>& forms() {
   static const std::map<std::string_view, Form> all = {
       // Views.
-      {"aten::view", [](Builder& b, const Args& a) { return keep(b, "aten::view_copy", a); }},
+      {"aten::view", viewed},
       {"aten::expand", [](Builder& b, const Args& a) { return keep(b, "aten::expand_copy", a); }},
       {"aten::permute", permuted},
       {"aten::slice.Tensor", [](Builder& b, const Args& a) { return keep(b, "aten::slice_copy.Tensor", a); }},

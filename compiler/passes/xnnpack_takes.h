@@ -1,4 +1,4 @@
-// Which calls of a portable graph ExecuTorch's XNNPACK delegate computes; compiler/emit/xnnpack_blob.cc writes them.
+// Which calls of a portable graph ExecuTorch's XNNPACK delegate computes; compiler/emit/xnnpack_* writes them.
 #pragma once
 
 #include "compiler/passes/match.h"
@@ -6,7 +6,7 @@
 namespace portfire::passes {
 
 bool xnnpack_takes(const ir::Graph& graph, const Uses& uses, const ir::Node& node);
-// Whether it is worth a delegate by itself: products, convolutions.
+// Whether it is worth a delegate by itself: products, convolutions, what the portable library has no operator for.
 bool xnnpack_gains(const ir::Node& node);
 
 }  // namespace portfire::passes

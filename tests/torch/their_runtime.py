@@ -143,7 +143,7 @@ def difference(answer, right, tolerance):
     finite = np.isfinite(b)
     if not np.array_equal(a[~finite], b[~finite], equal_nan=True):
         return "differs in what is not finite"
-    off = np.abs(a - b)[finite].max(initial=0) if np.isfinite(a[finite]).all() else np.inf
+    off = np.abs(a[finite] - b[finite]).max(initial=0) if np.isfinite(a[finite]).all() else np.inf
     largest = max(1e-6, np.abs(b[finite]).max(initial=0))
     return f"is off by {off / largest:.3g}" if off > tolerance * largest else None
 
@@ -201,7 +201,7 @@ def main():
         kind, why = verdict(runtime, folder, name, *rest, o.flags, o.exact)
         counts[kind] += 1
         if kind == "refused":
-            reasons[re.sub(r"\(at .*|%\S+|^\S+: ", "", why).strip()] += 1
+            reasons[re.sub(r"\(at .*|%\S+|^(\S+: )*?\S+\.pt2: ", "", why).strip()] += 1
         if kind in ("failed", "wrong") or o.verbose:
             print(f"{kind}\t{name}\t{why if o.verbose else ' '.join(why.split())[:400]}", flush=True)
     runtime.close()
