@@ -22,6 +22,15 @@ Error::Kind kind_of(Code code) {
   return Error::Internal;
 }
 
+Tag tag_of(const portfire::TensorInfo& info) {
+  switch (info.kind) {
+    case portfire::TensorInfo::Kind::tensor: return Tag::Tensor;
+    case portfire::TensorInfo::Kind::string: return Tag::String;
+    case portfire::TensorInfo::Kind::number: break;
+  }
+  return info.dtype == DType::f64 ? Tag::Double : info.dtype == DType::boolean ? Tag::Bool : Tag::Int;
+}
+
 portfire::Error no_such(const char* what, size_t i, size_t n) {
   return portfire::Error::make(Code::bad_argument, "no %s %zu (expected less than %zu)", what, i, n);
 }
@@ -30,21 +39,21 @@ portfire::Error no_such(const char* what, size_t i, size_t n) {
 
 Error::Error(const portfire::Error& e) : kind_(kind_of(e.code())), error_(e) {}
 
+MethodMeta::List MethodMeta::list_of(std::span<const portfire::TensorInfo> infos) {
+  List list;
+  for (const portfire::TensorInfo& info : infos) list.push_back({tag_of(info), TensorInfo(info)});
+  return list;
+}
+
 Result<Tag> MethodMeta::tag(const List& list, size_t i) {
   if (i >= list.size()) return no_such("input or output", i, list.size());
-  switch (list[i].kind) {
-    case portfire::TensorInfo::Kind::tensor: return Tag::Tensor;
-    case portfire::TensorInfo::Kind::string: return Tag::String;
-    case portfire::TensorInfo::Kind::number: break;
-  }
-  return list[i].dtype == DType::f64 ? Tag::Double : list[i].dtype == DType::boolean ? Tag::Bool : Tag::Int;
+  return list[i].tag;
 }
 
 Result<TensorInfo> MethodMeta::meta(const List& list, size_t i) {
   if (i >= list.size()) return no_such("input or output", i, list.size());
-  if (list[i].kind != portfire::TensorInfo::Kind::tensor)
-    return portfire::Error::make(Code::bad_argument, "input or output %zu is no tensor", i);
-  return TensorInfo(list[i]);
+  if (list[i].tag != Tag::Tensor) return portfire::Error::make(Code::bad_argument, "input or output %zu is no tensor", i);
+  return list[i].info;
 }
 
 }  // namespace portfire::runtime
@@ -124,7 +133,7 @@ runtime::Result<Module::Loaded*> Module::find(const std::string& method) {
   const auto inputs = module_->inputs(method), outputs = module_->outputs(method);
   if (!inputs.ok()) return inputs.error();
   if (!outputs.ok()) return outputs.error();
-  Loaded l;
+  Loaded l{runtime::MethodMeta(method, *inputs, *outputs), {}, {}, {}};
   l.inputs.resize(inputs->size());
   l.places.resize(outputs->size());
   return &methods_.emplace(method, std::move(l)).first->second;
@@ -140,7 +149,7 @@ bool Module::unload_method(const std::string& method) {
 runtime::Result<runtime::MethodMeta> Module::method_meta(const std::string& method) {
   const auto l = find(method);
   if (!l.ok()) return l.error();
-  return runtime::MethodMeta(method, *module_->inputs(method), *module_->outputs(method));
+  return (*l)->meta;
 }
 
 runtime::Error Module::set_input(const std::string& method, const EValue& value, size_t index) {

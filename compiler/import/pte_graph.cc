@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "compiler/import/data_slices.h"
 #include "compiler/import/functional_twin.h"
 #include "format/reading.h"
 #include "ops/sym.h"
@@ -188,6 +189,7 @@ bool PlanImporter::prim(Scope& s, const std::string& name, const std::vector<uin
   }
   const std::vector<Arg> results = s.build.call(*op, std::move(list));
   if (!results.empty()) s.values[args.back()] = {results[0], &s};
+  if (name == "executorch_prim::add.Scalar") sums_[args[2]] = {args[0], args[1]};
   return true;
 }
 
@@ -233,6 +235,14 @@ const OpInfo* view_of_copy(const OpInfo& op) {
 }
 
 }  // namespace
+
+// n, where a slice ends at start + n. Not a constant one of which the result may be shorter: it may lie across the end.
+std::optional<uint32_t> PlanImporter::sliced_length(Scope& s, uint32_t start, uint32_t end, uint32_t out) {
+  const auto sum = sums_.find(end);
+  if (sum == sums_.end() || (sum->second.first != start && sum->second.second != start)) return std::nullopt;
+  const uint32_t n = sum->second.first == start ? sum->second.second : sum->second.first;
+  return s.values.count(n) || tensor(out)->shape_dynamism() == 0 ? std::optional(n) : std::nullopt;
+}
 
 // The functional operator's, made of the call's.
 std::vector<Arg> PlanImporter::arguments(Scope& s, const ops::OutVariant& form, const ir::Schema& schema, const std::vector<uint32_t>& args, uint32_t out) {
@@ -282,6 +292,8 @@ void PlanImporter::call(Scope& s, const pte::KernelCall& call) {
     writes = true;
     outs.push_back(args[i]);
   }
+  if (op->name == "aten::slice.Tensor")
+    if (const auto n = sliced_length(s, args[2], args[3], outs[0])) keep_within(s.build, argument(s, *n, "SymInt"), list);
   if (writes && !(op = functional_twin(functional->name))) throw Refusal{Code::unsupported, "it writes to an argument"};
   const std::vector<Arg> given = s.build.call(*op, std::move(list));
   if (given.size() < outs.size() || (!form.in_place && given.size() != outs.size()))

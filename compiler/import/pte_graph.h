@@ -95,6 +95,7 @@ class PlanImporter {
   // --- instructions (pte_graph.cc) ---
   void run(Scope& s, Range range);
   void call(Scope& s, const pte::KernelCall& call);
+  std::optional<uint32_t> sliced_length(Scope& s, uint32_t start, uint32_t end, uint32_t out);
   std::vector<ir::Arg> arguments(Scope& s, const ops::OutVariant& form, const ir::Schema& schema, const std::vector<uint32_t>& args, uint32_t out);
   bool prim(Scope& s, const std::string& name, const std::vector<uint32_t>& args);
   bool copy(Scope& s, const std::string& name, const std::vector<uint32_t>& args);
@@ -121,6 +122,7 @@ class PlanImporter {
   std::vector<std::vector<ir::Dim>> sizes_;
   Scope root_{nullptr};
   std::vector<State> states_;
+  std::map<uint32_t, std::pair<uint32_t, uint32_t>> sums_;  // numbers that are sums: of which values
   std::vector<std::pair<uint32_t, Known>> inputs_;  // tensors in the caller's memory
   std::vector<State> unplanned_;                    // likewise, that no caller of ours gives: they are known by their names
 };

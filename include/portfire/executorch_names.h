@@ -105,25 +105,25 @@ class EValue {
   std::shared_ptr<aten::Tensor> owner_;
 };
 
-// An input or output as the program declares it: upper bounds where sizes are dynamic.
+// An input or output as the program declares it: upper bounds where sizes are dynamic. `sizes` are good while the method is loaded.
 class TensorInfo {
  public:
   explicit TensorInfo(const portfire::TensorInfo& info)
-      : name_(info.name), tensor_(TensorView::of(nullptr, info.dtype, info.shape.dims())) {}
-  aten::ArrayRef<aten::SizesType> sizes() const { return tensor_.sizes(); }
-  aten::ScalarType scalar_type() const { return tensor_.scalar_type(); }
-  size_t nbytes() const { return tensor_.nbytes(); }
+      : name_(info.name), tensor_(std::make_shared<aten::Tensor>(TensorView::of(nullptr, info.dtype, info.shape.dims()))) {}
+  aten::ArrayRef<aten::SizesType> sizes() const { return tensor_->sizes(); }
+  aten::ScalarType scalar_type() const { return tensor_->scalar_type(); }
+  size_t nbytes() const { return tensor_->nbytes(); }
   std::string_view name() const { return name_; }
 
  private:
   std::string name_;
-  aten::Tensor tensor_;
+  std::shared_ptr<const aten::Tensor> tensor_;
 };
 
 class MethodMeta {
  public:
   MethodMeta(std::string name, std::span<const portfire::TensorInfo> inputs, std::span<const portfire::TensorInfo> outputs)
-      : name_(std::move(name)), inputs_(inputs.begin(), inputs.end()), outputs_(outputs.begin(), outputs.end()) {}
+      : name_(std::move(name)), inputs_(list_of(inputs)), outputs_(list_of(outputs)) {}
   const char* name() const { return name_.c_str(); }
   size_t num_inputs() const { return inputs_.size(); }
   size_t num_outputs() const { return outputs_.size(); }
@@ -133,7 +133,12 @@ class MethodMeta {
   Result<TensorInfo> output_tensor_meta(size_t i) const { return meta(outputs_, i); }
 
  private:
-  using List = std::vector<portfire::TensorInfo>;
+  struct Value {
+    Tag tag;
+    TensorInfo info;
+  };
+  using List = std::vector<Value>;
+  static List list_of(std::span<const portfire::TensorInfo> infos);
   static Result<Tag> tag(const List& list, size_t i);
   static Result<TensorInfo> meta(const List& list, size_t i);
   std::string name_;
@@ -213,6 +218,7 @@ class Module {
 
  private:
   struct Loaded {
+    runtime::MethodMeta meta;
     std::vector<EValue> inputs, outputs, places;  // places: where outputs are wanted; None: in the module's memory
   };
   runtime::Result<Loaded*> find(const std::string& method);

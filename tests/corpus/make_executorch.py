@@ -4,7 +4,8 @@ Usage: make_executorch.py [DIR]    DIR defaults to this folder. Needs torch 2.13
 
 external.pte, external.ptd   a method that gives two weights that lie in the data file, and constant methods
 linear.bpte                  a program with three test sets, the last of which has no answers
-executorch/portable-llm-*    decoders of tests/torch/test_quantized_programs.py, with the answers of ExecuTorch's runtime
+executorch/portable-llm-*    decoders of tests/torch/test_quantized_programs.py, with the answers of ExecuTorch's runtime, and the rows of
+                             a mask that stand at positions which the call gives, as a decoder without a cache operator takes them
 """
 
 import pathlib
@@ -50,6 +51,31 @@ def bundle(folder):
     (folder / "linear.bpte").write_bytes(serialize_from_bundled_program_to_flatbuffer(bundled))
 
 
+class MaskRows(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("mask", torch.full((8, 8), -1e4).triu(1))
+
+    def forward(self, x, positions):
+        start = positions[0].item()
+        torch._check(start >= 0)
+        torch._check(start + x.shape[0] <= 8)
+        return x + self.mask.narrow(0, start, x.shape[0])
+
+
+def mask_rows(folder):
+    torch.manual_seed(0)
+    n = torch.export.Dim("n", min=1, max=7)
+    calls = [(torch.randn(b - a, 8), torch.arange(a, b)) for a, b in ((0, 5), (5, 6), (6, 8))]
+    program = torch.export.export(MaskRows(), calls[0], strict=True, dynamic_shapes=({0: n}, {0: n}))
+    base = folder / "portable-llm-mask_rows"
+    pathlib.Path(f"{base}.pte").write_bytes(to_edge(program).to_executorch().buffer)
+    for k, (x, positions) in enumerate(calls):
+        np.save(f"{base}.{k}.x0.npy", x.numpy())
+        np.save(f"{base}.{k}.x1.npy", positions.numpy())
+        np.save(f"{base}.{k}.y0.npy", MaskRows()(x, positions).numpy())
+
+
 def decoders(folder):
     sys.path.insert(0, str(HERE.parent / "torch"))
     import test_quantized_programs as programs
@@ -74,4 +100,5 @@ if __name__ == "__main__":
     external(to)
     bundle(to)
     (to / "executorch").mkdir(exist_ok=True)
+    mask_rows(to / "executorch")
     decoders(to / "executorch")
