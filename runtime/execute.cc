@@ -1,11 +1,10 @@
 // Running a loaded method.
 #include <algorithm>
-#include <cstring>
 
-#include "kernels/copy/strided.h"
 #include "ops/element.h"
 #include "ops/sym.h"
 #include "runtime/instruction.h"
+#include "runtime/numbers.h"
 
 namespace portfire {
 namespace {
@@ -40,17 +39,6 @@ bool inside(const TensorView& view, const TensorView& of) {
   return shift % static_cast<int64_t>(std::min<size_t>(byte_size(view.dtype), 8)) == 0 && of_low <= low + shift && high + shift <= of_high;
 }
 
-// A number of the kind that `to` has: what depends on it was bound for that kind.
-void assign_number(Value* to, const Value& from) {
-  const bool is_real = from.kind == Value::Kind::real;
-  const int64_t whole = is_real ? static_cast<int64_t>(from.real) : from.kind == Value::Kind::boolean ? from.boolean : from.integer;
-  switch (to->kind) {
-    case Value::Kind::real: to->real = is_real ? from.real : static_cast<double>(whole); break;
-    case Value::Kind::boolean: to->boolean = is_real ? from.real != 0 : whole != 0; break;
-    default: to->integer = whole;
-  }
-}
-
 // The integers of a list, some of which a run may have computed.
 void read_items(const Value& list) {
   for (uint32_t k = 0; list.ints.items && k < list.ints.count; ++k) {
@@ -67,87 +55,11 @@ void assign_result(Value* to, const Value& from) {
     assign_number(to, from);
 }
 
-double as_double(const Value& v) {
-  return v.kind == Value::Kind::real ? v.real : static_cast<double>(v.kind == Value::Kind::boolean ? v.boolean : v.integer);
-}
-
 bool same_number(const Value& a, const Value& b) {
   return a.kind == b.kind && (a.kind == Value::Kind::boolean ? a.boolean == b.boolean : a.integer == b.integer);
 }
 
-bool lacks_memory(const TensorView& t) { return !t.data && t.numel() > 0; }
-
-// "input 0 "mask"", for messages.
-struct InputText {
-  char text[96];
-  InputText(size_t i, std::string_view name) {
-    snprintf(text, sizeof text, "input %zu%s%.*s%s", i, name.empty() ? "" : " \"", static_cast<int>(name.size()), name.data(),
-             name.empty() ? "" : "\"");
-  }
-  const char* c_str() const { return text; }
-};
-
-bool is_number(Value::Kind kind) {
-  return kind == Value::Kind::integer || kind == Value::Kind::boolean || kind == Value::Kind::real;
-}
-
 }  // namespace
-
-Error Method::set_input(size_t i, const TensorView& t) {
-  Input& in = inputs_[i];
-  const size_t v = index_of(in.value);
-  const auto where = [&] { return InputText(i, in.name); };
-  if (in.value->kind != Value::Kind::tensor) {
-    if (t.numel() != 1) return Error::make(Code::bad_argument, "%s: expected one number, got %s", where().c_str(), TypeText(t).c_str());
-    return set_input(i, in.value->kind == Value::Kind::real ? Value::of(ops::load_real(t, 0)) : Value::of(ops::load_int(t, 0)));
-  }
-  const pte::Tensor& file = *tensors_[v].file;
-  TensorView& to = *in.value->tensor;
-  const Shape declared = shape_of(file);
-  int64_t bytes = 0;
-  bool fits = t.dtype == to.dtype && t.rank() == declared.rank && checked_bytes(t.dtype, t.shape, &bytes);
-  for (int d = 0; fits && d < declared.rank; ++d)
-    fits = in.dynamism == 0 ? t.size(d) == declared.sizes[d] : in.dynamism == 2 || t.size(d) <= declared.sizes[d];
-  if (!fits)
-    return Error::make(Code::bad_argument, "%s: wrong type (expected %s%s, got %s)", where().c_str(),
-                       in.dynamism ? "at most " : "", TypeText(to.dtype, declared).c_str(), TypeText(t).c_str());
-  if (!in.planned && !t.is_contiguous())
-    return Error::make(Code::bad_argument, "%s: strides are not row-major (expected contiguous)", where().c_str());
-  if (reinterpret_cast<uintptr_t>(t.data) % std::min<size_t>(byte_size(t.dtype), 8) != 0)
-    return Error::make(Code::bad_argument, "%s: its data is not aligned to its elements", where().c_str());
-  if (in.planned) {
-    PF_TRY(resize(v, {t.dtype, t.shape}));
-    if (bytes && t.is_contiguous() && to.is_contiguous())
-      std::memcpy(to.data, t.data, static_cast<size_t>(bytes));
-    else if (bytes)
-      copy::copy(to, t, options_.pool);
-    return {};
-  }
-  if (!(to.shape == t.shape)) ++versions_[v];
-  to.shape = t.shape;
-  to.set_contiguous();
-  to.data = t.data;
-  return {};
-}
-
-Error Method::set_input(size_t i, const Value& number) {
-  Value& to = *inputs_[i].value;
-  if (!is_number(to.kind) || !is_number(number.kind))
-    return Error::make(Code::bad_argument, "input %zu: expected %s, got %s", i, name_of(to.kind), name_of(number.kind));
-  if (inputs_[i].fixed) {
-    const double made_for = as_double(to), got = as_double(number);
-    if (made_for == got) return {};
-    return Error::make(Code::bad_argument, "input %zu: the program was made for %g (got %g)", i, made_for, got);
-  }
-  assign_number(&to, number);
-  ++versions_[index_of(&to)];
-  return {};
-}
-
-uint64_t Method::offset_of(const TensorInfo& info) {
-  const pte::AllocationDetails* planned = info.file->allocation_info();
-  return planned ? memory_offset(*planned) : 0;
-}
 
 uint64_t Method::versions_of(const Instruction& in) const {
   uint64_t sum = 0;
@@ -159,64 +71,6 @@ uint64_t Method::versions_of(const Instruction& in) const {
   for (const Value* v : in.args)
     if (v->kind == Value::Kind::tensor_list) for_each_item(v, [&](size_t item) { sum += versions_[item]; });
   return sum;
-}
-
-Error Method::reserve(Buffer& buffer, size_t bytes) {
-  if (bytes <= buffer.bytes()) return {};
-  const size_t others = arena_bytes() + scratch_.bytes() - buffer.bytes();
-  if (others > options_.max_arena_bytes || bytes > options_.max_arena_bytes - others)
-    return Error::make(Code::out_of_memory, "tensors need more memory than allowed (expected at most %zu bytes, got %zu)",
-                       options_.max_arena_bytes, bytes + others);
-  return buffer.reserve(bytes);
-}
-
-Error Method::grow(uint32_t buffer, size_t bytes) {
-  // Tensors that share a growing buffer never live at the same time, so content need not be kept. Should a file have it
-  // otherwise: what does not fit the new buffer, or shows the old one, has no memory until it is computed again.
-  const std::byte* old = buffers_[buffer].data();
-  const size_t old_bytes = buffers_[buffer].bytes();
-  PF_TRY(reserve(buffers_[buffer], bytes + bytes / 4));
-  for (size_t i = 0; i < values_.size(); ++i) {
-    if (values_[i].kind != Value::Kind::tensor) continue;
-    TensorView& t = *values_[i].tensor;
-    TensorInfo& info = tensors_[i];
-    if (info.shown) {
-      if (t.as<std::byte>() >= old && t.as<std::byte>() < old + old_bytes) t.data = nullptr;
-    } else if (info.buffer == buffer) {
-      const uint64_t offset = offset_of(info);
-      if (info.dynamism == 2) info.capacity = buffers_[buffer].bytes() - offset;
-      t.data = t.bytes() <= info.capacity ? buffers_[buffer].data() + offset : nullptr;
-    }
-  }
-  return {};
-}
-
-Error Method::resize(size_t v, const TensorSpec& spec) {
-  TensorView& t = *values_[v].tensor;
-  TensorInfo& info = tensors_[v];
-  if (spec.dtype != t.dtype)
-    return Error::make(Code::bad_file, "result is %s (expected %s)", name_of(t.dtype), name_of(spec.dtype));
-  if (spec.shape == t.shape && !lacks_memory(t)) return {};
-  if (info.dynamism == 0)
-    return Error::make(Code::bad_file, "result is %s (expected %s)", TypeText(t).c_str(), TypeText(spec.dtype, spec.shape).c_str());
-  int64_t bytes;
-  if (!checked_bytes(spec.dtype, spec.shape, &bytes))
-    return Error::make(Code::bad_argument, "result of impossible size %s", TypeText(spec.dtype, spec.shape).c_str());
-  if (spec.shape.rank != t.rank())
-    return Error::make(Code::bad_file, "result is %s (expected rank %d)", TypeText(spec.dtype, spec.shape).c_str(), t.rank());
-  if (static_cast<size_t>(bytes) > info.capacity || (!t.data && bytes > 0)) {
-    if (info.dynamism != 2)
-      return Error::make(Code::bad_argument, "result %s exceeds the planned %zu bytes", TypeText(spec.dtype, spec.shape).c_str(), info.capacity);
-    t.shape = spec.shape;
-    PF_TRY(grow(info.buffer, static_cast<size_t>(bytes) + offset_of(info)));
-  }
-  t.shape = spec.shape;
-  if (info.file->dim_order() && static_cast<int>(info.file->dim_order()->size()) == t.rank())
-    set_strides(*info.file, &t);
-  else
-    t.set_contiguous();
-  ++versions_[v];
-  return {};
 }
 
 Error Method::prepare(Instruction& in) {

@@ -10,6 +10,9 @@ namespace portfire {
 
 inline constexpr size_t kMaxResults = 8;
 inline constexpr uint32_t kNoValue = UINT32_MAX;
+inline constexpr const char* kNoMemoryToLoad = "no memory to load the method";
+
+inline bool lacks_memory(const TensorView& t) { return !t.data && t.numel() > 0; }
 
 struct Method::Instruction {
   enum class Kind : uint8_t { kernel, checked_kernel, reference, view, symbolic, steps, copy_index, move, jump_false, none };

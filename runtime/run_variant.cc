@@ -117,7 +117,7 @@ Error Method::bind_copy_index(const pte::KernelCall& call, Instruction* in) {
   dynamic_ = true;
   if (count(call.args()) != 3) return Error::make(Code::bad_file, "%u arguments (expected 3)", count(call.args()));
   in->args = memory_.make<const Value*>(3);
-  if (in->args.empty()) return Error::make(Code::out_of_memory, "no memory to load the method");
+  if (in->args.empty()) return Error::make(Code::out_of_memory, "%s", kNoMemoryToLoad);
   for (uint32_t k = 0; k < 3; ++k) in->args[k] = &values_[static_cast<size_t>(call.args()->Get(k))];
   if (in->args[0]->kind != Value::Kind::tensor || in->args[1]->kind != Value::Kind::tensor || in->args[2]->kind != Value::Kind::integer)
     return Error::make(Code::bad_file, "arguments are %s, %s and %s (expected Tensor, Tensor and int)", name_of(in->args[0]->kind),

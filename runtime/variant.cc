@@ -8,7 +8,7 @@
 namespace portfire {
 namespace {
 
-const Error kOutOfMemory = Error::make(Code::out_of_memory, "no memory to load the method");
+const Error kOutOfMemory = Error::make(Code::out_of_memory, "%s", kNoMemoryToLoad);
 
 }  // namespace
 
