@@ -1,5 +1,6 @@
 // Compiles, runs and compares every case of tests/corpus, in one process and without PyTorch.
 #include <algorithm>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -9,6 +10,7 @@
 #include "cli/compare.h"
 #include "cli/npy.h"
 #include "compiler/driver/compile.h"
+#include "portfire/module.h"
 #include "runtime/method.h"
 
 namespace portfire::cli {
@@ -136,7 +138,34 @@ INSTANTIATE_TEST_SUITE_P(All, Corpus, testing::ValuesIn(cases()), [](const auto&
 
 TEST(Corpus, IsThere) {
   EXPECT_GE(cases().size(), 20u);
-  EXPECT_GE(cases(kExecutorch).size(), 28u);
+  EXPECT_GE(cases(kExecutorch).size(), 31u);
+}
+
+// Numbers, strings, lists and tensors that methods give as constants.
+TEST(ExecutorchCorpusMethods, RecompiledGiveWhatTheyGave) {
+  const auto file = FileMap::open((kCorpus / "external.pte").c_str());
+  ASSERT_TRUE(file.ok());
+  const std::string data = (kCorpus / "external.ptd").string();
+  const auto bytes = recompile_bytes(file->bytes(), {data});
+  ASSERT_TRUE(bytes.ok()) << bytes.error().text();
+  auto before = Module::from_bytes(file->bytes(), {.data = {data}}), after = Module::from_bytes(*bytes, {});
+  ASSERT_TRUE(before.ok()) << before.error().text();
+  ASSERT_TRUE(after.ok()) << after.error().text();
+  ASSERT_EQ(after->method_count(), before->method_count());
+  for (size_t m = 0; m < before->method_count(); ++m) {
+    const std::string_view name = before->method_name(m);
+    const auto expected = before->call(name, {}), got = after->call(name, {});
+    ASSERT_TRUE(expected.ok()) << expected.error().text();
+    ASSERT_TRUE(got.ok()) << got.error().text();
+    ASSERT_EQ(got->size(), expected->size()) << name;
+    for (size_t i = 0; i < got->size(); ++i) {
+      const TensorView &x = (*expected)[i], &y = (*got)[i];
+      EXPECT_STREQ(TypeText(y).c_str(), TypeText(x).c_str()) << name;
+      EXPECT_EQ(std::memcmp(y.data, x.data, x.bytes()), 0) << name;
+    }
+    EXPECT_EQ(after->outputs(name)->size(), before->outputs(name)->size());
+  }
+  EXPECT_EQ(after->outputs("about")->front().kind, TensorInfo::Kind::string);
 }
 
 // Two archives become two methods of one program, the weights they share stored once.

@@ -71,17 +71,21 @@ void PlanImporter::begin() {
 ir::Graph PlanImporter::finish() {
   run(root_, {0, count(plan_.chains()->Get(0)->instructions())});
   ir::Graph& graph = root_.graph;
-  for (uint32_t i = written_inputs(plan_); i < count(plan_.outputs()); ++i) {
-    const auto v = static_cast<uint32_t>(plan_.outputs()->Get(i));
+  const auto give = [&](const Arg& a) {
     ir::Output out;
     out.name = "output" + std::to_string(graph.outputs.size());
-    const Arg a = argument(root_, v, "");
-    if (a.list() || a.string()) throw Refusal{Code::unsupported, out.name + " is a list or a string"};
     if (a.ref())
       out.value = a.ref()->id;
     else
       out.literal = a;
     graph.outputs.push_back(std::move(out));
+  };
+  for (uint32_t i = written_inputs(plan_); i < count(plan_.outputs()); ++i) {
+    const Arg a = argument(root_, static_cast<uint32_t>(plan_.outputs()->Get(i)), "");
+    if (const Arg::List* list = a.list())  // given one by one, as the runtime has it
+      for (const Arg& item : *list) give(item);
+    else
+      give(a);
   }
   const std::vector<State> states = states_;  // reading may find more
   for (const State& s : states) {
