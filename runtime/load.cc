@@ -95,7 +95,7 @@ Error Method::load_values(const pte::ExecutionPlan& plan) {
   // State for which ExecuTorch's caller would give memory: it has a name, and nothing else.
   for (size_t i = 0; i < n; ++i)
     if (tensors_[i].file && is_unplanned_state(*tensors_[i].file) && !tensors_[i].input) PF_TRY(give_memory(i));
-  const uint32_t first = written_inputs(plan);
+  const uint32_t first = program_->view().interface_of(plan) ? 0 : written_inputs(plan);
   outputs_ = outputs_.subspan(first);
   for (uint32_t i = 0; i < outputs_.size(); ++i) {
     outputs_[i] = &values_[static_cast<size_t>(plan.outputs()->Get(first + i))];
