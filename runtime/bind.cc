@@ -61,11 +61,8 @@ Error Method::load_instructions(const pte::ExecutionPlan& plan) {
         in.b = static_cast<uint32_t>(from->instr_args_as_JumpFalseCall()->destination_instruction());
         e = bind_condition(in);
         break;
-      case pte::InstructionArguments_DelegateCall: {
-        const auto* delegate = plan.delegates()->Get(static_cast<uint32_t>(from->instr_args_as_DelegateCall()->delegate_index()));
-        e = refuse_delegate(*delegate);
-        break;
-      }
+      case pte::InstructionArguments_DelegateCall:
+        return refuse_delegate(*plan.delegates()->Get(static_cast<uint32_t>(from->instr_args_as_DelegateCall()->delegate_index())));
       default: break;  // FreeCall: memory is planned, there is nothing to free
     }
     if (e) return located(e, in);
