@@ -6,6 +6,7 @@
 #pragma once
 
 #include "ops/op.h"
+#include "ops/placed_within.h"
 
 namespace portfire::ops::kv_cache {
 
@@ -18,12 +19,7 @@ struct UpdateCache {
 template <class G>
 typename G::Tensor updated(G& g, typename G::Tensor cache, typename G::Tensor value, int64_t dim, typename G::Int start) {
   const auto last = g.size(cache, dim) - g.size(value, dim);
-  if (!start.known()) {
-    g.all("portfire::check_range", start, 0, INT64_MAX, "the first token that a cache takes");
-    g.all("portfire::check_range", last - start, 0, INT64_MAX, "the room that tokens leave in a cache");
-    // What has been checked, for the samples: of a number read from a tensor they may be any.
-    start = min(start, last);
-  }
+  if (!start.known()) start = placed_within(g, start, last, "the first token that a cache takes", "the room that tokens leave in a cache");
   return g("aten::slice_scatter", cache, value, dim, start, start + g.size(value, dim));
 }
 template <class G>
