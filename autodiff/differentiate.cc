@@ -203,6 +203,8 @@ Result<Graph> vector_jacobian_product(Graph graph, const Problem& problem) {
   for (size_t i : problem.inputs) names.push_back(d.graph.inputs[i].name);
   for (size_t i : problem.buffers) names.push_back(d.graph.buffers[i].name);
   for (size_t i = 0; i < names.size(); ++i) d.graph.outputs.push_back({d.gradients[i], "grad_" + names[i], {}});
+  d.graph.input_structure.clear();  // were those of the model
+  d.graph.output_structure.clear();
   return std::move(d.graph);
 }
 
