@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <set>
 
+#include "compiler/passes/match.h"
 #include "compiler/passes/passes.h"
 #include "compiler/passes/rewrite.h"
 #include "ops/element.h"
@@ -96,7 +97,7 @@ class Fuser {
       return;
     }
     std::string step = (cast ? std::string("cast") : std::string(p->name)) + "." + name_of(common);
-    const bool scaled = !cast && n.args.size() > arity && !is_one(n.args[arity]);
+    const bool scaled = !cast && n.args.size() > arity && !is_number(n.args[arity], 1);
     for (size_t i = 0; i < arity; ++i) {
       const bool any_dtype = cast || (p->rule == PointwiseRule::first && i == 0);
       std::string operand;
@@ -147,7 +148,6 @@ class Fuser {
     v.shape.rank = t.rank();
     return v;
   }
-  static bool is_one(const Arg& a) { return (a.integer() && *a.integer() == 1) || (a.real() && *a.real() == 1); }
 
   static std::string push(Chain& c, std::string step, DType dtype) {
     c.steps.push_back(std::move(step));

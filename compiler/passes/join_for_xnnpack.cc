@@ -25,9 +25,6 @@ class Joiner {
     const Node* made = n.args[k].ref() ? uses_.producer(n.args[k].ref()->id) : nullptr;
     return made && made->op->name == op ? made : nullptr;
   }
-  static bool is(const Arg& a, double value) {
-    return (a.real() && *a.real() == value) || (a.integer() && static_cast<double>(*a.integer()) == value);
-  }
   const Type& type(const Arg& a) const { return g_.type(a.ref()->id); }
 
   // `n` becomes a call of `op`, unless the delegate would not take that.
@@ -49,9 +46,9 @@ class Joiner {
   bool hardswish(Node& n) {
     if (n.op->name != "aten::mul.Tensor") return false;
     const Node* share = made_by(n, 1, "aten::div.Scalar");
-    const Node* kept = share && is(share->args[1], 6) ? made_by(*share, 0, "aten::clamp") : nullptr;
-    const Node* moved = kept && is(kept->args[1], 0) && is(kept->args[2], 6) ? made_by(*kept, 0, "aten::add.Scalar") : nullptr;
-    if (!moved || !is(moved->args[1], 3) || !is(moved->args[2], 1) || !(moved->args[0] == n.args[0])) return false;
+    const Node* kept = share && is_number(share->args[1], 6) ? made_by(*share, 0, "aten::clamp") : nullptr;
+    const Node* moved = kept && is_number(kept->args[1], 0) && is_number(kept->args[2], 6) ? made_by(*kept, 0, "aten::add.Scalar") : nullptr;
+    if (!moved || !is_number(moved->args[1], 3) || !is_number(moved->args[2], 1) || !(moved->args[0] == n.args[0])) return false;
     return become(n, "aten::hardswish", {n.args[0]});
   }
 
@@ -59,7 +56,7 @@ class Joiner {
   bool prelu(Node& n) {
     if (n.op->name != "aten::where.self") return false;
     const Node *positive = made_by(n, 0, "aten::gt.Scalar"), *scaled = made_by(n, 2, "aten::mul.Tensor");
-    if (!positive || !scaled || !is(positive->args[1], 0)) return false;
+    if (!positive || !scaled || !is_number(positive->args[1], 0)) return false;
     if (!(positive->args[0] == n.args[1]) || !(scaled->args[0] == n.args[1]) || !scaled->args[1].ref()) return false;
     return become(n, "aten::prelu", {n.args[1], scaled->args[1]});
   }

@@ -39,8 +39,6 @@ struct Known {
   }
 };
 
-bool is_one(const Arg& a) { return (a.integer() && *a.integer() == 1) || (a.real() && *a.real() == 1); }
-
 // [m, k] where `v` is the constant [k, m]; nothing where it is no constant.
 std::optional<Tensor> transposed_weights(Builder& b, const Known& known, ValueId v) {
   if (const auto it = known.turned.find(v); it != known.turned.end())
@@ -51,7 +49,7 @@ std::optional<Tensor> transposed_weights(Builder& b, const Known& known, ValueId
 
 std::optional<std::vector<Arg>> lift(Builder& b, Known& known, const Node& n, const std::vector<Arg>& args, bool one_reads) {
   const bool addmm = n.op->name == "aten::addmm";
-  if (addmm && (!is_one(args[3]) || !is_one(args[4]) || b.graph().type(args[0].ref()->id).rank() != 1)) return std::nullopt;
+  if (addmm && (!is_number(args[3], 1) || !is_number(args[4], 1) || b.graph().type(args[0].ref()->id).rank() != 1)) return std::nullopt;
   const ValueId rows = args[addmm ? 1 : 0].ref()->id, x = known.root(rows);
   const Type from = b.graph().type(x), to = b.graph().type(rows);
   if (from.dtype != DType::f32) return std::nullopt;
@@ -117,7 +115,7 @@ std::optional<std::vector<Arg>> batches(Builder& b, Known& known, const std::vec
 std::optional<std::vector<Arg>> with_bias(Builder& b, const Known& known, const std::vector<Arg>& args) {
   for (const auto& [y, bias] : {std::pair{args[0], args[1]}, std::pair{args[1], args[0]}}) {
     const auto it = y.ref() ? known.batches.find(y.ref()->id) : known.batches.end();
-    if (it == known.batches.end() || !bias.ref() || !is_one(args[2])) continue;
+    if (it == known.batches.end() || !bias.ref() || !is_number(args[2], 1)) continue;
     const Type &of_y = b.graph().type(y.ref()->id), &of_bias = b.graph().type(bias.ref()->id);
     if (!constant_of(b.graph(), bias.ref()->id) || of_bias.dtype != DType::f32) continue;
     if (of_bias.rank() != 1 || of_bias.sizes[0] != of_y.sizes.back()) continue;

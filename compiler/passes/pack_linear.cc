@@ -29,8 +29,7 @@ bool match(const Graph& g, const Uses& uses, const Node& n, Call* out) {
   if (!find_weights(g, uses, n.args[x + 1].ref()->id, linear, &out->w)) return false;
   if (linear) out->bias = n.args[2];
   if (addmm) {
-    auto one = [](const Arg& a) { return (a.integer() && *a.integer() == 1) || (a.real() && *a.real() == 1); };
-    if (!one(n.args[3]) || !one(n.args[4])) return false;
+    if (!is_number(n.args[3], 1) || !is_number(n.args[4], 1)) return false;
     out->bias = n.args[0];
   }
   if (out->bias.ref()) {

@@ -91,9 +91,7 @@ class Matcher {
       const bool full = n->op->name == "aten::full_like" || n->op->name == "aten::full";
       return full && ((n->args[1].integer() && *n->args[1].integer() == 0) || (n->args[1].real() && *n->args[1].real() == 0));
     }
-    const ir::Constant* c = v == ir::kNoValue ? nullptr : constant_of(g_, v);
-    const auto* bytes = c ? static_cast<const uint8_t*>(c->data) : nullptr;
-    return c && std::all_of(bytes, bytes + c->bytes, [](uint8_t b) { return b == 0; });
+    return is_zeros(g_, v);
   }
 
   bool match_scores(ValueId scores, bool safe) {

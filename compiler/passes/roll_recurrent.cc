@@ -25,7 +25,7 @@ ValueId id(const Arg& a) { return a.ref() ? a.ref()->id : kNoValue; }
 
 class Roller {
  public:
-  explicit Roller(const Graph& graph) : in_(graph), unrolled_(in_), g_(graph), b_(&g_) {}
+  explicit Roller(const Graph& graph) : in_(graph), unrolled_(in_), b_(&g_) {}
 
   // The graph with a layer in the place of the first chain of steps that can be one; none where no chain can.
   std::optional<Graph> roll() {
@@ -59,9 +59,9 @@ class Roller {
   // Whether somebody but the next step reads c' of `s`: layers give the last one only.
   bool ends_with(const Step& s, const std::map<const Step*, const Step*>& after) const {
     if (s.c_next == kNoValue) return false;
-    if (unrolled_.is_result(s.c_next)) return true;
+    if (unrolled_.uses().is_result(s.c_next)) return true;
     const auto next = after.find(&s);
-    return std::any_of(unrolled_.users(s.c_next).begin(), unrolled_.users(s.c_next).end(),
+    return std::any_of(unrolled_.uses().users(s.c_next).begin(), unrolled_.uses().users(s.c_next).end(),
                        [&](const Node* n) { return !s.nodes.count(n) && (next == after.end() || !next->second->nodes.count(n)); });
   }
 
@@ -103,9 +103,7 @@ class Roller {
 
   // gates + bias; of the product that makes them, where that is one with a constant bias.
   Tensor with_bias(Tensor gates, ValueId bias) {
-    const Node* n = nullptr;
-    for (const Node& m : g_.nodes)
-      if (!m.outs.empty() && m.outs[0] == gates.id) n = &m;
+    const Node* n = maker(gates.id);
     const bool product = n && n->op->name == "aten::linear" && n->args[2].ref();
     const ir::Constant *own = product ? constant_of(g_, n->args[2].ref()->id) : nullptr, *more = constant_of(g_, bias);
     if (!own || !more || own->bytes != more->bytes) return gates + Tensor{&b_, bias};
@@ -126,6 +124,8 @@ class Roller {
       if (x.rank() < 1 || x.sizes.back() != ir::Dim(hidden * gates_of) || !same_rows(x, h_type)) return false;
       xs.push_back(s->x);
     }
+    g_ = in_;
+    b_ = Builder(&g_);  // what it knows of sizes is of the graph before
     try {
       const ir::Int batch = rows(unrolled_.root(first.x));
       bool backwards = false;
@@ -146,7 +146,6 @@ class Roller {
       replace(chain, results, batch, backwards);
       return true;
     } catch (const ir::Refusal&) {  // a shape that layers do not take
-      g_ = in_;
       return false;
     }
   }
@@ -175,16 +174,15 @@ class Roller {
 
   // A sequence that was turned around is walked from its end instead.
   Tensor without_flip(Tensor t, bool* backwards) const {
-    const Node* n = t.id < g_.values.size() ? flip_of(t.id) : nullptr;
-    if (!n) return t;
+    const Node* n = maker(t.id);
+    if (!n || n->op->name != "aten::flip" || n->args[1] != Arg(Arg::List{Arg(0)})) return t;
     *backwards = !*backwards;
     return {t.g, id(n->args[0])};
   }
-  const Node* flip_of(ValueId v) const {
-    for (const Node& n : g_.nodes)
-      if (!n.outs.empty() && n.outs[0] == v)
-        return n.op->name == "aten::flip" && n.args[1] == Arg(Arg::List{Arg(0)}) ? &n : nullptr;
-    return nullptr;
+  // The node of the graph being made that has `v` as its first result.
+  const Node* maker(ValueId v) const {
+    const auto n = std::find_if(g_.nodes.begin(), g_.nodes.end(), [&](const Node& m) { return !m.outs.empty() && m.outs[0] == v; });
+    return n == g_.nodes.end() ? nullptr : &*n;
   }
 
   // Puts the layer's results, [steps, batch, hidden] and states [batch, hidden], in the places of those of its steps.
@@ -265,7 +263,7 @@ class Roller {
 
   const Graph& in_;
   const Unrolled unrolled_;
-  Graph g_;  // being made: what it had stands first
+  Graph g_;  // being made: a copy of the other, with the layer behind it
   Builder b_;
 };
 

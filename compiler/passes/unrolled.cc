@@ -1,9 +1,6 @@
 #include "compiler/passes/unrolled.h"
 
-#include <algorithm>
 #include <cstring>
-
-#include "compiler/passes/match.h"
 
 namespace portfire::passes {
 
@@ -16,28 +13,9 @@ using ir::ValueId;
 namespace {
 
 ValueId id(const Arg& a) { return a.ref() ? a.ref()->id : kNoValue; }
-bool is_number(const Arg& a, int64_t n) { return (a.integer() && *a.integer() == n) || (a.real() && *a.real() == static_cast<double>(n)); }
 const ir::Dim& last(const Type& t) { return t.sizes.back(); }
-bool is_zeros(const ir::Graph& g, ValueId v) {
-  const ir::Constant* c = constant_of(g, v);
-  const auto* bytes = c ? static_cast<const uint8_t*>(c->data) : nullptr;
-  return c && std::all_of(bytes, bytes + c->bytes, [](uint8_t b) { return b == 0; });
-}
 
 }  // namespace
-
-Unrolled::Unrolled(const ir::Graph& g) : g_(g), producer_(g.values.size()), users_(g.values.size()), result_(g.values.size()) {
-  const auto outside = [&](ValueId v) {
-    if (v != kNoValue) result_[v] = true;
-  };
-  for (const Node& n : g.nodes) {
-    for (ValueId v : n.outs) producer_[v] = &n;
-    for_each_ref(n, [&](ValueId v) { users_[v].push_back(&n); });
-  }
-  for (const ir::Output& o : g.outputs) outside(o.value);
-  for (const ir::Buffer& b : g.buffers) outside(b.update);
-  for (const ir::InputMutation& m : g.input_mutations) outside(m.value);
-}
 
 bool Unrolled::equal(ValueId a, ValueId b) const {
   if (a == b) return true;
@@ -231,8 +209,8 @@ bool Unrolled::closed(const Step& s) const {
   for (const Node* n : s.nodes)
     for (const ValueId v : n->outs) {
       if (v == s.h_next || v == s.c_next) continue;
-      if (result_[v]) return false;
-      for (const Node* user : users_[v])
+      if (uses_.is_result(v)) return false;
+      for (const Node* user : uses_.users(v))
         if (!s.nodes.count(user)) return false;
     }
   return true;

@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-#include "compiler/ir/graph.h"
+#include "compiler/passes/match.h"
 
 namespace portfire::passes {
 
@@ -31,17 +31,16 @@ struct Step {
 // Reads one graph, which stays as it is meanwhile.
 class Unrolled {
  public:
-  explicit Unrolled(const ir::Graph& graph);
+  explicit Unrolled(const ir::Graph& graph) : g_(graph), uses_(graph) {}
   const ir::Graph& graph() const { return g_; }
+  const Uses& uses() const { return uses_; }
 
   // The step whose h' is the result of `n`, where nothing else uses what it computes on the way. Of a sum of two products either may be
   // that of h: both readings are given.
   std::vector<Step> steps(const ir::Node& n) const;
   // The same elements in the same order, of whatever shape: views are looked through.
   ir::ValueId root(ir::ValueId v) const;
-  const ir::Node* producer(ir::ValueId v) const { return v == ir::kNoValue ? nullptr : producer_[v]; }
-  const std::vector<const ir::Node*>& users(ir::ValueId v) const { return users_[v]; }
-  bool is_result(ir::ValueId v) const { return result_[v]; }  // of the graph
+  const ir::Node* producer(ir::ValueId v) const { return v == ir::kNoValue ? nullptr : uses_.producer(v); }
   // One value, or constants of the same elements, or such turned in the same way.
   bool equal(ir::ValueId a, ir::ValueId b) const;
 
@@ -64,9 +63,7 @@ class Unrolled {
   bool closed(const Step& s) const;
 
   const ir::Graph& g_;
-  std::vector<const ir::Node*> producer_;
-  std::vector<std::vector<const ir::Node*>> users_;
-  std::vector<bool> result_;
+  const Uses uses_;
 };
 
 }  // namespace portfire::passes

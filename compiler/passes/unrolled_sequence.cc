@@ -91,11 +91,10 @@ class Sequence {
     const Node* first = maker(values[0]);
     const bool linear = first && first->op->name == "aten::linear", addmm = first && first->op->name == "aten::addmm";
     if (!linear && !addmm) return nullptr;
-    const auto one = [](const Arg& a) { return (a.integer() && *a.integer() == 1) || (a.real() && *a.real() == 1); };
     for (ValueId v : values) {
       const Node* n = maker(v);
       if (!n || n->op != first->op) return nullptr;
-      if (addmm && (!one(n->args[3]) || !one(n->args[4]) || unrolled_.graph().type(operand(*n, 0)).rank() != 1)) return nullptr;
+      if (addmm && (!is_number(n->args[3], 1) || !is_number(n->args[4], 1) || unrolled_.graph().type(operand(*n, 0)).rank() != 1)) return nullptr;
       for (size_t i = 0; i < 3; ++i)
         if (i != (linear ? 0 : 1) && !unrolled_.equal(operand(*n, i), operand(*first, i))) return nullptr;
     }

@@ -23,10 +23,7 @@ struct Call {
   bool constant(size_t k) const { return n.args[k].ref() && constant_of(g, n.args[k].ref()->id); }
   int rank(size_t k) const { return type(k)->rank(); }
   bool number(size_t k) const { return n.args[k].real() || n.args[k].integer(); }
-  bool is(size_t k, double value) const {
-    const Arg& a = n.args[k];
-    return (a.real() && *a.real() == value) || (a.integer() && static_cast<double>(*a.integer()) == value);
-  }
+  bool is(size_t k, double value) const { return is_number(n.args[k], value); }
   bool off(size_t k) const { return n.args[k].boolean() && !*n.args[k].boolean(); }
   // How many sizes of the result are not known.
   int unknown_sizes() const { return unknown(g.type(n.outs[0])); }
