@@ -19,6 +19,7 @@ import torch
 
 import module_cases
 from modules.registry import Case, Function
+from sample import taken
 
 DTYPES = {"f": torch.float32, "d": torch.float64, "h": torch.float16, "g": torch.bfloat16, "i": torch.int64, "w": torch.int32, "u": torch.uint8, "b": torch.bool}
 I = torch.tensor  # indices and other fixed tensors
@@ -362,6 +363,8 @@ def main(argv):
     lines, failed = [], 0
     for name, k, call in ((n, k, c) for n, calls in CALLS.items() if o.only in n for k, c in enumerate(calls)):
         case_name = f"{name}-{k}"
+        if not taken(case_name):
+            continue
         torch.manual_seed(zlib.crc32(case_name.encode()))
         try:
             with torch.no_grad():

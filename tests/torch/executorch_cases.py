@@ -24,6 +24,7 @@ import torch.utils._pytree as pytree
 
 from module_cases import FILES, differ, export, save
 from modules.registry import CASES
+from sample import EVERY, taken
 
 
 def lowered(program, xnnpack):
@@ -81,7 +82,7 @@ def main(argv):
     o = p.parse_args(argv)
     for file in FILES:
         importlib.import_module(f"modules.{file}")
-    names = [n for n in CASES if any(part in n for part in o.only.split(","))]
+    names = [n for n in CASES if any(part in n for part in o.only.split(",")) and taken(n, max(1, EVERY // 2))]
     if o.list:
         print(*names, sep="\n")
         return 0

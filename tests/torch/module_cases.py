@@ -23,6 +23,7 @@ import numpy as np
 import torch
 import torch.utils._pytree as pytree
 
+import quick_export  # noqa: F401
 from modules.registry import CASES
 
 FILES = (

@@ -28,6 +28,9 @@ import numpy as np
 import torch
 import torch.utils._pytree as pytree
 
+import quick_export  # noqa: F401
+from sample import taken
+
 DTYPES = [torch.float32, torch.float64, torch.float16, torch.bfloat16,
           torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool]
 
@@ -226,7 +229,7 @@ def main():
     from torch.testing._internal.common_methods_invocations import op_db
     torch.export.export(torch.nn.ReLU(), (torch.ones(2),), strict=False).run_decompositions()  # imports, once
 
-    ops = [op for op in op_db if options.only in op.formatted_name]
+    ops = [op for op in op_db if options.only in op.formatted_name and taken(op.formatted_name)]
     targets, opinfos, reasons = {}, collections.Counter(), collections.Counter()
     with (concurrent.futures.ThreadPoolExecutor(options.workers) as pool,
           open(options.dir / "CASES.txt", "w") as cases, open(options.dir / "SKIPPED.tsv", "w") as skips):

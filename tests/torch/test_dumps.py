@@ -6,12 +6,14 @@ import re
 import subprocess
 
 import pytest
+from sample import taken
 
 ROOT = pathlib.Path(__file__).parents[2]
 BINARY = os.environ.get("PORTFIRE_BINARY", str(ROOT / "build/release/portfire"))
 FOLDERS = [pathlib.Path(p) for p in os.environ.get("PORTFIRE_CASES", "").split(":") if p]
-# One of OpInfo's samples is much like another: each twentieth is read back.
-MODELS = [m for f in FOLDERS for m in sorted(f.glob("*.pt2"))[:: 20 if f.name == "opinfo" else 1]]
+# One call of an operator is much like another: each twentieth is read back.
+MODELS = [m for f in FOLDERS for m in sorted(f.glob("*.pt2")) if f.name not in ("opinfo", "core") or taken(m.stem, 20)]
+MODELS = [m for m in MODELS if taken(m.stem + " dumps") or m.parent.name == "models"]
 
 
 def compile_to(source, program, dumps):

@@ -1,12 +1,13 @@
 """Our programs for ExecuTorch in its own runtime: cases of the folders in PORTFIRE_CASES (see test_cases.py), each right there, or refused
-when compiled for a reason that stands in refused_there.txt. PORTFIRE_SAMPLE says how many of them: 1 is all, 12, the default, every
-twelfth by a hash of its name. Then what no single case shows: control flow, state, and what is delegated to XNNPACK."""
+when compiled for a reason that stands in refused_there.txt; where cases are sampled (sample.py), a third of them. Then what no single
+case shows: control flow, state, and what is delegated to XNNPACK."""
 import os
 import pathlib
 import subprocess
 
 import numpy as np
 import pytest
+import sample
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
@@ -15,7 +16,6 @@ from torch._higher_order_ops import scan, while_loop
 from torch._higher_order_ops.map import map as map_rows
 
 pytest.importorskip("executorch")
-SAMPLE = int(os.environ.get("PORTFIRE_SAMPLE", "12"))
 FOLDERS = [pathlib.Path(p) for p in os.environ.get("PORTFIRE_CASES", "").split(":") if p]
 REASONS = [line for line in (pathlib.Path(__file__).parent / "refused_there.txt").read_text().splitlines() if line and not line.startswith("#")]
 
@@ -27,7 +27,7 @@ def runtime():
     runtime.close()
 
 
-@pytest.mark.parametrize("folder,name,calls,tolerance", [pytest.param(*c, id=c[1]) for c in cases(FOLDERS, sample=SAMPLE)])
+@pytest.mark.parametrize("folder,name,calls,tolerance", [pytest.param(*c, id=c[1]) for c in cases(FOLDERS) if sample.EVERY == 1 or sample.taken(c[1] + " there", 3)])
 def test_case(runtime, folder, name, calls, tolerance):
     kind, why = verdict(runtime, folder, name, calls, tolerance)
     assert kind in ("right", "refused"), why
