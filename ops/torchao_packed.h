@@ -27,7 +27,7 @@ Error shared_embedding(int bits, const Args& a, const TensorView& out);
 #define PF_PACKED(type, name, arguments, function)                                                                          \
   template <int bits>                                                                                                       \
   struct type {                                                                                                             \
-    static constexpr std::string_view schemas[] = {PF_EACH(name, arguments)};                                               \
+    static constexpr std::string_view schemas[8] = {PF_EACH(name, arguments)};                                              \
     static constexpr std::string_view schema = schemas[bits - 1];                                                           \
     static Error infer(const Args& a, std::span<TensorSpec> outs) { return infer_##function(a, &outs[0]); }                 \
     static Error reference(const Args& a, std::span<TensorView> outs) { return function(bits, a, outs[0]); }                \
