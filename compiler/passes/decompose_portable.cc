@@ -177,6 +177,7 @@ Result<Graph> decompose_portable(Graph graph) {
       if (n.op->schema.returns.empty()) return std::vector<Arg>{};  // a check
       if (auto results = by_positions(n, {b, args})) return results;
       if (auto results = by_axes(n, {b, args})) return results;
+      if (auto results = by_bags(n, {b, args})) return results;
       if (const auto it = rules().find(n.op->name); it != rules().end()) return std::vector<Arg>{it->second({b, args})};
       if (!n.op->decompose) b.refuse(std::string(n.op->name) + " has no form in ExecuTorch's portable operators");
       return b.decomposed(*n.op, args);

@@ -29,5 +29,7 @@ std::optional<std::vector<Arg>> within_limits(const Node& node, const PortableCa
 std::optional<std::vector<Arg>> by_positions(const Node& node, const PortableCall& call);
 // The results of what is a sum along single dimensions, as products and gathers (compiler/passes/portable_axes.cc); nullopt: it is not.
 std::optional<std::vector<Arg>> by_axes(const Node& node, const PortableCall& call);
+// The results of bags of embeddings, by sums at places (compiler/passes/portable_bags.cc); nullopt: it is none.
+std::optional<std::vector<Arg>> by_bags(const Node& node, const PortableCall& call);
 
 }  // namespace portfire::passes

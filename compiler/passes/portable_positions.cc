@@ -1,5 +1,6 @@
 // Operators that are about positions (order, searches, diagonals, running products, where maxima were), by comparisons and gathers that
 // ExecuTorch's portable library has.
+#include <limits>
 #include <map>
 
 #include "compiler/passes/portable_forms.h"
@@ -132,22 +133,24 @@ Results diagonal_written(const Call& c) {
   return {b.permute(b.where(on, b("aten::unsqueeze", taken, taken.rank()), x), back)};
 }
 
-// y[i] = x[0] ... x[i] in log2 n steps: each multiplies what lies twice as far back.
-Results running_product(const Call& c) {
+// y[i] = x[0] op ... op x[i] in log2 n steps: each takes in what lies twice as far back. `none` op x is x.
+Results running(const Call& c, std::string_view op, double none) {
   Builder& b = c.b;
   Tensor y = b.cast(c.tensor(0), b.hint->dtype);
   if (y.rank() == 0) return {b("aten::clone", y, 0)};
   const int64_t dim = wrapped(*c.args[1].integer(), y.rank());
   const Int n = b.size(y, dim);
-  if (!n.known()) b.refuse("aten::cumprod of a symbolic size has no form in ExecuTorch's portable operators");
+  if (!n.known()) b.refuse(std::string("a running ") + std::string(op) + " of a symbolic size has no form in ExecuTorch's portable operators");
   for (int64_t step = 1; step < n.fixed; step *= 2) {
     std::vector<Int> ones = b.sizes(y);
     ones[static_cast<size_t>(dim)] = step;
     const Tensor before = b("aten::slice.Tensor", y, dim, 0, n.fixed - step, 1);
-    y = y * b("aten::cat", std::vector<Tensor>{b.full(ones, 1, y.dtype()), before}, dim);
+    y = b(op, y, b("aten::cat", std::vector<Tensor>{b.full(ones, is_floating(y.dtype()) ? Arg(none) : Arg(static_cast<int64_t>(none)), y.dtype()), before}, dim));
   }
   return {y};
 }
+Results running_product(const Call& c) { return running(c, "aten::mul.Tensor", 1); }
+Results running_sum_of_exponentials(const Call& c) { return running(c, "aten::logaddexp", -std::numeric_limits<double>::infinity()); }
 
 // The largest of each window, in its plane and then among planes, and where it was: row-major order is that of planes first.
 Results pooled_volume(const Call& c) {
@@ -184,13 +187,48 @@ Results pooled_volume(const Call& c) {
   return {b("aten::squeeze.dim", values, 0), b("aten::squeeze.dim", indices, 0)};
 }
 
+// Products and extremes of what goes to each place: all places look at all of the source along `dim`, and take what is theirs.
+Tensor among_all(const Call& c) {
+  Builder& b = c.b;
+  Tensor self = c.tensor(0), index = c.tensor(2), source = c.tensor(3);
+  const int rank = self.rank();
+  const int64_t dim = rank ? wrapped(*c.args[1].integer(), rank) : 0;
+  const bool product = c.args[4] == Arg("prod"), largest = c.args[4] == Arg("amax"), with_self = *c.args[5].boolean();
+  if (rank == 0 || self.dtype() == DType::boolean || !(product || largest || c.args[4] == Arg("amin")) || self.type().numel().upper() > kMostPairs / std::max<int64_t>(1, b.size(index, dim).samples().upper()))
+    b.refuse("aten::scatter_reduce.two, of numbers, of so many or to means of integers, has no form in ExecuTorch's portable operators");
+  std::vector<int64_t> order;
+  std::vector<Tensor> wholes;  // the index may say nothing of what lies behind its sizes
+  for (int64_t d = 0; d < rank; ++d) {
+    order.push_back(d);
+    wholes.push_back(self);
+    if (d != dim) self = b("aten::slice.Tensor", self, d, 0, b.size(index, d));
+    source = b("aten::slice.Tensor", source, d, 0, b.size(index, d));
+  }
+  std::swap(order[static_cast<size_t>(dim)], order.back());
+  const auto last = [&](Tensor x) { return b.permute(x, order); };
+  self = last(self);
+  const Tensor places = b("aten::unsqueeze", counting(b, b.size(self, -1)), 1);
+  const Tensor theirs = b("aten::eq.Tensor", b("aten::unsqueeze", last(index), rank - 1), places);  // [..., places, source]
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  const int width = static_cast<int>(byte_size(self.dtype())) * 8;
+  const int64_t most = self.dtype() == DType::u8 ? 255 : std::numeric_limits<int64_t>::max() >> (64 - width), least = self.dtype() == DType::u8 ? 0 : -most - 1;
+  const Arg none = is_floating(self.dtype()) ? Arg(product ? 1.0 : largest ? -kInfinity : kInfinity) : Arg(product ? 1 : largest ? least : most);
+  const Tensor all = b.where(theirs, b("aten::unsqueeze", last(source), rank - 1), none);
+  const std::vector<int64_t> along{-1};
+  Tensor found = product ? b.cast(b("aten::prod.dim_int", all, -1, false), self.dtype()) : b(largest ? "aten::amax" : "aten::amin", all, along, false);
+  if (with_self) found = product ? self * found : b(largest ? "aten::maximum" : "aten::minimum", self, found);
+  Tensor y = b.permute(b.where(b("aten::any.dim", theirs, -1, false), found, self), order);
+  for (int64_t d = rank - 1; d >= 0; --d)
+    if (d != dim) y = b("aten::slice_scatter", wholes[static_cast<size_t>(d)], y, d, 0, b.size(index, d));
+  return y;
+}
+
 // Sums and their means; where the target does not count, it begins as 0 at the places that are written to.
 Results reduced_to_places(const Call& c) {
   Builder& b = c.b;
   const Tensor self = c.tensor(0), index = c.tensor(2), source = c.tensor(3);
   const bool mean = c.args[4] == Arg("mean"), with_self = *c.args[5].boolean();
-  if (!(mean && is_floating(self.dtype())) && !(c.args[4] == Arg("sum")))
-    b.refuse("aten::scatter_reduce.two by other than sums and means has no form in ExecuTorch's portable operators");
+  if (!(mean && is_floating(self.dtype())) && !(c.args[4] == Arg("sum"))) return {among_all(c)};
   const Tensor from = with_self ? self : b("aten::scatter.value", self, c.args[1], index, 0);
   const Tensor sum = b("aten::scatter_add", from, c.args[1], index, source);
   if (!mean) return {sum};
@@ -213,6 +251,7 @@ std::optional<std::vector<Arg>> by_positions(const Node& n, const PortableCall& 
       {"aten::median.dim", median},
       {"aten::searchsorted.Tensor", searched},
       {"aten::diagonal_scatter", diagonal_written},
+      {"aten::logcumsumexp", running_sum_of_exponentials},
       {"aten::cumprod", running_product}};
   const auto it = all.find(n.op->name);
   if (it == all.end()) return std::nullopt;
