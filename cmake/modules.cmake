@@ -96,7 +96,7 @@ set_target_properties(portfire_ops_host PROPERTIES UNITY_BUILD ON UNITY_BUILD_MO
 portfire_module(compiler compiler/*/*.cc)
 target_sources(portfire_compiler PRIVATE $<TARGET_OBJECTS:portfire_ops_host>)
 target_compile_options(portfire_compiler PRIVATE -fwrapv $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
-portfire_precompile(compiler <map> <set> <fmt/format.h> <simdjson.h> compiler/ir/builder.h)
+portfire_precompile(compiler <map> <set> <fmt/format.h> compiler/ir/builder.h)
 # The same tables as objects that can be changed: for what rewrites programs.
 set(program_objects ${PROJECT_BINARY_DIR}/generated/program_objects.h)
 add_custom_command(OUTPUT ${program_objects}
