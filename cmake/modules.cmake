@@ -58,7 +58,10 @@ add_dependencies(portfire_format portfire_format_headers)
 
 portfire_device_module(kernels kernels/*.cc kernels/*/*.cc)
 target_link_libraries(portfire_kernels PUBLIC portfire_ops PkgConfig::hwy Threads::Threads)
-portfire_precompile(kernels $<$<STREQUAL:${CMAKE_SYSTEM_PROCESSOR},x86_64>:<immintrin.h$<ANGLE-R>> <hwy/base.h> kernels/kernel.h)
+if(CMAKE_SYSTEM_PROCESSOR STREQUAL x86_64)
+  set(intrinsics <immintrin.h>)
+endif()
+portfire_precompile(kernels ${intrinsics} <hwy/base.h> kernels/kernel.h)
 # AVX3_DL of Highway 1.0.3 detects less than it enables; SSSE3 is nobody's machine any more. Sanitized, the kernels are those of
 # AVX2: the same source, and AVX-512's tiles of 24 sums take minutes to compile when instrumented.
 set(disabled "HWY_AVX3_DL|HWY_SSSE3")

@@ -25,6 +25,9 @@ T at(const uint8_t* p, int i) {
   return v;
 }
 
+// A number of `bits` from how it is stored: moved up so that the least is 0, but for 8 bits.
+int8_t number_of(int bits, uint8_t stored) { return static_cast<int8_t>(bits == 8 ? stored : stored - (1 << (bits - 1))); }
+
 Error header_of(const TensorView& packed, int bits, int32_t (&words)[16]) {
   if (!packed.is_contiguous() || static_cast<int64_t>(packed.bytes()) < kHeader)
     return Error::make(Code::bad_argument, "packed weights of %lld bytes (expected a header of 64)", number(static_cast<int64_t>(packed.bytes())));
@@ -92,15 +95,12 @@ struct Panels {
     uint8_t flat[kRows * kTile];
     unpack_set(bits, kRows * kTile, of_group + t * kTile * bits, flat);
     const auto* table = reinterpret_cast<const int8_t*>(data + panel * panel_bytes);
-    const int middle = bits == 8 ? 0 : 1 << (bits - 1);
-    for (int i = 0; i < kRows * kTile; ++i) {
-      const int value = format == kTable ? table[flat[i]] : bits == 8 ? static_cast<int8_t>(flat[i]) : flat[i] - middle;
-      w[i / 8 % kRows][i / 64 * 8 + i % 8] = static_cast<int8_t>(value);
-    }
+    for (int i = 0; i < kRows * kTile; ++i)
+      w[i / 8 % kRows][i / 64 * 8 + i % 8] = format == kTable ? table[flat[i]] : number_of(bits, flat[i]);
   }
 };
 
-// int8 of a row: scale and zero point map [least, most], which holds 0.
+// int8 of a row: scale and zero point map [least, most], which holds 0, as torchao has them (XNNPACK's, DynamicScale, round otherwise).
 struct RowScale {
   float scale = 0, inverse = 0;
   int32_t zero = 0;
@@ -147,11 +147,8 @@ Error for_each_row(const TensorView& indices, int64_t rows, const TensorView& ou
   return {};
 }
 
-// Adds the products of up to eight rows of x, from `first` on, with a panel.
-struct Sums {
-  float sum[kRows][kRows];  // by row of x, by row of the panel
-};
-void add_panel(const Panels& w, int64_t panel, const TensorView& x, int64_t first, int count, const RowScale* scales, Sums* out) {
+// Adds the products of up to eight rows of x, from `first` on, with a panel: sums by row of x, by row of the panel.
+void add_panel(const Panels& w, int64_t panel, const TensorView& x, int64_t first, int count, const RowScale* scales, float (&sums)[kRows][kRows]) {
   for (int64_t g = 0; g < w.k / w.group; ++g) {
     const uint8_t* group = w.group_at(panel, g);
     int64_t products[kRows][kRows] = {}, total[kRows] = {};
@@ -171,7 +168,7 @@ void add_panel(const Panels& w, int64_t panel, const TensorView& x, int64_t firs
     }
     for (int r = 0; r < kRows; ++r)
       for (int m = 0; m < count; ++m)
-        out->sum[m][r] += w.scale(group, r) * scales[m].scale * static_cast<float>(products[m][r] - w.zero(group, r) * total[m]);
+        sums[m][r] += w.scale(group, r) * scales[m].scale * static_cast<float>(products[m][r] - w.zero(group, r) * total[m]);
   }
 }
 
@@ -206,11 +203,11 @@ Error linear(int bits, const Args& a, const TensorView& out) {
       scales[m] = RowScale::of(least, most);
     }
     for (int64_t panel = 0; panel * kRows < w.n; ++panel) {
-      Sums sums = {};
-      add_panel(w, panel, x, first, count, scales, &sums);
+      float sums[kRows][kRows] = {};
+      add_panel(w, panel, x, first, count, scales, sums);
       for (int m = 0; m < count; ++m)
         for (int r = 0; r < kRows && panel * kRows + r < w.n; ++r)
-          out.as<float>()[(first + m) * out.strides[0] + (panel * kRows + r) * out.strides[1]] = sums.sum[m][r] + w.bias_at(panel, r);
+          out.as<float>()[(first + m) * out.strides[0] + (panel * kRows + r) * out.strides[1]] = sums[m][r] + w.bias_at(panel, r);
     }
   }
   return {};
@@ -258,7 +255,6 @@ Error embedding(int bits, const Args& a, const TensorView& out) {
   if (words[1] != kEmbedding || words[2] != 1 || words[4] != 32 || words[5] != 128 || static_cast<int64_t>(packed.bytes()) != kHeader + rows * row_bytes)
     return Error::make(Code::bad_argument, "packed weights of format %d and %lld bytes (expected 2 and %lld)", words[1], number(static_cast<int64_t>(packed.bytes())),
                        number(kHeader + rows * row_bytes));
-  const int middle = bits == 8 ? 0 : 1 << (bits - 1);
   const int64_t step = out.strides[out.rank() - 1];
   return for_each_row(a.tensor(5), rows, out, [&](int64_t row, int64_t to) {
     const uint8_t* from = packed.as<uint8_t>() + kHeader + row * row_bytes;
@@ -268,10 +264,9 @@ Error embedding(int bits, const Args& a, const TensorView& out) {
       unpack_set(bits, count, from, values);
       from += packed_bytes(bits, count);
       for (int i = 0; i < count; ++i, ++j) {
-        const int q = bits == 8 ? static_cast<int8_t>(values[i]) : values[i] - middle;
         const int64_t g = j / group;
         const auto zero = static_cast<int>(load_int(zeros, row * zeros.strides[0] + g * zeros.strides[1]));
-        out.as<float>()[to + j * step] = static_cast<float>(q - zero) * scales.as<float>()[row * scales.strides[0] + g * scales.strides[1]];
+        out.as<float>()[to + j * step] = static_cast<float>(number_of(bits, values[i]) - zero) * scales.as<float>()[row * scales.strides[0] + g * scales.strides[1]];
       }
     }
   });

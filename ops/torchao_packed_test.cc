@@ -1,15 +1,17 @@
 // The bytes that torchao's packers write, by checksums that were derived apart from our reader, and what its operators make of them.
 #include "ops/torchao_packed.h"
 
+#include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
-#include <deque>
+#include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
 
-#include "core/float16.h"
 #include "ops/bit_packing.h"
+#include "ops/op_case.h"
 
 namespace portfire::ops {
 namespace {
@@ -129,56 +131,18 @@ struct Layer {
   }
 };
 
-class Call {
- public:
-  explicit Call(const std::string& name) : op_(find_op(name)) { EXPECT_NE(op_, nullptr) << name; }
-  template <class T>
-  Call& tensor(DType dtype, std::initializer_list<int64_t> sizes, const std::vector<T>& data) {
-    TensorView& v = views_.emplace_back();
-    v.dtype = dtype;
-    for (int64_t s : sizes) v.shape.push(s);
-    v.set_contiguous();
-    auto& memory = memory_.emplace_back(data.size() * sizeof(T));
-    std::memcpy(memory.data(), data.data(), memory.size());
-    v.data = memory.data();
-    values_.push_back(Value::of(&v));
-    return *this;
-  }
-  Call& bytes(const std::vector<uint8_t>& b) { return tensor(DType::i8, {static_cast<int64_t>(b.size())}, b); }
-  Call& number(int64_t n) {
-    values_.push_back(Value::of(n));
-    return *this;
-  }
-  Error run() {
-    std::vector<const Value*> args;
-    for (const Value& v : values_) args.push_back(&v);
-    TensorSpec spec;
-    PF_TRY(op_->infer(Args(args), {&spec, 1}));
-    TensorView out;
-    out.dtype = spec.dtype;
-    out.shape = spec.shape;
-    out.set_contiguous();
-    result.resize(static_cast<size_t>(spec.shape.numel()));
-    out.data = reinterpret_cast<std::byte*>(result.data());
-    return op_->reference(Args(args), {&out, 1});
-  }
-  std::vector<float> result;
+std::vector<double> numbers(const auto& list) { return {list.begin(), list.end()}; }
 
- private:
-  const Op* op_;
-  std::deque<TensorView> views_;
-  std::deque<std::vector<std::byte>> memory_;
-  std::deque<Value> values_;
-};
+Call& bytes(Call& call, const std::vector<uint8_t>& b) { return call.tensor(DType::u8, {static_cast<int64_t>(b.size())}, numbers(b)); }
 
 void check_linear(const Layer& l, const std::vector<uint8_t>& packed) {
   constexpr int m = 11;  // more than a block of rows
   std::vector<float> x;
   for (int i = 0; i < m * Layer::k; ++i) x.push_back(static_cast<float>(i * 37 % 101 - (i / Layer::k == 3 ? -5 : 50)) / 25);
   Call call("torchao::_linear_8bit_act_" + std::to_string(l.bits) + "bit_weight");
-  call.tensor(DType::f32, {m, Layer::k}, x).bytes(packed).number(Layer::group).number(Layer::n).number(Layer::k);
-  const Error e = call.run();
-  ASSERT_TRUE(e.ok()) << e.text();
+  bytes(call.tensor(DType::f32, {m, Layer::k}, numbers(x)), packed).number(Layer::group).number(Layer::n).number(Layer::k);
+  const std::vector<double> result = call.result();
+  ASSERT_EQ(result.size(), static_cast<size_t>(m * Layer::n));
   for (int r = 0; r < m; ++r)
     for (int i = 0; i < Layer::n; ++i) {
       double exact = static_cast<double>(l.bias_of(i)), size = 0;
@@ -186,7 +150,7 @@ void check_linear(const Layer& l, const std::vector<uint8_t>& packed) {
         exact += static_cast<double>(x[static_cast<size_t>(r * Layer::k + j)]) * l.weight(i, j);
         size += std::fabs(l.weight(i, j));
       }
-      EXPECT_NEAR(static_cast<double>(call.result[static_cast<size_t>(r * Layer::n + i)]), exact, size * 4.1 / 255) << l.bits << " bits, row " << r << ", " << i;
+      EXPECT_NEAR(result[static_cast<size_t>(r * Layer::n + i)], exact, size * 4.1 / 255) << l.bits << " bits, row " << r << ", " << i;
     }
 }
 
@@ -200,11 +164,11 @@ TEST(TorchaoPacked, Universal) {
       EXPECT_EQ(crc32(packed), (full ? kFull : kPlain)[bits - 1]) << bits;
       check_linear(l, packed);
       Call rows("torchao::_shared_embedding_" + std::to_string(bits) + "bit");
-      rows.bytes(packed).number(Layer::group).number(Layer::n).number(Layer::k).tensor<int64_t>(DType::i64, {3}, {9, 0, 4});
-      const Error e = rows.run();
-      ASSERT_TRUE(e.ok()) << e.text();
+      bytes(rows, packed).number(Layer::group).number(Layer::n).number(Layer::k).tensor(DType::i64, {3}, {9, 0, 4});
+      const std::vector<double> result = rows.result();
+      ASSERT_EQ(result.size(), size_t{3 * Layer::k});
       for (int j = 0; j < 3 * Layer::k; ++j)
-        EXPECT_EQ(rows.result[static_cast<size_t>(j)], static_cast<float>(l.weight((const int[]){9, 0, 4}[j / Layer::k], j % Layer::k)));
+        EXPECT_EQ(result[static_cast<size_t>(j)], l.weight((const int[]){9, 0, 4}[j / Layer::k], j % Layer::k));
     }
 }
 
@@ -237,19 +201,19 @@ TEST(TorchaoPacked, Embeddings) {
     }
     EXPECT_EQ(crc32(packed), kSums[bits - 1]) << bits;
     Call call("torchao::_embedding_" + std::to_string(bits) + "bit");
-    call.bytes(packed).number(3).number(224).tensor(DType::f32, {3, 7}, scales).tensor(DType::i8, {3, 7}, zeros).tensor<int32_t>(DType::i32, {2}, {2, 1});
-    const Error e = call.run();
-    ASSERT_TRUE(e.ok()) << e.text();
+    bytes(call, packed).number(3).number(224).tensor(DType::f32, {3, 7}, numbers(scales)).tensor(DType::i8, {3, 7}, numbers(zeros)).tensor(DType::i32, {2}, {2, 1});
+    const std::vector<double> result = call.result();
+    ASSERT_EQ(result.size(), 448u);
     for (int j = 0; j < 448; ++j)
-      EXPECT_EQ(call.result[static_cast<size_t>(j)], static_cast<float>(l.weight(j < 224 ? 2 : 1, j % 224))) << bits << " bits, " << j;
+      EXPECT_EQ(result[static_cast<size_t>(j)], l.weight(j < 224 ? 2 : 1, j % 224)) << bits << " bits, " << j;
   }
 }
 
 TEST(TorchaoPacked, WhatIsWrongIsSaid) {
   const Layer l{4, false, false};
-  const auto refusal = [&](const std::vector<uint8_t>& bytes) {
+  const auto refusal = [&](const std::vector<uint8_t>& packed) {
     Call call("torchao::_linear_8bit_act_4bit_weight");
-    call.tensor(DType::f32, {1, 64}, std::vector<float>(64)).bytes(bytes).number(32).number(10).number(64);
+    bytes(call.tensor(DType::f32, {1, 64}, std::vector<double>(64)), packed).number(32).number(10).number(64);
     return std::string(call.run().text());
   };
   std::vector<uint8_t> other = l.universal();

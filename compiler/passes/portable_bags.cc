@@ -10,10 +10,7 @@ using ir::Int;
 using ir::Tensor;
 
 constexpr int64_t kSum = 0, kMean = 1, kMax = 2;
-// The maxima look at each row once for each bag: at this many elements at the most.
-constexpr int64_t kMostElements = int64_t{1} << 24;
 
-Tensor counting(Builder& b, Int n) { return b("aten::arange.start_step", 0, n, 1, DType::i64); }
 Tensor column(Builder& b, Tensor x) { return b("aten::unsqueeze", x, 1); }
 
 // Bag b holds the indices from its offset on to the next one's.
@@ -44,7 +41,7 @@ std::vector<Arg> bags(const PortableCall& c) {
 
   Tensor result, place;
   if (mode == kMax) {
-    if (rows.type().numel().upper() > kMostElements / std::max<int64_t>(1, count.samples().upper()))
+    if (too_many_pairs(rows, count))  // each row is looked at for each bag
       b.refuse("aten::_embedding_bag: the maxima of so many rows have no form in ExecuTorch's portable operators");
     Tensor own = b("aten::eq.Tensor", column(b, counting(b, count)), which);  // [count, n]
     if (kept) own = b("aten::logical_and", own, *kept);

@@ -1,6 +1,7 @@
 // What the passes for ExecuTorch share: operators in terms of those that its portable library has.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -22,6 +23,14 @@ struct PortableCall {
   double real(size_t i) const { return args[i].real() ? *args[i].real() : args[i].integer() ? static_cast<double>(*args[i].integer()) : 0; }
   ir::Tensor greater(ir::Tensor x, Arg y) const { return b("aten::gt.Scalar", x, y); }
 };
+
+// 0 to n - 1, i64.
+inline ir::Tensor counting(Builder& b, ir::Int n) { return b("aten::arange.start_step", 0, n, 1, DType::i64); }
+// Whether a form in which each element of `x` meets `n` others would take more room than such a form may.
+inline bool too_many_pairs(ir::Tensor x, ir::Int n) {
+  constexpr int64_t kMost = int64_t{1} << 24;
+  return x.type().numel().upper() > kMost / std::max<int64_t>(1, n.samples().upper());
+}
 
 // What stands for a call that ExecuTorch's kernel of that operator does not take (compiler/passes/portable_limits.cc); nullopt: it takes it.
 std::optional<std::vector<Arg>> within_limits(const Node& node, const PortableCall& call);

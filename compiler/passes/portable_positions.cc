@@ -13,11 +13,7 @@ using ir::Tensor;
 using Call = PortableCall;
 using Results = std::vector<Arg>;
 
-Tensor counting(Builder& b, Int n) { return b("aten::arange.start_step", 0, n, 1, DType::i64); }
 int64_t wrapped(int64_t dim, int rank) { return dim < 0 ? dim + rank : dim; }
-
-// Comparing all with all takes this many elements at the most.
-constexpr int64_t kMostPairs = int64_t{1} << 24;
 
 // For each element along the last dimension how many stand before it: smaller ones (larger ones, if `descending`), and equal ones that
 // come earlier. NaN counts as larger than any number.
@@ -44,7 +40,7 @@ Results in_order(const Call& c, Tensor given, const Arg& at, bool descending, bo
   if (given.rank() == 0) return {b("aten::clone", given, 0), b.full({}, 0, DType::i64)};
   const int64_t dim = wrapped(*at.integer(), given.rank());
   const Int n = b.size(given, dim);
-  if (given.type().numel().upper() > kMostPairs / std::max<int64_t>(1, n.samples().upper())) {
+  if (too_many_pairs(given, n)) {
     if (stable || given.dtype() == DType::boolean)
       b.refuse("aten::sort of " + std::to_string(n.samples().upper()) + " elements at a time has no form in ExecuTorch's portable operators");
     const std::vector<Tensor> both = b.many("aten::topk", {given, n, dim, descending, true});
@@ -194,7 +190,8 @@ Tensor among_all(const Call& c) {
   const int rank = self.rank();
   const int64_t dim = rank ? wrapped(*c.args[1].integer(), rank) : 0;
   const bool product = c.args[4] == Arg("prod"), largest = c.args[4] == Arg("amax"), with_self = *c.args[5].boolean();
-  if (rank == 0 || self.dtype() == DType::boolean || !(product || largest || c.args[4] == Arg("amin")) || self.type().numel().upper() > kMostPairs / std::max<int64_t>(1, b.size(index, dim).samples().upper()))
+  const bool known = product || largest || c.args[4] == Arg("amin");
+  if (rank == 0 || self.dtype() == DType::boolean || !known || too_many_pairs(self, b.size(index, dim)))
     b.refuse("aten::scatter_reduce.two, of numbers, of so many or to means of integers, has no form in ExecuTorch's portable operators");
   std::vector<int64_t> order;
   std::vector<Tensor> wholes;  // the index may say nothing of what lies behind its sizes

@@ -83,7 +83,8 @@ def main(argv):
     o = p.parse_args(argv)
     for file in FILES:
         importlib.import_module(f"modules.{file}")
-    names = [n for n in CASES if any(part in n for part in o.only.split(",")) and taken(n, max(1, EVERY // (1 if o.xnnpack else 2)))]
+    every = EVERY if o.xnnpack else max(1, EVERY // 2)
+    names = [n for n in CASES if any(part in n for part in o.only.split(",")) and taken(n, every)]
     if o.list:
         print(*names, sep="\n")
         return 0
